@@ -1,0 +1,117 @@
+"""What a resolver can reach: who acts, the open reader, the loaders, and the one write path."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from uuid import UUID
+
+from aiodataloader import DataLoader
+from strawberry.types import Info as StrawberryInfo
+
+from models.database import Database, Transaction
+from models.stores.files import FileStore
+from resolvers.access import Actor
+from resolvers.auth import Auth
+from resolvers.errors import Unauthenticated
+from resolvers.ledgers import Ledgers, LedgerWrite, repeat_of
+
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+Batch = Callable[[Transaction, Sequence[Any]], Awaitable[Sequence[Any]]]
+"""Keys to values, in the order of the keys, within one reading transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts of a running process that both doors use."""
+
+    database: Database
+    ledgers: Ledgers
+    auth: Auth
+    files: FileStore
+    cursor_key: bytes = field(repr=False)
+    """Seals cursors and signs file links."""
+    build: str
+    """Names this build in validators, so that a new release answers anew."""
+    public_url: str
+    production: bool = False
+    introspection: bool = True
+
+
+@dataclass(slots=True)
+class Context:
+    """One request.  It carries the way to a transaction, never an open one from outside."""
+
+    services: Services
+    actor_or_none: Actor | None
+    request_id: str
+    user_agent: str | None = None
+    replayed: bool = False
+    """Whether a write answered with an earlier write's stored result."""
+    _reader: Transaction | None = None
+    _stack: AsyncExitStack | None = None
+    _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _loaders: dict[Any, DataLoader[Any, Any]] = field(default_factory=dict)
+
+    @property
+    def actor(self) -> Actor:
+        """The signed-in person; raises UNAUTHENTICATED."""
+        if self.actor_or_none is None:
+            raise Unauthenticated
+        return self.actor_or_none
+
+    async def reader(self) -> Transaction:
+        """The one reading transaction of this operation: the whole answer is one moment."""
+        async with self._opening:
+            if self._reader is None:
+                stack = AsyncExitStack()
+                user_id = self.actor.user_id
+                self._reader = await stack.enter_async_context(self.services.database.read(user_id))
+                self._stack = stack
+            return self._reader
+
+    async def close(self) -> None:
+        """End the reading transaction and forget what was loaded in it."""
+        stack, self._stack, self._reader = self._stack, None, None
+        self._loaders.clear()
+        if stack is not None:
+            await stack.aclose()
+
+    async def load(self, batch: Batch, key: Hashable) -> Any:
+        """One value of a batch function; keys asked for in the same step load together."""
+        loader = self._loaders.get(batch)
+        if loader is None:
+
+            async def fetch(keys: list[Any]) -> list[Any]:
+                return list(await batch(await self.reader(), keys))
+
+            loader = self._loaders[batch] = DataLoader(fetch)
+        return await loader.load(key)
+
+    async def write(
+        self,
+        operation: str,
+        work: Callable[[LedgerWrite], Awaitable[T]],
+        *,
+        answer: Hashable,
+        key: str | None = None,
+        payload: Any = None,
+        ledger_id: UUID | None = None,
+    ) -> T:
+        """The one write of a mutation; what is read afterwards is read after its commit."""
+        await self.close()
+        outcome = await self.services.ledgers.write(
+            self.actor,
+            work,
+            ledger_id=ledger_id,
+            repeat=repeat_of(key, operation, payload),
+            answer=answer,
+        )
+        self.replayed = self.replayed or outcome.replayed
+        return outcome.value
+
+
+Info = StrawberryInfo[Context, None]

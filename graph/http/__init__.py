@@ -1,0 +1,1 @@
+"""HTTP for both doors: middleware, bodies, pages and health."""

@@ -1,0 +1,1 @@
+"""What we remember: tables, sealing, the database and the stores."""

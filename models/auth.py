@@ -1,0 +1,51 @@
+"""Sessions and their refresh tokens: the truth about who is signed in."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Column, ForeignKeyConstraint, Index, LargeBinary, Text, Uuid
+from sqlmodel import Field, SQLModel
+
+from models.base import INSTANT, KEY_TEXT
+
+
+class Session(SQLModel, table=True):
+    """One sign-in: a family of refresh tokens that lives and dies together."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (
+        ForeignKeyConstraint(["ledger_id"], ["ledgers.id"], ondelete="CASCADE"),
+        Index(None, "ledger_id", "user_id"),
+    )
+
+    ledger_id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    user_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
+    user_agent: str | None = Field(default=None, sa_column=Column(Text))
+    created_at: datetime = Field(sa_column=Column(INSTANT, nullable=False))
+    last_used_at: datetime = Field(sa_column=Column(INSTANT, nullable=False))
+    expires_at: datetime = Field(sa_column=Column(INSTANT, nullable=False))
+    revoked_at: datetime | None = Field(default=None, sa_column=Column(INSTANT))
+    revoked_reason: str | None = Field(default=None, sa_column=Column(KEY_TEXT))
+
+
+class RefreshToken(SQLModel, table=True):
+    """One link of a session's token family; only the hash of the token rests here."""
+
+    __tablename__ = "refresh_tokens"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["ledger_id", "session_id"], ["sessions.ledger_id", "sessions.id"], ondelete="CASCADE"
+        ),
+        Index(None, "ledger_id", "session_id"),
+        Index("uq_refresh_tokens_hash", "hash", unique=True),
+    )
+
+    ledger_id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    session_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
+    issued_at: datetime = Field(sa_column=Column(INSTANT, nullable=False))
+    rotated_at: datetime | None = Field(default=None, sa_column=Column(INSTANT))
+    child: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    """The next token, sealed under a key derived from this one, for the lost-answer window."""
+    child_hash: bytes | None = Field(default=None, sa_column=Column(LargeBinary))

@@ -1,0 +1,225 @@
+"""The only place that begins and commits: reads, writes and upkeep under row-level security."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+from uuid import UUID, uuid4
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import Executable, Row, select, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from models.base import table
+from models.ledgers import LedgerKey
+from models.sealing import KeyMissing, LedgerRing, RingCache
+from models.stores.keys import KeyProvider
+
+T = TypeVar("T")
+Params = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+
+_RETRIED: Final = frozenset({"40001", "40P01"})
+_ATTEMPTS: Final = 4
+LOCK_TIMEOUT: Final = "55P03"
+UNIQUE_VIOLATION: Final = "23505"
+_SET_ACTOR: Final = text("SELECT set_config('app.user_id', :user, true)")
+
+
+def sqlstate(error: DBAPIError) -> str | None:
+    """The five-character SQLSTATE behind a driver's error."""
+    return getattr(error.orig, "sqlstate", None)
+
+
+def constraint_of(error: DBAPIError) -> str | None:
+    """Name of the violated constraint, where the server told it."""
+    cause = getattr(error.orig, "__cause__", None)
+    return getattr(cause, "constraint_name", None)
+
+
+def key_context(ledger_id: UUID, key_no: int) -> bytes:
+    """What a wrapped data key is bound to, so that it cannot serve another ledger."""
+    return b"ledger" + ledger_id.bytes + key_no.to_bytes(4, "big")
+
+
+@dataclass(frozen=True, slots=True)
+class VisibleVersion:
+    """Where one ledger that a person can see stands."""
+
+    ledger_id: UUID
+    version: int
+    books: int
+
+
+class Transaction:
+    """One open database transaction acting as one person.
+
+    Statements take turns, since many edges of one answer share the connection.
+    """
+
+    def __init__(self, connection: AsyncConnection, database: "Database") -> None:
+        self._connection = connection
+        self._database = database
+        self._turn = asyncio.Lock()
+        self._rings: dict[UUID, LedgerRing] = {}
+
+    async def rows(self, statement: Executable, params: Params = None) -> Sequence[Row[Any]]:
+        """All rows of a statement."""
+        async with self._turn:
+            return (await self._connection.execute(statement, params)).all()
+
+    async def first(self, statement: Executable, params: Params = None) -> Row[Any] | None:
+        """The first row, or None."""
+        async with self._turn:
+            return (await self._connection.execute(statement, params)).first()
+
+    async def scalar(self, statement: Executable, params: Params = None) -> Any:
+        """First column of the first row, or None."""
+        async with self._turn:
+            return (await self._connection.execute(statement, params)).scalar()
+
+    async def run(self, statement: Executable, params: Params = None) -> int:
+        """Run a statement for its effect; the count of rows it touched."""
+        async with self._turn:
+            return (await self._connection.execute(statement, params)).rowcount
+
+    async def unlock(self, ledger_ids: Iterable[UUID]) -> None:
+        """Load the data keys of ledgers, so that ``ring`` needs no waiting."""
+        missing = []
+        for ledger_id in set(ledger_ids) - self._rings.keys():
+            ring = self._database.rings.get(ledger_id)
+            if ring is None:
+                missing.append(ledger_id)
+            else:
+                self._rings[ledger_id] = ring
+        if not missing:
+            return
+        keys = table(LedgerKey)
+        found = await self.rows(
+            select(keys.c.ledger_id, keys.c.key_no, keys.c.wrapped).where(
+                keys.c.ledger_id.in_(missing)
+            )
+        )
+        opened: dict[UUID, dict[int, AESGCM]] = {}
+        for row in found:
+            ledger_id, key_no = row.ledger_id, row.key_no
+            plain = await self._database.keys.unwrap(row.wrapped, key_context(ledger_id, key_no))
+            opened.setdefault(ledger_id, {})[key_no] = AESGCM(plain)
+        for ledger_id, ring_keys in opened.items():
+            ring = LedgerRing(ledger_id, ring_keys)
+            self._rings[ledger_id] = ring
+            self._database.rings.put(ring)
+
+    def ring(self, ledger_id: UUID) -> LedgerRing:
+        """The opened keys of a ledger that ``unlock`` has loaded; raises KeyMissing."""
+        ring = self._rings.get(ledger_id)
+        if ring is None:
+            raise KeyMissing("The ledger's keys are gone or out of reach.")
+        return ring
+
+
+class Database:
+    """A pool of connections and the four ways to use one."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        keys: KeyProvider,
+        *,
+        lock_timeout_ms: int = 3_000,
+        statement_timeout_ms: int = 30_000,
+    ) -> None:
+        self.engine = engine
+        self.keys = keys
+        self.rings = RingCache()
+        self._write_setup = text(
+            "SELECT set_config('app.user_id', :user, true), "
+            f"set_config('lock_timeout', '{int(lock_timeout_ms)}', true), "
+            f"set_config('statement_timeout', '{int(statement_timeout_ms)}', true)"
+        )
+        self._reading = engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+        self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.engine.dispose()
+
+    @asynccontextmanager
+    async def read(self, user_id: UUID | None) -> AsyncIterator[Transaction]:
+        """One consistent read-only moment, seen as one person (or as nobody)."""
+        async with self._reading.connect() as connection, connection.begin():
+            await connection.execute(_SET_ACTOR, {"user": str(user_id or "")})
+            yield Transaction(connection, self)
+
+    async def change(self, user_id: UUID | None, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run work in one READ COMMITTED transaction and commit it.
+
+        Serialization failures and deadlocks run the work again; it must hold no other effect.
+        """
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                async with self.engine.connect() as connection, connection.begin():
+                    await connection.execute(self._write_setup, {"user": str(user_id or "")})
+                    return await work(Transaction(connection, self))
+            except DBAPIError as error:
+                if sqlstate(error) not in _RETRIED or attempt == _ATTEMPTS:
+                    raise
+                await asyncio.sleep(0.01 * 2**attempt)
+        raise AssertionError("the loop returns or raises")
+
+    async def call(self, statement: Executable, params: Params = None) -> Sequence[Row[Any]]:
+        """One autocommitted call of a gate: a definer function on the allow-list."""
+        async with self._autocommit.connect() as connection:
+            return (await connection.execute(statement, params)).all()
+
+    async def visible_versions(self, user_id: UUID) -> list[VisibleVersion]:
+        """Version and books of every ledger that a person can see, in order of ledger."""
+        found = await self.call(_VISIBLE_VERSIONS, {"user": user_id})
+        return [VisibleVersion(r.ledger_id, r.version, r.books) for r in found]
+
+
+_VISIBLE_VERSIONS: Final = text(
+    "SELECT ledger_id, version, books FROM visible_versions(:user) ORDER BY ledger_id"
+)
+
+
+def connect(
+    *,
+    host: str,
+    port: int,
+    name: str,
+    user: str,
+    password: str,
+    pooler: str = "session",
+    pool_size: int = 10,
+) -> AsyncEngine:
+    """An engine on a PostgreSQL server.
+
+    ``pooler="transaction"`` is for PgBouncer in transaction mode: no statement outlives its
+    transaction there, so nothing is cached and every prepared name is unique.
+    """
+    arguments: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "database": name,
+        "user": user,
+        "password": password,
+        "server_settings": {"application_name": "pockettrend"},
+    }
+    if pooler == "transaction":
+        arguments |= {
+            "statement_cache_size": 0,
+            "prepared_statement_cache_size": 0,
+            "prepared_statement_name_func": lambda: f"__pt_{uuid4()}__",
+        }
+    return create_async_engine(
+        "postgresql+asyncpg://",
+        connect_args=arguments,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=10,
+        pool_pre_ping=False,
+    )

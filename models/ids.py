@@ -1,0 +1,73 @@
+"""Identifiers: UUIDv7 in the database, TypeID text on the wire.
+
+A TypeID is a short type name, an underscore and the 128 bits in lower-case Crockford base32
+(TypeID specification 0.3).  Ids made later sort later, so keyset pages follow creation.
+"""
+
+from typing import Final
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS: Final = [a + b for a in _ALPHABET for b in _ALPHABET]
+_VALUES: Final = {char: value for value, char in enumerate(_ALPHABET)}
+_BODY_LENGTH: Final = 26
+_MAX: Final = 1 << 128
+
+PREFIXES: Final = frozenset(
+    [
+        "user",
+        "acct",
+        "cat",
+        "txn",
+        "bdgt",
+        "item",
+        "grp",
+        "gtxn",
+        "inv",
+        "tmpl",
+        "file",
+        "imp",
+        "notif",
+        "rule",
+        "tok",
+        "ses",
+    ]
+)
+
+
+def new_id() -> UUID:
+    """A fresh time-ordered id, monotonic within this process."""
+    made: UUID = uuid7()
+    return made
+
+
+def encode(prefix: str, value: UUID) -> str:
+    """The wire form of an id."""
+    number = value.int
+    pairs = _PAIRS
+    body = "".join(pairs[(number >> shift) & 1023] for shift in range(120, -1, -10))
+    return f"{prefix}_{body}"
+
+
+def decode(prefix: str, text: object) -> UUID | None:
+    """The database form of an id of one type, or None when the text is not such an id."""
+    if not isinstance(text, str) or not text.startswith(prefix + "_"):
+        return None
+    body = text[len(prefix) + 1 :]
+    if len(body) != _BODY_LENGTH:
+        return None
+    number = 0
+    for char in body:
+        value = _VALUES.get(char)
+        if value is None:
+            return None
+        number = number << 5 | value
+    return UUID(int=number) if number < _MAX else None
+
+
+def prefix_of(text: str) -> str | None:
+    """The type name of a wire id, or None when it is none of ours."""
+    prefix, _, body = text.partition("_")
+    return prefix if prefix in PREFIXES and len(body) == _BODY_LENGTH else None

@@ -1,0 +1,127 @@
+"""Imports: files turned into transactions, with a decision and a reason for every row."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field
+
+from models.base import INSTANT, KEY_TEXT, TenantRow, VersionedRow, one_of
+
+STATUSES = ("PROCESSING", "PENDING", "COMPLETED", "FAILED", "REVERTED")
+DECISIONS = ("NEW", "DUPLICATE", "MATCHED", "TRANSFER", "SKIPPED", "FAILED")
+DELETED_POLICIES = ("SKIP", "RESTORE")
+
+
+class Import(VersionedRow, table=True):
+    """One run over one uploaded file."""
+
+    __tablename__ = "imports"
+    __table_args__ = (
+        one_of("status", "status", STATUSES),
+        one_of("deleted_policy", "deleted_policy", DELETED_POLICIES),
+        ForeignKeyConstraint(["ledger_id"], ["ledgers.id"], ondelete="CASCADE"),
+        ForeignKeyConstraint(["ledger_id", "upload_id"], ["uploads.ledger_id", "uploads.id"]),
+        ForeignKeyConstraint(["ledger_id", "account_id"], ["accounts.ledger_id", "accounts.id"]),
+        Index("ix_imports_upload", "ledger_id", "upload_id"),
+    )
+
+    upload_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
+    account_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
+    status: str = Field(sa_column=Column(KEY_TEXT, nullable=False))
+    format: str | None = Field(default=None, sa_column=Column(KEY_TEXT))
+    dry_run: bool = Field(sa_column=Column(Boolean, nullable=False))
+    deleted_policy: str = Field(sa_column=Column(KEY_TEXT, nullable=False))
+    confirmed: bool = Field(sa_column=Column(Boolean, nullable=False, server_default="false"))
+    """Somebody has looked at the guess and accepted it."""
+    report: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    """Sealed JSON: mapping, what was detected, questions, warnings (they may name figures)."""
+    counts: dict[str, int] = Field(sa_column=Column(JSONB, nullable=False))
+    accounts: list[dict[str, str]] = Field(sa_column=Column(JSONB, nullable=False))
+    error_code: str | None = Field(default=None, sa_column=Column(KEY_TEXT))
+    rows_done: int = Field(sa_column=Column(Integer, nullable=False, server_default="0"))
+    """Rows whose decision is committed: where a killed run goes on."""
+    rows_total: int | None = Field(default=None, sa_column=Column(Integer))
+    started_at: datetime | None = Field(default=None, sa_column=Column(INSTANT))
+    finished_at: datetime | None = Field(default=None, sa_column=Column(INSTANT))
+
+
+class ImportRow(TenantRow, table=True):
+    """One record of an imported file and what became of it; its contents are sealed."""
+
+    __tablename__ = "import_rows"
+    __table_args__ = (
+        one_of("decision", "decision", DECISIONS),
+        ForeignKeyConstraint(
+            ["ledger_id", "import_id"],
+            ["imports.ledger_id", "imports.id"],
+            ondelete="CASCADE",
+        ),
+        Index("uq_import_rows_position", "ledger_id", "import_id", "position", unique=True),
+    )
+
+    import_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
+    position: int = Field(sa_column=Column(Integer, nullable=False))
+    line: int = Field(sa_column=Column(Integer, nullable=False))
+    decision: str = Field(sa_column=Column(KEY_TEXT, nullable=False))
+    transaction_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
+    content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRunRow:
+    """An import as rules and graph see it."""
+
+    ledger_id: UUID
+    id: UUID
+    upload_id: UUID
+    account_id: UUID
+    status: str
+    format: str | None
+    dry_run: bool
+    deleted_policy: str
+    confirmed: bool
+    mapping: dict[str, Any] | None
+    detected: dict[str, Any] | None
+    questions: list[dict[str, Any]]
+    warnings: list[str]
+    counts: dict[str, int]
+    accounts: list[dict[str, str]]
+    error_code: str | None
+    error_message: str | None
+    rows_done: int
+    rows_total: int | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ImportLineRow:
+    """One decided row of an import with its contents opened."""
+
+    id: UUID
+    ledger_id: UUID
+    import_id: UUID
+    position: int
+    line: int
+    decision: str
+    reason: str | None
+    transaction_id: UUID | None
+    date: str | None
+    amount: str | None
+    currency: str | None
+    description: str | None

@@ -1,0 +1,1 @@
+"""Stores beside the database: each a protocol, a real part and a local twin."""

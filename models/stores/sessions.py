@@ -1,0 +1,98 @@
+"""Cached sessions: who a session id stands for, and which ones were ended a moment ago."""
+
+from collections.abc import Iterable
+from typing import Final, Protocol
+from uuid import UUID
+
+from models.sealing import SealBroken, derive, open_bytes, seal_bytes
+from models.stores.redis import Cache, CacheDown
+
+_KEPT_SECONDS: Final = 60
+_DENIED_SECONDS: Final = 16 * 60
+"""Longer than any access token lives."""
+
+
+class SessionCache(Protocol):
+    """Remembers sessions for a minute; what it forgets is read from the database."""
+
+    async def get(self, session_id: UUID) -> bytes | None:
+        """The remembered image; None when unknown, ended or the cache is away."""
+
+    async def put(self, session_id: UUID, image: bytes) -> None:
+        """Remember an image, unless the session was ended meanwhile."""
+
+    async def forget(self, session_ids: Iterable[UUID]) -> None:
+        """Drop images that are no longer right."""
+
+    async def deny(self, session_ids: Iterable[UUID]) -> None:
+        """Drop images of ended sessions and let none be remembered again."""
+
+
+class RedisSessions:
+    """Sealed images in Redis; both keys of a session share a hash tag, so one call reads both."""
+
+    def __init__(self, cache: Cache, secret: bytes) -> None:
+        self._cache = cache
+        self._key = derive(secret, "sessions")
+
+    async def get(self, session_id: UUID) -> bytes | None:
+        """The remembered image; None when unknown, ended or the cache is away."""
+        names = [f"pt:{{{session_id}}}:session", f"pt:{{{session_id}}}:denied"]
+        try:
+            image, denied = await self._cache.call(lambda r: r.mget(names))
+        except CacheDown:
+            return None
+        if not isinstance(image, bytes) or denied is not None:
+            return None
+        try:
+            return open_bytes(self._key, image, session_id.bytes)
+        except SealBroken:
+            return None
+
+    async def put(self, session_id: UUID, image: bytes) -> None:
+        """Remember an image for a minute."""
+        sealed = seal_bytes(self._key, image, session_id.bytes)
+        try:
+            await self._cache.call(
+                lambda r: r.set(f"pt:{{{session_id}}}:session", sealed, ex=_KEPT_SECONDS)
+            )
+        except CacheDown:
+            return
+
+    async def forget(self, session_ids: Iterable[UUID]) -> None:
+        """Drop images; without Redis they are gone after a minute at the latest."""
+        for session_id in session_ids:
+            name = f"pt:{{{session_id}}}:session"
+            try:
+                await self._cache.call(lambda r, name=name: r.delete(name))  # type: ignore[misc]
+            except CacheDown:
+                return
+
+    async def deny(self, session_ids: Iterable[UUID]) -> None:
+        """Mark ended sessions first, so that a slow reader cannot bring one back."""
+        for session_id in session_ids:
+            name = f"pt:{{{session_id}}}:denied"
+            try:
+                await self._cache.call(
+                    lambda r, name=name: r.set(name, b"1", ex=_DENIED_SECONDS)  # type: ignore[misc]
+                )
+            except CacheDown:
+                return
+        await self.forget(session_ids)
+
+
+class NoSessions:
+    """Without a cache every request reads its session from the database."""
+
+    async def get(self, session_id: UUID) -> bytes | None:  # noqa: ARG002
+        """Nothing is remembered."""
+        return None
+
+    async def put(self, session_id: UUID, image: bytes) -> None:
+        """Nothing is remembered."""
+
+    async def forget(self, session_ids: Iterable[UUID]) -> None:
+        """Nothing is remembered."""
+
+    async def deny(self, session_ids: Iterable[UUID]) -> None:
+        """Nothing is remembered."""

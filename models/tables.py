@@ -1,0 +1,35 @@
+"""Every table at once: importing this module fills the metadata that migrations compare with."""
+
+from models.accounts import Account
+from models.auth import RefreshToken, Session
+from models.base import metadata
+from models.categories import Category
+from models.changes import Change
+from models.idempotency import IdempotencyKey
+from models.imports import Import, ImportRow
+from models.jobs import Job
+from models.ledgers import Ledger, LedgerKey, Membership, SystemKey
+from models.transactions import Split, Transaction
+from models.uploads import Upload
+from models.users import User
+
+__all__ = [
+    "Account",
+    "Category",
+    "Change",
+    "IdempotencyKey",
+    "Import",
+    "ImportRow",
+    "Job",
+    "Ledger",
+    "LedgerKey",
+    "Membership",
+    "RefreshToken",
+    "Session",
+    "Split",
+    "SystemKey",
+    "Transaction",
+    "Upload",
+    "User",
+    "metadata",
+]

@@ -1,0 +1,170 @@
+"""Transactions and their split parts: the rows that every figure is made of."""
+
+import datetime as dt
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    Date,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    Text,
+    Uuid,
+    text,
+)
+from sqlmodel import Field
+
+from models.base import INSTANT, KEY_TEXT, TenantRow, VersionedRow, one_of
+
+STATUSES = ("PENDING", "POSTED", "RECONCILED")
+_LIVE = text("deleted_at IS NULL")
+
+
+class Transaction(VersionedRow, table=True):
+    """One movement of money on one account; a transfer is two that name each other."""
+
+    __tablename__ = "transactions"
+    __table_args__ = (
+        one_of("status", "status", STATUSES),
+        ForeignKeyConstraint(["ledger_id"], ["ledgers.id"], ondelete="CASCADE"),
+        ForeignKeyConstraint(["ledger_id", "account_id"], ["accounts.ledger_id", "accounts.id"]),
+        ForeignKeyConstraint(
+            ["ledger_id", "category_id"], ["categories.ledger_id", "categories.id"]
+        ),
+        ForeignKeyConstraint(
+            ["ledger_id", "transfer_id"],
+            ["transactions.ledger_id", "transactions.id"],
+            deferrable=True,
+            initially="DEFERRED",
+        ),
+        ForeignKeyConstraint(
+            ["ledger_id", "refund_of"],
+            ["transactions.ledger_id", "transactions.id"],
+            deferrable=True,
+            initially="DEFERRED",
+        ),
+        Index("ix_transactions_newest", "ledger_id", "date", "id", postgresql_where=_LIVE),
+        Index(
+            "ix_transactions_account",
+            "ledger_id",
+            "account_id",
+            "date",
+            "id",
+            postgresql_where=_LIVE,
+        ),
+        Index("ix_transactions_category", "ledger_id", "category_id", "date", "id"),
+        Index("ix_transactions_transfer", "ledger_id", "transfer_id"),
+        Index("ix_transactions_refund", "ledger_id", "refund_of"),
+        Index(
+            "ix_transactions_import",
+            "ledger_id",
+            "account_id",
+            "content_key",
+            postgresql_where=text("content_key IS NOT NULL"),
+        ),
+        Index(
+            "ix_transactions_trash", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")
+        ),
+        Index(
+            "uq_transactions_external",
+            "ledger_id",
+            "account_id",
+            "external_id",
+            unique=True,
+            postgresql_where=text("external_id IS NOT NULL AND deleted_at IS NULL"),
+        ),
+    )
+
+    account_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
+    category_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
+    date: dt.date = Field(sa_column=Column(Date, nullable=False))
+    amount: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    currency: str = Field(sa_column=Column(KEY_TEXT, nullable=False))
+    description: str = Field(sa_column=Column(Text, nullable=False))
+    payee: str | None = Field(default=None, sa_column=Column(Text))
+    notes: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    tags: list[str] = Field(sa_column=Column(ARRAY(KEY_TEXT), nullable=False))
+    status: str = Field(sa_column=Column(KEY_TEXT, nullable=False))
+    split_count: int = Field(sa_column=Column(Integer, nullable=False, server_default="0"))
+    transfer_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
+    refund_of: UUID | None = Field(default=None, sa_column=Column(Uuid))
+    external_id: str | None = Field(default=None, sa_column=Column(KEY_TEXT))
+    import_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
+    template_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
+    group_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
+    content_key: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    """Keyed hash of what an imported row said, so that the same file twice adds nothing."""
+    deleted_at: datetime | None = Field(default=None, sa_column=Column(INSTANT))
+
+
+class Split(TenantRow, table=True):
+    """One part of a split transaction; parts are ordered and sum to the amount."""
+
+    __tablename__ = "splits"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["ledger_id", "transaction_id"],
+            ["transactions.ledger_id", "transactions.id"],
+            ondelete="CASCADE",
+        ),
+        ForeignKeyConstraint(
+            ["ledger_id", "category_id"], ["categories.ledger_id", "categories.id"]
+        ),
+        Index("uq_splits_position", "ledger_id", "transaction_id", "position", unique=True),
+        Index("ix_splits_category", "ledger_id", "category_id"),
+    )
+
+    transaction_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
+    position: int = Field(sa_column=Column(Integer, nullable=False))
+    category_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
+    amount: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    notes: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+
+
+@dataclass(frozen=True, slots=True)
+class SplitRow:
+    """A split part with its amount opened (minor units, the parent's currency)."""
+
+    id: UUID
+    category_id: UUID
+    amount_minor: int
+    notes: str | None
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionRow:
+    """A transaction with its figures opened (minor units of its currency)."""
+
+    ledger_id: UUID
+    id: UUID
+    account_id: UUID
+    category_id: UUID | None
+    date: dt.date
+    amount_minor: int
+    currency: str
+    description: str
+    payee: str | None
+    notes: str | None
+    tags: tuple[str, ...]
+    status: str
+    split_count: int
+    splits: tuple[SplitRow, ...]
+    transfer_id: UUID | None
+    refund_of: UUID | None
+    external_id: str | None
+    import_id: UUID | None
+    template_id: UUID | None
+    group_id: UUID | None
+    category_kind: str | None
+    """INCOME or EXPENSE of the category, read along so that ``kind`` costs no query."""
+    content_key: bytes | None
+    deleted_at: datetime | None
+    version: int
+    created_at: datetime
+    updated_at: datetime

@@ -1,0 +1,1 @@
+"""What we decide: the rules of money records as plain async functions."""

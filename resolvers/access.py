@@ -1,0 +1,38 @@
+"""Who acts: the person behind a request, and what that person may do."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from functools import cached_property
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from resolvers.errors import Forbidden
+
+
+@dataclass(frozen=True)
+class Actor:
+    """A signed-in person: whose ledgers are visible and which day it is for them."""
+
+    user_id: UUID
+    ledger_id: UUID
+    """The personal ledger."""
+    session_id: UUID | None
+    base_currency: str
+    locale: str
+    time_zone: str
+    scopes: frozenset[str] = field(default_factory=lambda: frozenset({"*"}))
+    """``resource:action`` pairs; ``*`` is everything (a session)."""
+
+    @cached_property
+    def today(self) -> date:
+        """The posting date of this moment in the person's time zone."""
+        return datetime.now(UTC).astimezone(ZoneInfo(self.time_zone)).date()
+
+    def may(self, scope: str) -> bool:
+        """Whether the token holds a scope."""
+        return "*" in self.scopes or scope in self.scopes
+
+    def require(self, scope: str) -> None:
+        """Raise FORBIDDEN unless the token holds the scope."""
+        if not self.may(scope):
+            raise Forbidden(f"This token lacks the scope {scope}.")

@@ -1,0 +1,384 @@
+"""Accounts: their rules, balances and batches."""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, or_, select, text, update
+
+from models.accounts import Account, AccountRow
+from models.base import table
+from models.database import Transaction as Tx
+from models.ids import new_id
+from models.transactions import Transaction
+from resolvers.access import Actor
+from resolvers.errors import Conflict, FieldError, Invalid, NotFound
+from resolvers.inputs import (
+    AmountText,
+    CurrencyCode,
+    Input,
+    Name,
+    PostingDate,
+    ShortText,
+    not_null,
+    require_unchanged,
+)
+from resolvers.ledgers import LedgerWrite, require_version
+from resolvers.money import checked_sum, parse_minor
+from resolvers.paging import Order, Page, PageRequest, fetch_page
+from resolvers.wire import masked_number, wire
+
+_A: Final = table(Account)
+_T: Final = table(Transaction)
+
+AccountType = Literal["CHECKING", "SAVINGS", "CREDIT_CARD", "CASH", "INVESTMENT", "LOAN", "OTHER"]
+DERIVED: Final = frozenset({"balance", "createdAt", "updatedAt"})
+STORED: Final = frozenset({"id"})
+
+Key = tuple[UUID, UUID]
+"""Ledger and id: what names a row of any ledger."""
+
+
+class AccountCreate(Input):
+    """What opens an account."""
+
+    name: Name
+    type: AccountType
+    currency: CurrencyCode
+    opening_balance: AmountText = "0"
+    opening_date: PostingDate | None = None
+    institution: ShortText | None = None
+    number: ShortText | None = None
+    archived: bool = False
+
+
+class AccountUpdate(Input):
+    """What changes an account: absent stays, null clears."""
+
+    name: Name | None = None
+    type: AccountType | None = None
+    currency: CurrencyCode | None = None
+    opening_balance: AmountText | None = None
+    opening_date: PostingDate | None = None
+    institution: ShortText | None = None
+    number: ShortText | None = None
+    archived: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What an account held at the end of a day, in minor units."""
+
+    account_id: UUID
+    as_of: date
+    currency: str
+    balance_minor: int
+    posted_minor: int
+    pending_minor: int
+
+
+_COLUMNS: Final = (
+    _A.c.ledger_id, _A.c.id, _A.c.name, _A.c.type, _A.c.currency, _A.c.opening, _A.c.opening_date,
+    _A.c.institution, _A.c.number, _A.c.archived, _A.c.version, _A.c.created_at, _A.c.updated_at,
+)  # fmt: skip
+
+
+async def open_accounts(tx: Tx, rows: Iterable[Row[Any]]) -> list[AccountRow]:
+    """Database rows with their sealed cells opened."""
+    found = list(rows)
+    await tx.unlock(row.ledger_id for row in found)
+    opened = []
+    for row in found:
+        ring = tx.ring(row.ledger_id)
+        opened.append(
+            AccountRow(
+                ledger_id=row.ledger_id,
+                id=row.id,
+                name=row.name,
+                type=row.type,
+                currency=row.currency,
+                opening_minor=ring.unseal_minor("accounts.opening", row.id, row.opening),
+                opening_date=row.opening_date,
+                institution=row.institution,
+                number=ring.unseal_text("accounts.number", row.id, row.number),
+                archived=row.archived,
+                version=row.version,
+                created_at=row.created_at,
+                updated_at=row.updated_at,
+            )
+        )
+    return opened
+
+
+def _live(ledger_id: UUID) -> ColumnElement[bool]:
+    return and_(_A.c.ledger_id == ledger_id, _A.c.deleted_at.is_(None))
+
+
+async def list_accounts(
+    tx: Tx, actor: Actor, request: PageRequest, *, archived: bool | None = None
+) -> Page[AccountRow]:
+    """A page of the person's accounts by name."""
+    statement = select(*_COLUMNS).where(_live(actor.ledger_id))
+    if archived is not None:
+        statement = statement.where(_A.c.archived.is_(archived))
+    page = await fetch_page(tx, statement, Order((_A.c.name.collate("C"), _A.c.id)), request)
+    rows = await open_accounts(tx, page.items)
+    return Page(rows, page.keys, page.has_next, page.has_previous)
+
+
+async def count_accounts(tx: Tx, actor: Actor, *, archived: bool | None = None) -> int:
+    """How many accounts the person has."""
+    statement = select(func.count()).select_from(_A).where(_live(actor.ledger_id))
+    if archived is not None:
+        statement = statement.where(_A.c.archived.is_(archived))
+    return int(await tx.scalar(statement))
+
+
+async def accounts_by_id(tx: Tx, keys: Sequence[Key]) -> list[AccountRow | None]:
+    """Live accounts in the order of their keys; None for what is not there."""
+    found: dict[Key, AccountRow] = {}
+    for ledger_id in {key[0] for key in keys}:
+        wanted = [key[1] for key in keys if key[0] == ledger_id]
+        rows = await tx.rows(select(*_COLUMNS).where(_live(ledger_id), _A.c.id.in_(wanted)))
+        for row in await open_accounts(tx, rows):
+            found[ledger_id, row.id] = row
+    return [found.get(key) for key in keys]
+
+
+async def get_account(tx: Tx, actor: Actor, account_id: UUID | None) -> AccountRow:
+    """One account of the person; raises NOT_FOUND."""
+    if account_id is not None:
+        row = (await accounts_by_id(tx, [(actor.ledger_id, account_id)]))[0]
+        if row is not None:
+            return row
+    raise NotFound("There is no such account.")
+
+
+async def balances_at(tx: Tx, keys: Sequence[tuple[UUID, UUID, date]]) -> list[Balance | None]:
+    """Balances at the ends of days: the running total less what is dated later.
+
+    Two statements for each ledger and day, whatever the number of accounts.  For a day far in the
+    past this opens every row dated after it.
+    """
+    found: dict[tuple[UUID, UUID, date], Balance] = {}
+    for ledger_id, as_of in {(key[0], key[2]) for key in keys}:
+        wanted = [key[1] for key in keys if key[0] == ledger_id and key[2] == as_of]
+        for balance in await _balances(tx, ledger_id, wanted, as_of):
+            found[ledger_id, balance.account_id, as_of] = balance
+    return [found.get(key) for key in keys]
+
+
+async def _balances(tx: Tx, ledger_id: UUID, wanted: list[UUID], as_of: date) -> list[Balance]:
+    await tx.unlock([ledger_id])
+    ring = tx.ring(ledger_id)
+    accounts = await tx.rows(
+        select(_A.c.id, _A.c.currency, _A.c.total, _A.c.opening, _A.c.opening_date).where(
+            _live(ledger_id), _A.c.id.in_(wanted)
+        )
+    )
+    special = await tx.rows(
+        select(_T.c.id, _T.c.account_id, _T.c.amount, _T.c.date).where(
+            _T.c.ledger_id == ledger_id,
+            _T.c.account_id.in_(wanted),
+            _T.c.deleted_at.is_(None),
+            or_(_T.c.date > as_of, _T.c.status == "PENDING"),
+        )
+    )
+    later: dict[UUID, list[int]] = {}
+    pending: dict[UUID, list[int]] = {}
+    for row in special:
+        minor = ring.unseal_minor("transactions.amount", row.id, row.amount)
+        (later if row.date > as_of else pending).setdefault(row.account_id, []).append(minor)
+    balances = []
+    for row in accounts:
+        total = ring.unseal_minor("accounts.total", row.id, row.total)
+        opening = ring.unseal_minor("accounts.opening", row.id, row.opening)
+        if row.opening_date is not None and row.opening_date > as_of:
+            opening = 0
+        balance = checked_sum((total, opening, -sum(later.get(row.id, ()))))
+        waiting = sum(pending.get(row.id, ()))
+        balances.append(Balance(row.id, as_of, row.currency, balance, balance - waiting, waiting))
+    return balances
+
+
+def _minor(path: str, amount: str, currency: str) -> int:
+    try:
+        return parse_minor(amount, currency)
+    except ValueError as error:
+        raise Invalid([FieldError(path, "INVALID", str(error))]) from error
+
+
+async def create_account(write: LedgerWrite, data: AccountCreate) -> AccountRow:
+    """Open an account; its balance starts with the opening balance."""
+    row = AccountRow(
+        ledger_id=write.ledger_id,
+        id=new_id(),
+        name=data.name,
+        type=data.type,
+        currency=data.currency,
+        opening_minor=_minor("openingBalance", data.opening_balance, data.currency),
+        opening_date=data.opening_date,
+        institution=data.institution or None,
+        number=data.number or None,
+        archived=data.archived,
+        version=1,
+        created_at=write.now,
+        updated_at=write.now,
+    )
+    total = write.ring.seal_minor("accounts.total", row.id, 0)
+    await write.tx.run(insert(_A).values(**_cells(write, row), total=total))
+    write.figures = True
+    write.record("account", "CREATE", None, row)
+    return row
+
+
+def _cells(write: LedgerWrite, row: AccountRow) -> dict[str, Any]:
+    return {
+        "ledger_id": row.ledger_id,
+        "id": row.id,
+        "name": row.name,
+        "type": row.type,
+        "currency": row.currency,
+        "opening": write.ring.seal_minor("accounts.opening", row.id, row.opening_minor),
+        "opening_date": row.opening_date,
+        "institution": row.institution,
+        "number": write.ring.seal_text("accounts.number", row.id, row.number),
+        "archived": row.archived,
+        "version": row.version,
+        "created_at": row.created_at,
+        "updated_at": row.updated_at,
+    }
+
+
+async def update_account(
+    write: LedgerWrite,
+    account_id: UUID | None,
+    data: AccountUpdate,
+    *,
+    expected_version: int | None = None,
+    unchanged: dict[str, Any] | None = None,
+) -> AccountRow:
+    """Change an account.  Its currency is fixed once a transaction uses it (READ_ONLY)."""
+    old = await get_account(write.tx, write.actor, account_id)
+    require_version(old, expected_version)
+    require_unchanged(unchanged, wire(old))
+    wrong = not_null(data, "name", "type", "currency", "opening_balance", "archived")
+    if wrong:
+        raise Invalid(wrong)
+    currency = data.currency or old.currency
+    if currency != old.currency and await _is_used(write.tx, old):
+        require_unchanged({"currency": currency}, {"currency": old.currency})
+    opening = old.opening_minor
+    if data.opening_balance is not None:
+        opening = _minor("openingBalance", data.opening_balance, currency)
+    elif currency != old.currency and opening:
+        raise Invalid(
+            [FieldError("openingBalance", "REQUIRED", "Give it in the account's new currency.")]
+        )
+    number = old.number
+    if data.given("number") and data.number != masked_number(old.number):
+        number = data.number or None
+    new = replace(
+        old,
+        name=data.name or old.name,
+        type=data.type or old.type,
+        currency=currency,
+        opening_minor=opening,
+        opening_date=data.opening_date if data.given("opening_date") else old.opening_date,
+        institution=(data.institution or None) if data.given("institution") else old.institution,
+        number=number,
+        archived=old.archived if data.archived is None else data.archived,
+    )
+    if new == old:
+        return old
+    new = replace(new, version=old.version + 1, updated_at=write.now)
+    await write.tx.run(
+        update(_A)
+        .where(_A.c.ledger_id == write.ledger_id, _A.c.id == old.id)
+        .values(**_cells(write, new))
+    )
+    write.figures = True
+    write.record("account", "UPDATE", old, new)
+    return new
+
+
+async def _is_used(tx: Tx, row: AccountRow) -> bool:
+    statement = select(_T.c.id).where(_T.c.ledger_id == row.ledger_id, _T.c.account_id == row.id)
+    return await tx.first(statement.limit(1)) is not None
+
+
+async def delete_account(
+    write: LedgerWrite,
+    account_id: UUID | None,
+    *,
+    clear: Callable[[LedgerWrite, UUID], Awaitable[None]],
+    force: bool = False,
+    expected_version: int | None = None,
+) -> AccountRow:
+    """Put an account into the trash; with transactions only by ``force``, which takes them along.
+
+    ``clear`` moves its transactions there (transactions know accounts, not the other way round);
+    other sides of its transfers stay as ordinary transactions.
+    """
+    old = await get_account(write.tx, write.actor, account_id)
+    require_version(old, expected_version)
+    mine = and_(
+        _T.c.ledger_id == write.ledger_id, _T.c.account_id == old.id, _T.c.deleted_at.is_(None)
+    )
+    used = int(await write.tx.scalar(select(func.count()).select_from(_T).where(mine)))
+    if used and not force:
+        raise Conflict(
+            f"The account has {used} transactions; delete it with force=true to take them along.",
+            details={"transactions": used},
+        )
+    if used:
+        await clear(write, old.id)
+    await write.tx.run(
+        update(_A)
+        .where(_A.c.ledger_id == write.ledger_id, _A.c.id == old.id)
+        .values(deleted_at=write.now, version=old.version + 1, updated_at=write.now)
+    )
+    write.figures = True
+    write.record("account", "DELETE", old, None)
+    return old
+
+
+async def restore_account(
+    write: LedgerWrite,
+    account_id: UUID | None,
+    *,
+    bring_back: Callable[[LedgerWrite, UUID, datetime], Awaitable[None]],
+) -> AccountRow:
+    """Take an account out of the trash with the transactions that went there with it."""
+    found = await write.tx.first(
+        select(*_COLUMNS, _A.c.deleted_at).where(
+            _A.c.ledger_id == write.ledger_id, _A.c.id == account_id, _A.c.deleted_at.is_not(None)
+        )
+    )
+    if found is None:
+        raise NotFound("There is no such account in the trash.")
+    old = (await open_accounts(write.tx, [found]))[0]
+    await write.tx.run(
+        update(_A)
+        .where(_A.c.ledger_id == write.ledger_id, _A.c.id == old.id)
+        .values(deleted_at=None, version=old.version + 1, updated_at=write.now)
+    )
+    new = replace(old, version=old.version + 1, updated_at=write.now)
+    write.figures = True
+    write.record("account", "RESTORE", None, new)
+    await bring_back(write, old.id, found.deleted_at)
+    return new
+
+
+async def purge_accounts(write: LedgerWrite, before: datetime) -> int:
+    """Remove accounts whose 30 days in the trash are over, once nothing hangs on them."""
+    empty = text(
+        "NOT EXISTS (SELECT 1 FROM transactions t WHERE t.ledger_id = accounts.ledger_id "
+        "AND t.account_id = accounts.id) AND NOT EXISTS (SELECT 1 FROM imports i "
+        "WHERE i.ledger_id = accounts.ledger_id AND i.account_id = accounts.id)"
+    )
+    return await write.tx.run(
+        delete(_A).where(_A.c.ledger_id == write.ledger_id, _A.c.deleted_at < before, empty)
+    )

@@ -1,0 +1,309 @@
+"""Categories: a tree for each ledger, with a starter set for everyone."""
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from pydantic import Field
+from sqlalchemy import Row, delete, func, insert, select, update
+
+from models.base import table
+from models.categories import Category, CategoryRow
+from models.database import Transaction as Tx
+from models.ids import new_id
+from models.transactions import Split, Transaction
+from resolvers.access import Actor
+from resolvers.errors import Conflict, FieldError, Invalid, NotFound, invalid
+from resolvers.inputs import CategoryRef, Input, Name, not_null, require_unchanged
+from resolvers.ledgers import LedgerWrite, require_version
+from resolvers.paging import Order, Page, PageRequest, fetch_page
+from resolvers.wire import wire
+
+_C: Final = table(Category)
+_T: Final = table(Transaction)
+_S: Final = table(Split)
+
+Key = tuple[UUID, UUID]
+Kind = Literal["INCOME", "EXPENSE"]
+MAX_DEPTH: Final = 5
+DERIVED: Final = frozenset({"createdAt", "updatedAt"})
+STORED: Final = frozenset({"id"})
+
+STARTER: Final = (
+    # key, name, kind, parent key, colour, icon
+    ("salary", "Salary", "INCOME", None, "#2e7d32", "briefcase"),
+    ("interest", "Interest and dividends", "INCOME", None, "#558b2f", "percent"),
+    ("gifts_received", "Gifts received", "INCOME", None, "#9e9d24", "gift"),
+    ("other_income", "Other income", "INCOME", None, "#827717", "plus"),
+    ("housing", "Housing", "EXPENSE", None, "#5d4037", "home"),
+    ("rent", "Rent and mortgage", "EXPENSE", "housing", "#6d4c41", "key"),
+    ("utilities", "Utilities", "EXPENSE", "housing", "#8d6e63", "bolt"),
+    ("food", "Food", "EXPENSE", None, "#ef6c00", "utensils"),
+    ("groceries", "Groceries", "EXPENSE", "food", "#f57c00", "basket"),
+    ("restaurants", "Restaurants and coffee", "EXPENSE", "food", "#fb8c00", "cup"),
+    ("transport", "Transport", "EXPENSE", None, "#1565c0", "bus"),
+    ("health", "Health", "EXPENSE", None, "#c62828", "heart"),
+    ("shopping", "Shopping", "EXPENSE", None, "#6a1b9a", "bag"),
+    ("leisure", "Leisure", "EXPENSE", None, "#00838f", "ticket"),
+    ("travel", "Travel", "EXPENSE", None, "#0277bd", "plane"),
+    ("insurance", "Insurance", "EXPENSE", None, "#455a64", "shield"),
+    ("fees", "Fees and taxes", "EXPENSE", None, "#37474f", "receipt"),
+    ("other_expense", "Other expenses", "EXPENSE", None, "#616161", "dots"),
+)
+
+
+class CategoryCreate(Input):
+    """What makes a category."""
+
+    name: Name
+    kind: Kind
+    parent_id: CategoryRef | None = None
+    key: str | None = Field(default=None, pattern=r"^[a-z0-9_]{1,40}$")
+    color: str | None = Field(default=None, pattern=r"^#[0-9a-fA-F]{6}$")
+    icon: str | None = Field(default=None, pattern=r"^[a-z0-9_-]{1,40}$")
+    archived: bool = False
+
+
+class CategoryUpdate(Input):
+    """What changes a category: absent stays, null clears."""
+
+    name: Name | None = None
+    kind: Kind | None = None
+    parent_id: CategoryRef | None = None
+    key: str | None = Field(default=None, pattern=r"^[a-z0-9_]{1,40}$")
+    color: str | None = Field(default=None, pattern=r"^#[0-9a-fA-F]{6}$")
+    icon: str | None = Field(default=None, pattern=r"^[a-z0-9_-]{1,40}$")
+    archived: bool | None = None
+
+
+_COLUMNS: Final = tuple(_C.c[f.name] for f in fields(CategoryRow))
+
+
+def _row(found: Row[Any]) -> CategoryRow:
+    return CategoryRow(**{f.name: getattr(found, f.name) for f in fields(CategoryRow)})
+
+
+async def list_categories(
+    tx: Tx,
+    ledger_id: UUID,
+    request: PageRequest,
+    *,
+    kind: str | None = None,
+    archived: bool | None = None,
+) -> Page[CategoryRow]:
+    """A page of a ledger's categories by name."""
+    statement = select(*_COLUMNS).where(_C.c.ledger_id == ledger_id)
+    if kind is not None:
+        statement = statement.where(_C.c.kind == kind)
+    if archived is not None:
+        statement = statement.where(_C.c.archived.is_(archived))
+    page = await fetch_page(tx, statement, Order((_C.c.name.collate("C"), _C.c.id)), request)
+    rows = [_row(found) for found in page.items]
+    return Page(rows, page.keys, page.has_next, page.has_previous)
+
+
+async def count_categories(
+    tx: Tx, ledger_id: UUID, *, kind: str | None = None, archived: bool | None = None
+) -> int:
+    """How many categories a ledger has."""
+    statement = select(func.count()).select_from(_C).where(_C.c.ledger_id == ledger_id)
+    if kind is not None:
+        statement = statement.where(_C.c.kind == kind)
+    if archived is not None:
+        statement = statement.where(_C.c.archived.is_(archived))
+    return int(await tx.scalar(statement))
+
+
+async def categories_by_id(tx: Tx, keys: Sequence[Key]) -> list[CategoryRow | None]:
+    """Categories in the order of their keys; None for what is not there."""
+    found: dict[Key, CategoryRow] = {}
+    for ledger_id in {key[0] for key in keys}:
+        wanted = [key[1] for key in keys if key[0] == ledger_id]
+        rows = await tx.rows(
+            select(*_COLUMNS).where(_C.c.ledger_id == ledger_id, _C.c.id.in_(wanted))
+        )
+        found.update({(ledger_id, row.id): _row(row) for row in rows})
+    return [found.get(key) for key in keys]
+
+
+async def children_by_parent(tx: Tx, keys: Sequence[Key]) -> list[list[CategoryRow]]:
+    """Direct children by name, for each parent."""
+    found: dict[Key, list[CategoryRow]] = {key: [] for key in keys}
+    for ledger_id in {key[0] for key in keys}:
+        wanted = [key[1] for key in keys if key[0] == ledger_id]
+        rows = await tx.rows(
+            select(*_COLUMNS)
+            .where(_C.c.ledger_id == ledger_id, _C.c.parent_id.in_(wanted))
+            .order_by(_C.c.name.collate("C"), _C.c.id)
+        )
+        for row in rows:
+            found[ledger_id, row.parent_id].append(_row(row))
+    return [found[key] for key in keys]
+
+
+async def get_category(tx: Tx, actor: Actor, category_id: UUID | None) -> CategoryRow:
+    """One category of the person; raises NOT_FOUND."""
+    if category_id is not None:
+        row = (await categories_by_id(tx, [(actor.ledger_id, category_id)]))[0]
+        if row is not None:
+            return row
+    raise NotFound("There is no such category.")
+
+
+async def descendants(tx: Tx, ledger_id: UUID, root: UUID) -> list[UUID]:
+    """A category and everything below it."""
+    tree = select(_C.c.id).where(_C.c.ledger_id == ledger_id, _C.c.id == root).cte(recursive=True)
+    tree = tree.union(
+        select(_C.c.id).where(_C.c.ledger_id == ledger_id, _C.c.parent_id == tree.c.id)
+    )
+    return [row.id for row in await tx.rows(select(tree.c.id))]
+
+
+async def _check_place(
+    write: LedgerWrite, parent_id: UUID | None, kind: str, moved: UUID | None
+) -> None:
+    """A parent exists, is of the same kind, is not below, and the tree stays shallow."""
+    if parent_id is None:
+        return
+    above = 0
+    step: UUID | None = parent_id
+    while step is not None:
+        row = (await categories_by_id(write.tx, [(write.ledger_id, step)]))[0]
+        if row is None:
+            raise invalid("parentId", "There is no such object.", "NOT_FOUND")
+        if row.id == moved:
+            raise invalid("parentId", "A category cannot lie below itself.")
+        if row.kind != kind:
+            raise invalid("parentId", f"The parent is of kind {row.kind}; both must be the same.")
+        above += 1
+        step = row.parent_id
+    below = 1 if moved is None else await _height(write, moved)
+    if above + below > MAX_DEPTH:
+        raise invalid("parentId", f"Categories nest at most {MAX_DEPTH} levels deep.")
+
+
+async def _height(write: LedgerWrite, root: UUID) -> int:
+    level, height = [root], 0
+    while level:
+        height += 1
+        keys = [(write.ledger_id, one) for one in level]
+        level = [row.id for kids in await children_by_parent(write.tx, keys) for row in kids]
+    return height
+
+
+async def _check_key(write: LedgerWrite, key: str | None, own: UUID | None) -> None:
+    if key is None:
+        return
+    taken = await write.tx.first(
+        select(_C.c.id).where(_C.c.ledger_id == write.ledger_id, _C.c.key == key)
+    )
+    if taken is not None and taken.id != own:
+        raise Conflict(f'Another category has the key "{key}".', details={"field": "key"})
+
+
+async def create_category(write: LedgerWrite, data: CategoryCreate) -> CategoryRow:
+    """Make a category."""
+    await _check_place(write, data.parent_id, data.kind, None)
+    await _check_key(write, data.key, None)
+    row = CategoryRow(
+        ledger_id=write.ledger_id,
+        id=new_id(),
+        parent_id=data.parent_id,
+        name=data.name,
+        kind=data.kind,
+        key=data.key,
+        color=data.color,
+        icon=data.icon,
+        archived=data.archived,
+        version=1,
+        created_at=write.now,
+        updated_at=write.now,
+    )
+    await write.tx.run(insert(_C).values(**_cells(row)))
+    write.record("category", "CREATE", None, row)
+    return row
+
+
+def _cells(row: CategoryRow) -> dict[str, Any]:
+    return {f.name: getattr(row, f.name) for f in fields(row)}
+
+
+async def create_starter_set(write: LedgerWrite) -> None:
+    """Give a new ledger its first categories, with keys that are the same for everyone."""
+    made: dict[str, UUID] = {}
+    rows = []
+    for key, name, kind, parent, color, icon in STARTER:
+        made[key] = new_id()
+        rows.append(
+            CategoryRow(
+                write.ledger_id, made[key], made[parent] if parent else None, name, kind, key,
+                color, icon, False, 1, write.now, write.now,
+            )
+        )  # fmt: skip
+    await write.tx.run(insert(_C), [_cells(row) for row in rows])
+    for row in rows:
+        write.record("category", "CREATE", None, row)
+
+
+async def update_category(
+    write: LedgerWrite,
+    category_id: UUID | None,
+    data: CategoryUpdate,
+    *,
+    expected_version: int | None = None,
+    unchanged: dict[str, Any] | None = None,
+) -> CategoryRow:
+    """Change a category; its kind may change only while it has neither parent nor children."""
+    old = await get_category(write.tx, write.actor, category_id)
+    require_version(old, expected_version)
+    require_unchanged(unchanged, wire(old))
+    wrong = not_null(data, "name", "kind", "archived")
+    if wrong:
+        raise Invalid(wrong)
+    kind = data.kind or old.kind
+    parent_id = data.parent_id if data.given("parent_id") else old.parent_id
+    if parent_id != old.parent_id or kind != old.kind:
+        await _check_place(write, parent_id, kind, old.id)
+    if kind != old.kind and (await children_by_parent(write.tx, [(old.ledger_id, old.id)]))[0]:
+        raise Invalid([FieldError("kind", "INVALID", "Its subcategories are of the other kind.")])
+    key = data.key if data.given("key") else old.key
+    await _check_key(write, key, old.id)
+    new = replace(
+        old,
+        name=data.name or old.name,
+        kind=kind,
+        parent_id=parent_id,
+        key=key,
+        color=data.color if data.given("color") else old.color,
+        icon=data.icon if data.given("icon") else old.icon,
+        archived=old.archived if data.archived is None else data.archived,
+    )
+    if new == old:
+        return old
+    new = replace(new, version=old.version + 1, updated_at=write.now)
+    await write.tx.run(
+        update(_C).where(_C.c.ledger_id == old.ledger_id, _C.c.id == old.id).values(**_cells(new))
+    )
+    write.figures = True
+    write.record("category", "UPDATE", old, new)
+    return new
+
+
+async def uses_of(tx: Tx, row: CategoryRow) -> dict[str, int]:
+    """How much hangs on a category, trash included."""
+    counts = {}
+    for name, where in (
+        ("transactions", (_T.c.ledger_id == row.ledger_id, _T.c.category_id == row.id)),
+        ("splits", (_S.c.ledger_id == row.ledger_id, _S.c.category_id == row.id)),
+        ("subcategories", (_C.c.ledger_id == row.ledger_id, _C.c.parent_id == row.id)),
+    ):
+        counts[name] = int(await tx.scalar(select(func.count()).where(*where)))
+    return counts
+
+
+async def remove_category(write: LedgerWrite, row: CategoryRow) -> None:
+    """Delete a category on which nothing hangs any more."""
+    await write.tx.run(delete(_C).where(_C.c.ledger_id == write.ledger_id, _C.c.id == row.id))
+    write.figures = True
+    write.record("category", "DELETE", row, None)

@@ -1,0 +1,393 @@
+"""Writing to a ledger: one transaction, idempotent on request, versioned, in the change feed."""
+
+import hmac
+import json
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import cache
+from hashlib import sha256
+from typing import Any, Final, Generic, Protocol, TypeVar, cast
+from uuid import UUID
+
+from pydantic import ConfigDict, TypeAdapter
+from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.exc import DBAPIError
+
+from models.accounts import Account
+from models.base import table, utc_now
+from models.changes import Change, Link, content_mac, link_hash
+from models.database import LOCK_TIMEOUT, Database, Transaction, sqlstate
+from models.idempotency import IdempotencyKey
+from models.ids import new_id
+from models.jobs import Job
+from models.ledgers import Ledger, Membership
+from models.sealing import LedgerRing, derive, new_key
+from resolvers.access import Actor
+from resolvers.errors import (
+    AppError,
+    Conflict,
+    ErrorCode,
+    Forbidden,
+    NotFound,
+    StaleObject,
+    invalid,
+)
+from resolvers.money import INT64_MAX
+from resolvers.wire import wire
+
+T = TypeVar("T")
+
+KEY_LIFETIME: Final = timedelta(hours=24)
+_LEDGERS: Final = table(Ledger)
+_MEMBERSHIPS: Final = table(Membership)
+_ACCOUNTS: Final = table(Account)
+_CHANGES: Final = table(Change)
+_KEYS: Final = table(IdempotencyKey)
+_JOBS: Final = table(Job)
+
+
+class Broker(Protocol):
+    """Tells other processes that a ledger has moved on; a lost message loses nothing."""
+
+    async def publish(self, ledger_id: UUID, version: int) -> None:
+        """Ledger is at version."""
+
+    async def wake_workers(self) -> None:
+        """There is new work."""
+
+
+@cache
+def image_of(kind: Hashable) -> TypeAdapter[Any]:
+    """How a row or answer is written to and read from sealed JSON."""
+    config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+    return TypeAdapter(cast("Any", kind), config=config)
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """An idempotency key with what it stands for; the same for both doors."""
+
+    key: str
+    operation: str
+    payload: Any
+
+    def fingerprint(self, secret: bytes) -> bytes:
+        """Keyed hash of operation and input: tells other input without holding any of it."""
+        canonical = json.dumps(self.payload, sort_keys=True, default=str, separators=(",", ":"))
+        return hmac.digest(secret, f"{self.operation}\x00{canonical}".encode(), sha256)
+
+
+def repeat_of(key: str | None, operation: str, payload: Any) -> Repeat | None:
+    """A checked idempotency key, or None when the caller sent none."""
+    if key is None:
+        return None
+    if not 1 <= len(key) <= 255 or not key.isascii() or not key.isprintable():
+        raise invalid("idempotencyKey", "1 to 255 printable ASCII characters.")
+    return Repeat(key, operation, payload)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[T]):
+    """What a write gave, and whether it is an earlier write's stored answer."""
+
+    value: T
+    replayed: bool
+
+
+@dataclass(slots=True)
+class _Record:
+    entity: str
+    entity_id: UUID
+    op: str
+    before: Any
+    after: Any
+
+
+@dataclass(slots=True)
+class LedgerWrite:
+    """One write in progress: the locked ledger and everything that leaves with its commit."""
+
+    tx: Transaction
+    actor: Actor
+    ledger_id: UUID
+    ring: LedgerRing
+    now: datetime
+    today: date
+    role: str
+    version: int
+    """The version that this write makes."""
+    figures: bool = False
+    """Whether any figure can have changed (moves ``books``)."""
+    records: list[_Record] = field(default_factory=list)
+    moves: dict[UUID, int] = field(default_factory=dict)
+    jobs: list[dict[str, Any]] = field(default_factory=list)
+
+    def record(self, entity: str, op: str, before: Any, after: Any) -> None:
+        """Put one changed object into the feed; rows are dataclasses with an ``id``."""
+        row = after if after is not None else before
+        self.records.append(_Record(entity, row.id, op, before, after))
+
+    def move(self, account_id: UUID, delta_minor: int) -> None:
+        """Add to an account's running total when the write ends."""
+        self.figures = True
+        self.moves[account_id] = self.moves.get(account_id, 0) + delta_minor
+
+    def enqueue(self, kind: str, subject_id: UUID, *, run_at: datetime | None = None) -> None:
+        """Leave work that starts only if this write commits."""
+        self.jobs.append(
+            {
+                "id": new_id(),
+                "kind": kind,
+                "ledger_id": self.ledger_id,
+                "actor_id": self.actor.user_id,
+                "subject_id": subject_id,
+                "run_at": run_at or self.now,
+                "created_at": self.now,
+            }
+        )
+
+
+class Ledgers:
+    """The write path of every ledger."""
+
+    def __init__(self, database: Database, chain_key: bytes, broker: Broker) -> None:
+        self.database = database
+        self.broker = broker
+        self._chain_key = chain_key
+        self._print_key = derive(chain_key, "idempotency")
+
+    async def write(
+        self,
+        actor: Actor,
+        work: Callable[[LedgerWrite], Awaitable[T]],
+        *,
+        ledger_id: UUID | None = None,
+        repeat: Repeat | None = None,
+        answer: Hashable = None,
+        first: Callable[[Transaction], Awaitable[None]] | None = None,
+    ) -> Outcome[T]:
+        """Run work under the ledger's lock and commit it with its feed, versions and jobs.
+
+        ``answer`` is the type of the result, needed to store it under an idempotency key.
+        ``first`` runs in the same transaction before the lock (it founds a new ledger).
+        Raises CONFLICT when the ledger or the key is busy for longer than the lock timeout,
+        IDEMPOTENCY_KEY_REUSED when the key stands for another input.
+        """
+        target = ledger_id or actor.ledger_id
+        state: dict[str, LedgerWrite] = {}
+
+        async def attempt(tx: Transaction) -> Outcome[T]:
+            if first is not None:
+                await first(tx)
+            await tx.unlock({target, actor.ledger_id})
+            key_id: UUID | None = None
+            if repeat is not None:
+                key_id, stored = await self._claim(tx, actor, repeat)
+                if stored is not None:
+                    return Outcome(cast("T", image_of(answer).validate_json(stored)), True)
+            write = await self._lock(tx, actor, target)
+            value = await work(write)
+            await self._flush(write)
+            if key_id is not None:
+                await self._store(tx, actor, key_id, image_of(answer).dump_json(value))
+            state["write"] = write
+            return Outcome(value, False)
+
+        try:
+            outcome = await self.database.change(actor.user_id, attempt)
+        except DBAPIError as error:
+            if sqlstate(error) == LOCK_TIMEOUT:
+                raise Conflict(
+                    "Another write to the same ledger is still running; repeat this one.",
+                    retry_after_seconds=1,
+                ) from error
+            raise
+        write = state.get("write")
+        if write is not None and write.records:
+            await self.broker.publish(target, write.version)
+        if write is not None and write.jobs:
+            await self.broker.wake_workers()
+        return outcome
+
+    async def _claim(
+        self, tx: Transaction, actor: Actor, repeat: Repeat
+    ) -> tuple[UUID | None, bytes | None]:
+        """Take the key, or find the answer that it already has."""
+        now = utc_now()
+        mine = _KEYS.c.ledger_id == actor.ledger_id
+        await tx.run(delete(_KEYS).where(mine, _KEYS.c.created_at < now - KEY_LIFETIME))
+        fingerprint = repeat.fingerprint(self._print_key)
+        key_id = new_id()
+        taken = await tx.first(
+            upsert(_KEYS)
+            .values(
+                ledger_id=actor.ledger_id,
+                key=repeat.key,
+                id=key_id,
+                operation=repeat.operation,
+                fingerprint=fingerprint,
+                created_at=now,
+            )
+            .on_conflict_do_nothing(index_elements=["ledger_id", "key"])
+            .returning(_KEYS.c.id)
+        )
+        if taken is not None:
+            return key_id, None
+        held = await tx.first(
+            select(_KEYS.c.id, _KEYS.c.fingerprint, _KEYS.c.answer).where(
+                mine, _KEYS.c.key == repeat.key
+            )
+        )
+        if held is None or held.answer is None:
+            raise Conflict("The first request with this key is running.", retry_after_seconds=1)
+        if not hmac.compare_digest(held.fingerprint, fingerprint):
+            raise AppError(
+                "This idempotency key was used with another input; use a new key.",
+                code=ErrorCode.IDEMPOTENCY_KEY_REUSED,
+            )
+        ring = tx.ring(actor.ledger_id)
+        return None, ring.unseal("idempotency_keys.answer", held.id, held.answer)
+
+    async def _store(self, tx: Transaction, actor: Actor, key_id: UUID, image: bytes) -> None:
+        sealed = tx.ring(actor.ledger_id).seal("idempotency_keys.answer", key_id, image)
+        await tx.run(
+            update(_KEYS)
+            .where(_KEYS.c.ledger_id == actor.ledger_id, _KEYS.c.id == key_id)
+            .values(answer=sealed)
+        )
+
+    async def _lock(self, tx: Transaction, actor: Actor, ledger_id: UUID) -> LedgerWrite:
+        """Lock the ledger, then read the role: whoever was removed meanwhile commits nothing."""
+        locked = await tx.first(
+            select(_LEDGERS.c.version).where(_LEDGERS.c.id == ledger_id).with_for_update()
+        )
+        role = await tx.scalar(
+            select(_MEMBERSHIPS.c.role).where(
+                _MEMBERSHIPS.c.ledger_id == ledger_id, _MEMBERSHIPS.c.user_id == actor.user_id
+            )
+        )
+        if role is None:
+            raise NotFound("There is no such ledger.")
+        if locked is None or role == "VIEWER":
+            raise Forbidden("A viewer may look but not change anything.")
+        return LedgerWrite(
+            tx=tx,
+            actor=actor,
+            ledger_id=ledger_id,
+            ring=tx.ring(ledger_id),
+            now=utc_now(),
+            today=actor.today,
+            role=role,
+            version=locked.version + 1,
+        )
+
+    async def _flush(self, write: LedgerWrite) -> None:
+        """Totals, feed, versions and jobs: what every write leaves behind."""
+        moves = {key: delta for key, delta in write.moves.items() if delta}
+        if moves:
+            await _move_totals(write, moves)
+        if write.records:
+            await self._append(write)
+        if write.jobs:
+            await write.tx.run(insert(_JOBS), write.jobs)
+
+    async def _append(self, write: LedgerWrite) -> None:
+        head = await write.tx.first(
+            select(_LEDGERS.c.head_hash, _LEDGERS.c.books).where(_LEDGERS.c.id == write.ledger_id)
+        )
+        if head is None:
+            raise NotFound("There is no such ledger.")
+        rows, last = self._links(write, head.head_hash)
+        await write.tx.run(insert(_CHANGES), rows)
+        await write.tx.run(
+            update(_LEDGERS)
+            .where(_LEDGERS.c.id == write.ledger_id)
+            .values(
+                version=write.version,
+                books=head.books + (1 if write.figures else 0),
+                head_hash=last,
+            )
+        )
+
+    def _links(self, write: LedgerWrite, head: bytes) -> tuple[list[dict[str, Any]], bytes]:
+        rows = []
+        for seq, record in enumerate(write.records):
+            plaintext = _content(record)
+            mac = content_mac(self._chain_key, plaintext)
+            link = Link(
+                ledger_id=write.ledger_id,
+                version=write.version,
+                seq=seq,
+                entity=record.entity,
+                entity_id=record.entity_id,
+                op=record.op,
+                actor_id=write.actor.user_id,
+                at=write.now,
+                content_mac=mac,
+            )
+            digest = link_hash(self._chain_key, head, link)
+            rows.append(
+                {
+                    "ledger_id": link.ledger_id,
+                    "version": link.version,
+                    "seq": seq,
+                    "entity": link.entity,
+                    "entity_id": link.entity_id,
+                    "op": link.op,
+                    "actor_id": link.actor_id,
+                    "at": link.at,
+                    "content": write.ring.seal("changes.content", record.entity_id, plaintext),
+                    "content_mac": mac,
+                    "prev_hash": head,
+                    "hash": digest,
+                }
+            )
+            head = digest
+        return rows, head
+
+
+def _content(record: _Record) -> bytes:
+    """Salt and images of one change; the salt keeps equal contents from having equal MACs."""
+    parts = [b'{"salt":"' + new_key()[:16].hex().encode() + b'"']
+    for name, row in (("before", record.before), ("after", record.after)):
+        if row is not None:
+            parts.append(
+                b'"' + name.encode() + b'":' + image_of(cast("Hashable", type(row))).dump_json(row)
+            )
+    return b",".join(parts) + b"}"
+
+
+async def _move_totals(write: LedgerWrite, moves: dict[UUID, int]) -> None:
+    """Change sealed running totals under the ledger's lock; raises OVERFLOW past int64."""
+    found = await write.tx.rows(
+        select(_ACCOUNTS.c.id, _ACCOUNTS.c.total).where(
+            _ACCOUNTS.c.ledger_id == write.ledger_id, _ACCOUNTS.c.id.in_(moves.keys())
+        )
+    )
+    changed = []
+    for row in found:
+        total = write.ring.unseal_minor("accounts.total", row.id, row.total) + moves[row.id]
+        if abs(total) > INT64_MAX:
+            raise AppError(
+                "The account's balance would leave the range of 64-bit minor units.",
+                code=ErrorCode.OVERFLOW,
+            )
+        sealed = write.ring.seal_minor("accounts.total", row.id, total)
+        changed.append({"which": row.id, "sealed": sealed})
+    await write.tx.run(
+        update(_ACCOUNTS)
+        .where(_ACCOUNTS.c.ledger_id == write.ledger_id, _ACCOUNTS.c.id == bindparam("which"))
+        .values(total=bindparam("sealed")),
+        changed,
+    )
+
+
+def require_version(row: Any, expected: int | None) -> None:
+    """Raise STALE_OBJECT, with the current object, unless it is the version the caller has seen."""
+    if expected is not None and row.version != expected:
+        raise StaleObject(
+            f"You have version {expected}, the current one is {row.version}.",
+            details={"current": wire(row), "expectedVersion": expected, "version": row.version},
+        )

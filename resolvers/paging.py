@@ -1,0 +1,144 @@
+"""Keyset pages: stable under writes, as fast deep down as on top.
+
+A page goes on after the sort key of a row and not after a number of rows, so nothing is skipped
+or repeated when rows come and go in between.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, Row, Select, tuple_
+
+from models.database import Transaction
+from resolvers.errors import FieldError, Invalid
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+DEFAULT_SIZE: Final = 50
+MAX_SIZE: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """Which page is wanted.  ``after`` and ``before`` are opened sort keys."""
+
+    first: int | None = None
+    after: tuple[Any, ...] | None = None
+    last: int | None = None
+    before: tuple[Any, ...] | None = None
+
+    @property
+    def size(self) -> int:
+        """How many rows at most."""
+        wanted = self.last if self.last is not None else self.first
+        return DEFAULT_SIZE if wanted is None else wanted
+
+    @property
+    def backward(self) -> bool:
+        """Whether the page is taken from the end."""
+        return self.last is not None
+
+
+def page_request(
+    first: int | None,
+    after: tuple[Any, ...] | None,
+    last: int | None,
+    before: tuple[Any, ...] | None,
+    *,
+    name: str = "first",
+) -> PageRequest:
+    """A checked request; ``first`` with ``last`` and sizes outside 0-100 are refused."""
+    wrong = []
+    if first is not None and last is not None:
+        wrong.append(FieldError("last", "INVALID", "Give first or last, not both."))
+    for path, value in ((name, first), ("last", last)):
+        if value is not None and not 0 <= value <= MAX_SIZE:
+            wrong.append(FieldError(path, "INVALID", f"A page holds 0 to {MAX_SIZE} rows."))
+    if wrong:
+        raise Invalid(wrong)
+    return PageRequest(first, after, last, before)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Rows of one page with their sort keys and what lies on either side."""
+
+    items: Sequence[T]
+    keys: Sequence[tuple[Any, ...]]
+    has_next: bool
+    has_previous: bool
+
+    def map(self, change: Callable[[Sequence[T]], Sequence[U]]) -> "Page[U]":
+        """The same page over changed rows."""
+        return Page(change(self.items), self.keys, self.has_next, self.has_previous)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A total order: columns of one direction, the last of them unique."""
+
+    columns: tuple[ColumnElement[Any], ...]
+    descending: bool = False
+
+
+async def fetch_page(
+    tx: Transaction, statement: Select[Any], order: Order, request: PageRequest
+) -> Page[Row[Any]]:
+    """One page of a statement in one query; the sort columns are read along as ``key_0…``."""
+    if request.size == 0:
+        return Page((), (), has_next=False, has_previous=False)
+    key = tuple_(*order.columns)
+    forward_down = order.descending
+    if request.after is not None:
+        after = tuple_(*request.after)
+        statement = statement.where(key < after if forward_down else key > after)
+    if request.before is not None:
+        before = tuple_(*request.before)
+        statement = statement.where(key > before if forward_down else key < before)
+    down = order.descending != request.backward
+    statement = statement.order_by(*(c.desc() if down else c.asc() for c in order.columns))
+    names = [f"key_{index}" for index in range(len(order.columns))]
+    statement = statement.add_columns(
+        *(column.label(name) for column, name in zip(order.columns, names, strict=True))
+    )
+    found = list(await tx.rows(statement.limit(request.size + 1)))
+    more = len(found) > request.size
+    found = found[: request.size]
+    if request.backward:
+        found.reverse()
+    keys = [tuple(getattr(row, name) for name in names) for row in found]
+    if request.backward:
+        return Page(found, keys, request.before is not None, more)
+    return Page(found, keys, more, request.after is not None)
+
+
+def slice_page(
+    items: Sequence[T],
+    key: Callable[[T], tuple[Any, ...]],
+    *,
+    descending: bool,
+    request: PageRequest,
+) -> Page[T]:
+    """The same page out of rows that are in memory already (sealed sort keys)."""
+    if request.size == 0:
+        return Page((), (), has_next=False, has_previous=False)
+    ordered = sorted(items, key=key, reverse=descending)
+
+    def behind(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
+        return one < other if descending else one > other
+
+    after, before = request.after, request.before
+    inside = [
+        item
+        for item in ordered
+        if (after is None or behind(key(item), after))
+        and (before is None or behind(before, key(item)))
+    ]
+    more = len(inside) > request.size
+    if request.backward:
+        taken = inside[-request.size :]
+        return Page(taken, [key(i) for i in taken], before is not None, more)
+    taken = inside[: request.size]
+    return Page(taken, [key(i) for i in taken], more, after is not None)

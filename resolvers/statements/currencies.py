@@ -1,0 +1,89 @@
+"""Currency codes and symbols as statements write them."""
+
+import re
+import unicodedata
+from typing import Final
+
+from iso4217 import Currency
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+# Codes withdrawn within the life of electronic statements; ISO lists them apart.
+_WITHDRAWN: Final = _set(
+    "ADP AFA ATS AZM BEF BGL BGN BYB BYR CSD CSK CUC CYP DEM ECS EEK ESP FIM FRF GHC GRD HRK IEP "
+    "ITL LTL LUF LVL MGF MRO MTL MXP MZM NLG PLZ PTE ROL RUR SDD SIT SKK SRG STD TMM TRL UAK VEB "
+    "VEF XEU YUM ZMK ZWD ZWL ANG SLL"
+)
+_NOT_MONEY: Final = _set("XTS XXX XAU XAG XPT XPD XBA XBB XBC XBD XDR XSU XUA")
+CODES: Final[frozenset[str]] = (
+    frozenset(str(entry.code) for entry in Currency) | _WITHDRAWN
+) - _NOT_MONEY
+THREE_DIGITS: Final = _set("BHD IQD JOD KWD LYD OMR TND")
+# Where the month may come first in a written date.
+MONTH_FIRST: Final = frozenset({"USD", "CAD", "PHP"})
+# Codes that are also words; they count only beside a label or an amount.
+_WORDS: Final = frozenset({"ALL", "TOP", "TRY", "CUP", "MAD", "PEN", "GEL", "LAK", "ANG", "SOS"})
+
+_SYMBOL_WORDS: Final = _set(
+    "r$ us$ a$ au$ c$ ca$ nz$ hk$ s$ mx$ nt$ rs rs. re kr kr. kč kc zł zl ft lei лв лв. руб руб. "
+    "р. р грн fr fr. sfr sfr. rm rp rp. bs s/ s/. tl din din. km kn rsd eu€ us ¥ 円 元 원 ден "
+    "eur euro euros eur. usd chf gbp"
+)
+_DOLLARS: Final = frozenset({"$", "us$", "us"})
+_CODE: Final = re.compile(r"(?<![A-Za-z0-9])([A-Z]{3})(?![A-Za-z0-9])")
+_BRACKETED: Final = re.compile(r"[(\[]\s*(?:in\s+)?([A-Z]{3})\s*[)\]]")
+
+
+def is_code(text: str) -> bool:
+    """Whether a text is exactly one ISO 4217 code in capitals."""
+    return text in CODES
+
+
+def is_symbol(text: str) -> bool:
+    """Whether a text is a currency symbol or the short word used as one."""
+    if len(text) == 1 and unicodedata.category(text) == "Sc":
+        return True
+    return text.casefold() in _SYMBOL_WORDS
+
+
+def speaks_against_month_first(text: str) -> bool:
+    """Whether a text holds a symbol of a country that writes the day before the month."""
+    words = re.split(r"[\s()\[\]:,;/\d]+", text.casefold())
+    for word in words:
+        if word in _DOLLARS or not word:
+            continue
+        if is_symbol(word) or any(is_symbol(c) and c != "$" for c in word if not c.isalpha()):
+            return True
+    return False
+
+
+def code_in_header(text: str) -> str | None:
+    """The currency a header names, as in `Amount (SGD)`, `Betrag EUR` or `Value in USD`."""
+    bracketed = _BRACKETED.search(text)
+    if bracketed and bracketed[1] in CODES:
+        return str(bracketed[1])
+    # A header all in capitals is full of three-letter words, so only a code at its end counts.
+    found = [str(c) for c in _CODE.findall(text) if c in CODES and c not in _WORDS]
+    if len(found) == 1 and text.strip() != found[0]:
+        tail = text.strip().endswith(found[0]) or text != text.upper()
+        return found[0] if tail else None
+    return None
+
+
+def code_in_cell(cell: str, *, labelled: bool) -> str | None:
+    """The currency that one preamble cell names: `EUR`, `: EUR`, `150,00 EUR`, `(GBP)`."""
+    bare = cell.strip(" \t:()[]=\"'")
+    if bare in CODES and (labelled or bare not in _WORDS):
+        return bare
+    found = [str(c) for c in _CODE.findall(cell) if c in CODES]
+    if len(found) != 1:
+        return None
+    code = found[0]
+    beside_label = re.search(rf"[:=(]\s*{code}\b", cell) is not None
+    beside_amount = re.search(rf"[0-9]\s?{code}\b|\b{code}\s?[-+]?[0-9][0-9.,' ]*$", cell)
+    if labelled or beside_amount or (beside_label and code not in _WORDS):
+        return code
+    return None

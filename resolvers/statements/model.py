@@ -1,0 +1,159 @@
+"""The shapes that reading a statement produces, and the mapping a person may give."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic.alias_generators import to_camel
+
+from resolvers.statements.currencies import CODES
+
+SignRule = Literal["SIGNED", "NEGATED", "DEBIT_CREDIT_COLUMNS", "FLAG_COLUMN", "UNSIGNED"]
+Role = Literal[
+    "date",
+    "amount",
+    "debit",
+    "credit",
+    "flag",
+    "currency",
+    "description",
+    "payee",
+    "notes",
+    "category",
+    "externalId",
+    "status",
+    "balance",
+    "fee",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class RowProblem:
+    """Why a record of the file is no transaction: SKIPPED on purpose, or FAILED to read."""
+
+    decision: Literal["SKIPPED", "FAILED"]
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatementRow:
+    """One record of the file.
+
+    `line` is the physical line it starts on (1-based), `amount` is signed from the holder's
+    view and exact as written, `currency` is set only where the file names an ISO code, and
+    `problem` is None for a good row, which then has a date and an amount.
+    """
+
+    line: int
+    date: date | None
+    amount: Decimal | None
+    currency: str | None
+    description: str
+    payee: str | None
+    notes: str | None
+    category: str | None
+    external_id: str | None
+    balance: Decimal | None
+    problem: RowProblem | None
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """How the file was read; `columns` maps a role to a header name or to `#3` (1-based)."""
+
+    delimiter: str
+    encoding: str
+    date_format: str
+    decimal_mark: str
+    sign_rule: SignRule
+    header_line: int | None
+    columns: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the file leaves open; the rows hold the best guess until a person answers."""
+
+    field: str
+    message: str
+    choices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A whole file: how it was read, its rows in file order, what is open, what is odd."""
+
+    format: str
+    detected: Detected
+    rows: tuple[StatementRow, ...]
+    questions: tuple[Question, ...]
+    warnings: tuple[str, ...]
+    headers: tuple[str, ...]
+
+
+class StatementError(Exception):
+    """The file as a whole cannot be read.
+
+    `code` is a stable word (EMPTY_FILE, NOT_TEXT, NO_TABLE, NO_DATE_COLUMN, NO_AMOUNT_COLUMN,
+    TOO_MANY_ROWS, TOO_MANY_COLUMNS, BAD_MAPPING), `message` a sentence for a person and
+    `headers` the columns found, so that a person can make a mapping.
+    """
+
+    def __init__(self, code: str, message: str, headers: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.headers = headers
+
+
+def _delimiter(value: object) -> object:
+    named = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "colon": ":"}
+    return named.get(value.lower(), value) if isinstance(value, str) else value
+
+
+class CsvMapping(BaseModel):
+    """What a person fixes about a CSV file; everything absent is detected.
+
+    `dateFormat` is written with YYYY or YY, MM or MMM and DD in the file's order. `columns`
+    maps a role to a header name, to `#n` or to a 1-based position; an empty text or 0 says
+    that the file has no such column. `headerLine` is a physical line, 0 meaning no header;
+    `skipRows` leaves out that many physical lines at the top.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", alias_generator=to_camel, populate_by_name=True, frozen=True
+    )
+
+    delimiter: Annotated[str, BeforeValidator(_delimiter), Field(min_length=1, max_length=1)] | (
+        None
+    ) = None
+    encoding: Annotated[str, Field(min_length=1, max_length=40)] | None = None
+    date_format: Annotated[str, Field(min_length=3, max_length=40)] | None = None
+    decimal_mark: Literal[".", ","] | None = None
+    sign_rule: SignRule | None = None
+    header_line: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    currency: Annotated[str, Field(min_length=3, max_length=3)] | None = None
+    columns: dict[Role, Annotated[str, Field(max_length=500)] | int] = Field(default_factory=dict)
+    include_pending: bool = False
+    skip_rows: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+
+    @field_validator("delimiter")
+    @classmethod
+    def _separates(cls, value: str | None) -> str | None:
+        if value is not None and re.fullmatch(r"[\w\"'\r\n.+-]", value):
+            msg = "is no delimiter: give one of , ; | : ~ ^ or a tab"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("currency")
+    @classmethod
+    def _iso(cls, value: str | None) -> str | None:
+        if value is not None and value not in CODES:
+            msg = "is no ISO 4217 code: write three capitals such as EUR"
+            raise ValueError(msg)
+        return value

@@ -1,0 +1,41 @@
+"""Transactions: reading them, writing them one by one or in batches, transfers and trash."""
+
+from resolvers.transactions.bulk import BulkResult, RowResult, bulk_create, bulk_delete, bulk_update
+from resolvers.transactions.inputs import (
+    DERIVED,
+    STORED,
+    TransactionCreate,
+    TransactionFilter,
+    TransactionUpdate,
+)
+from resolvers.transactions.listing import (
+    count_transactions,
+    list_transactions,
+    page_by_account,
+)
+from resolvers.transactions.rows import get_transaction, transactions_by_id
+from resolvers.transactions.trash import delete_transactions, purge_trash, restore_transaction
+from resolvers.transactions.writes import create_transactions, update_transactions
+
+__all__ = [
+    "DERIVED",
+    "STORED",
+    "BulkResult",
+    "RowResult",
+    "TransactionCreate",
+    "TransactionFilter",
+    "TransactionUpdate",
+    "bulk_create",
+    "bulk_delete",
+    "bulk_update",
+    "count_transactions",
+    "create_transactions",
+    "delete_transactions",
+    "get_transaction",
+    "list_transactions",
+    "page_by_account",
+    "purge_trash",
+    "restore_transaction",
+    "transactions_by_id",
+    "update_transactions",
+]

@@ -1,0 +1,224 @@
+"""Lists of transactions: filters, sorts and keyset pages.
+
+Amounts are sealed, so a condition or sort on them opens every row that the other conditions
+leave; all else is decided by the database.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select
+
+from models.database import Transaction as Tx
+from models.transactions import TransactionRow
+from resolvers.access import Actor
+from resolvers.categories import descendants
+from resolvers.errors import FieldError, Invalid
+from resolvers.money import digits_of
+from resolvers.paging import Order, Page, PageRequest, fetch_page, slice_page
+from resolvers.transactions.inputs import TransactionFilter
+from resolvers.transactions.rows import (
+    CATEGORY_KIND,
+    COLUMNS,
+    SOURCE,
+    Key,
+    S,
+    T,
+    open_transactions,
+    transactions_by_id,
+)
+
+_NO_FILTER: Final = TransactionFilter()
+
+
+@dataclass(frozen=True, slots=True)
+class _Light:
+    """What a scan needs of a row."""
+
+    id: UUID
+    date: date
+    minor: int
+
+
+def _like(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
+
+
+def _needs_scan(wanted: TransactionFilter, sort: str) -> bool:
+    return (
+        sort.startswith("AMOUNT")
+        or wanted.min_amount is not None
+        or wanted.max_amount is not None
+        or wanted.kind in {"INCOME", "EXPENSE"}
+    )
+
+
+async def _conditions(
+    tx: Tx, ledger_id: UUID, wanted: TransactionFilter
+) -> list[ColumnElement[bool]]:
+    """Everything that the database can decide."""
+    found: list[ColumnElement[bool]] = [
+        T.c.ledger_id == ledger_id,
+        T.c.deleted_at.is_not(None) if wanted.deleted else T.c.deleted_at.is_(None),
+    ]
+    if wanted.from_ is not None:
+        found.append(T.c.date >= wanted.from_)
+    if wanted.to is not None:
+        found.append(T.c.date <= wanted.to)
+    if wanted.account_id is not None:
+        found.append(T.c.account_id == wanted.account_id)
+    if wanted.status is not None:
+        found.append(T.c.status == wanted.status)
+    if wanted.tag is not None:
+        found.append(T.c.tags.any(literal(wanted.tag)))
+    if wanted.search:
+        pattern = _like(wanted.search)
+        found.append(
+            or_(T.c.description.ilike(pattern, escape="\\"), T.c.payee.ilike(pattern, escape="\\"))
+        )
+    if wanted.category_id is not None:
+        tree = await descendants(tx, ledger_id, wanted.category_id)
+        part = select(S.c.transaction_id).where(
+            S.c.ledger_id == ledger_id, S.c.category_id.in_(tree)
+        )
+        found.append(or_(T.c.category_id.in_(tree), T.c.id.in_(part)))
+    if wanted.kind == "TRANSFER":
+        found.append(T.c.transfer_id.is_not(None))
+    elif wanted.kind is not None:
+        found.append(
+            and_(
+                T.c.transfer_id.is_(None),
+                or_(wanted.kind == CATEGORY_KIND, T.c.category_id.is_(None)),
+            )
+        )
+    return found
+
+
+def _bounds(wanted: TransactionFilter) -> tuple[Decimal | None, Decimal | None]:
+    low = None if wanted.min_amount is None else Decimal(wanted.min_amount)
+    high = None if wanted.max_amount is None else Decimal(wanted.max_amount)
+    wrong = [
+        FieldError(name, "INVALID", "Compared with absolute values: not below zero.")
+        for name, bound in (("minAmount", low), ("maxAmount", high))
+        if bound is not None and bound < 0
+    ]
+    if wrong:
+        raise Invalid(wrong)
+    return low, high
+
+
+async def _scan(
+    tx: Tx, ledger_id: UUID, wanted: TransactionFilter, conditions: Sequence[ColumnElement[bool]]
+) -> list[_Light]:
+    """Open the amounts of all rows that the database left and decide the rest."""
+    low, high = _bounds(wanted)
+    await tx.unlock([ledger_id])
+    ring = tx.ring(ledger_id)
+    rows = await tx.rows(
+        select(T.c.id, T.c.date, T.c.amount, T.c.currency, CATEGORY_KIND.label("kind"))
+        .select_from(SOURCE)
+        .where(*conditions)
+    )
+    found = []
+    for row in rows:
+        minor = ring.unseal_minor("transactions.amount", row.id, row.amount)
+        size = Decimal(abs(minor)).scaleb(-digits_of(row.currency))
+        if (low is not None and size < low) or (high is not None and size > high):
+            continue
+        if wanted.kind in {"INCOME", "EXPENSE"}:
+            kind = row.kind or ("INCOME" if minor > 0 else "EXPENSE")
+            if kind != wanted.kind:
+                continue
+        found.append(_Light(row.id, row.date, minor))
+    return found
+
+
+async def list_transactions(
+    tx: Tx,
+    actor: Actor,
+    wanted: TransactionFilter = _NO_FILTER,
+    *,
+    sort: str = "DATE_DESC",
+    request: PageRequest,
+) -> Page[TransactionRow]:
+    """A page of the person's transactions, newest first unless sorted otherwise."""
+    ledger_id = actor.ledger_id
+    conditions = await _conditions(tx, ledger_id, wanted)
+    descending = sort.endswith("DESC")
+    if not _needs_scan(wanted, sort):
+        statement: Select[Any] = select(*COLUMNS).select_from(SOURCE).where(*conditions)
+        page = await fetch_page(tx, statement, Order((T.c.date, T.c.id), descending), request)
+        rows = await open_transactions(tx, page.items)
+        return Page(rows, page.keys, page.has_next, page.has_previous)
+    light = await _scan(tx, ledger_id, wanted, conditions)
+    by_amount = sort.startswith("AMOUNT")
+    chosen = slice_page(
+        light,
+        lambda row: (row.minor if by_amount else row.date, row.id),
+        descending=descending,
+        request=request,
+    )
+    keys: list[Key] = [(ledger_id, row.id) for row in chosen.items]
+    full = await transactions_by_id(tx, keys, deleted=wanted.deleted)
+    present = [row for row in full if row is not None]
+    return Page(present, chosen.keys, chosen.has_next, chosen.has_previous)
+
+
+async def count_transactions(tx: Tx, actor: Actor, wanted: TransactionFilter = _NO_FILTER) -> int:
+    """How many transactions a filter leaves."""
+    conditions = await _conditions(tx, actor.ledger_id, wanted)
+    if _needs_scan(wanted, "DATE_DESC"):
+        return len(await _scan(tx, actor.ledger_id, wanted, conditions))
+    statement = select(func.count()).select_from(SOURCE).where(*conditions)
+    return int(await tx.scalar(statement))
+
+
+async def page_by_account(
+    tx: Tx, keys: Sequence[tuple[UUID, UUID, int]]
+) -> list[Page[TransactionRow]]:
+    """Newest rows of several accounts in one statement; each key ends with how many rows."""
+    pages: dict[tuple[UUID, UUID, int], Page[TransactionRow]] = {}
+    for ledger_id, size in {(key[0], key[2]) for key in keys}:
+        wanted = [key[1] for key in keys if key[0] == ledger_id and key[2] == size]
+        groups = await _newest(tx, ledger_id, wanted, size)
+        for account_id in wanted:
+            rows = groups.get(account_id, [])
+            shown = rows[:size]
+            pages[ledger_id, account_id, size] = Page(
+                shown, [(row.date, row.id) for row in shown], len(rows) > size, has_previous=False
+            )
+    return [pages[key] for key in keys]
+
+
+async def _newest(
+    tx: Tx, ledger_id: UUID, accounts: list[UUID], size: int
+) -> dict[UUID, list[TransactionRow]]:
+    """One LATERAL for each account walks the index of its newest rows and stops at the limit."""
+    which = func.unnest(accounts).table_valued("account_id").render_derived()
+    newest = (
+        select(T.c.id)
+        .where(
+            T.c.ledger_id == ledger_id,
+            T.c.account_id == which.c.account_id,
+            T.c.deleted_at.is_(None),
+        )
+        .order_by(T.c.date.desc(), T.c.id.desc())
+        .limit(size + 1)
+        .lateral()
+    )
+    chosen = select(newest.c.id).select_from(which.join(newest, literal(True)))
+    rows = await tx.rows(
+        select(*COLUMNS)
+        .select_from(SOURCE)
+        .where(T.c.ledger_id == ledger_id, T.c.id.in_(chosen))
+        .order_by(T.c.date.desc(), T.c.id.desc())
+    )
+    groups: dict[UUID, list[TransactionRow]] = {}
+    for row in await open_transactions(tx, rows):
+        groups.setdefault(row.account_id, []).append(row)
+    return groups

@@ -1,0 +1,139 @@
+"""Transactions read from the database: opened rows, batches and references."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, and_, select
+from sqlalchemy.sql.selectable import FromClause
+
+from models.base import table
+from models.categories import Category
+from models.database import Transaction as Tx
+from models.transactions import Split, SplitRow, Transaction, TransactionRow
+from resolvers.access import Actor
+from resolvers.errors import NotFound
+
+T: Final = table(Transaction)
+S: Final = table(Split)
+_C: Final = table(Category)
+
+Key = tuple[UUID, UUID]
+
+SOURCE: Final[FromClause] = T.outerjoin(
+    _C, and_(_C.c.ledger_id == T.c.ledger_id, _C.c.id == T.c.category_id)
+)
+CATEGORY_KIND: Final[ColumnElement[str]] = _C.c.kind
+COLUMNS: Final = (
+    T.c.ledger_id, T.c.id, T.c.account_id, T.c.category_id, T.c.date, T.c.amount, T.c.currency,
+    T.c.description, T.c.payee, T.c.notes, T.c.tags, T.c.status, T.c.split_count, T.c.transfer_id,
+    T.c.refund_of, T.c.external_id, T.c.import_id, T.c.template_id, T.c.group_id, T.c.content_key,
+    T.c.deleted_at, T.c.version, T.c.created_at, T.c.updated_at,
+    _C.c.kind.label("category_kind"),
+)  # fmt: skip
+
+
+async def open_transactions(tx: Tx, rows: Iterable[Row[Any]]) -> list[TransactionRow]:
+    """Database rows with their sealed cells opened and their split parts read along."""
+    found = list(rows)
+    await tx.unlock(row.ledger_id for row in found)
+    parts = await _splits(tx, [(r.ledger_id, r.id) for r in found if r.split_count], found)
+    opened = []
+    for row in found:
+        ring = tx.ring(row.ledger_id)
+        opened.append(
+            TransactionRow(
+                ledger_id=row.ledger_id,
+                id=row.id,
+                account_id=row.account_id,
+                category_id=row.category_id,
+                date=row.date,
+                amount_minor=ring.unseal_minor("transactions.amount", row.id, row.amount),
+                currency=row.currency,
+                description=row.description,
+                payee=row.payee,
+                notes=ring.unseal_text("transactions.notes", row.id, row.notes),
+                tags=tuple(row.tags),
+                status=row.status,
+                split_count=row.split_count,
+                splits=tuple(parts.get((row.ledger_id, row.id), ())),
+                transfer_id=row.transfer_id,
+                refund_of=row.refund_of,
+                external_id=row.external_id,
+                import_id=row.import_id,
+                template_id=row.template_id,
+                group_id=row.group_id,
+                category_kind=row.category_kind,
+                content_key=row.content_key,
+                deleted_at=row.deleted_at,
+                version=row.version,
+                created_at=row.created_at,
+                updated_at=row.updated_at,
+            )
+        )
+    return opened
+
+
+async def _splits(
+    tx: Tx, keys: list[Key], parents: Sequence[Row[Any]]
+) -> dict[Key, list[SplitRow]]:
+    found: dict[Key, list[SplitRow]] = {}
+    currencies = {(row.ledger_id, row.id): row.currency for row in parents}
+    for ledger_id in {key[0] for key in keys}:
+        ring = tx.ring(ledger_id)
+        rows = await tx.rows(
+            select(S.c.id, S.c.transaction_id, S.c.category_id, S.c.amount, S.c.notes)
+            .where(
+                S.c.ledger_id == ledger_id,
+                S.c.transaction_id.in_([key[1] for key in keys if key[0] == ledger_id]),
+            )
+            .order_by(S.c.transaction_id, S.c.position)
+        )
+        for row in rows:
+            key = (ledger_id, row.transaction_id)
+            found.setdefault(key, []).append(
+                SplitRow(
+                    id=row.id,
+                    category_id=row.category_id,
+                    amount_minor=ring.unseal_minor("splits.amount", row.id, row.amount),
+                    notes=ring.unseal_text("splits.notes", row.id, row.notes),
+                    currency=currencies[key],
+                )
+            )
+    return found
+
+
+async def transactions_by_id(
+    tx: Tx, keys: Sequence[Key], *, deleted: bool = False
+) -> list[TransactionRow | None]:
+    """Transactions in the order of their keys; None for what is not there.
+
+    ``deleted`` reads from the trash instead of the living rows.
+    """
+    found: dict[Key, TransactionRow] = {}
+    for ledger_id in {key[0] for key in keys}:
+        wanted = [key[1] for key in keys if key[0] == ledger_id]
+        rows = await tx.rows(
+            select(*COLUMNS)
+            .select_from(SOURCE)
+            .where(
+                T.c.ledger_id == ledger_id,
+                T.c.id.in_(wanted),
+                T.c.deleted_at.is_not(None) if deleted else T.c.deleted_at.is_(None),
+            )
+        )
+        for row in await open_transactions(tx, rows):
+            found[ledger_id, row.id] = row
+    return [found.get(key) for key in keys]
+
+
+async def get_transaction(
+    tx: Tx, actor: Actor, transaction_id: UUID | None, *, deleted: bool = False
+) -> TransactionRow:
+    """One transaction of the person; raises NOT_FOUND."""
+    if transaction_id is not None:
+        key = (actor.ledger_id, transaction_id)
+        row = (await transactions_by_id(tx, [key], deleted=deleted))[0]
+        if row is not None:
+            return row
+    raise NotFound("There is no such transaction.")

@@ -1,0 +1,93 @@
+"""Transactions written to the database: cells sealed, totals moved, changes recorded."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import bindparam, delete, insert, update
+
+from models.transactions import TransactionRow
+from resolvers.ledgers import LedgerWrite
+from resolvers.transactions.rows import S, T
+
+_PLAIN: Final = (
+    "ledger_id", "id", "account_id", "category_id", "date", "currency", "description", "payee",
+    "status", "split_count", "transfer_id", "refund_of", "external_id", "import_id", "template_id",
+    "group_id", "content_key", "deleted_at", "version", "created_at", "updated_at",
+)  # fmt: skip
+_CHANGED: Final = tuple(name for name in _PLAIN if name not in {"ledger_id", "id", "created_at"})
+
+
+def _cells(write: LedgerWrite, row: TransactionRow) -> dict[str, Any]:
+    cells = {name: getattr(row, name) for name in _PLAIN}
+    cells["tags"] = list(row.tags)
+    cells["amount"] = write.ring.seal_minor("transactions.amount", row.id, row.amount_minor)
+    cells["notes"] = write.ring.seal_text("transactions.notes", row.id, row.notes)
+    return cells
+
+
+def _parts(write: LedgerWrite, rows: Sequence[TransactionRow]) -> list[dict[str, Any]]:
+    return [
+        {
+            "ledger_id": row.ledger_id,
+            "id": part.id,
+            "transaction_id": row.id,
+            "position": position,
+            "category_id": part.category_id,
+            "amount": write.ring.seal_minor("splits.amount", part.id, part.amount_minor),
+            "notes": write.ring.seal_text("splits.notes", part.id, part.notes),
+        }
+        for row in rows
+        for position, part in enumerate(row.splits)
+    ]
+
+
+async def insert_rows(write: LedgerWrite, rows: Sequence[TransactionRow]) -> None:
+    """Store new rows with their parts; their accounts' totals move with them."""
+    if not rows:
+        return
+    await write.tx.run(insert(T), [_cells(write, row) for row in rows])
+    parts = _parts(write, rows)
+    if parts:
+        await write.tx.run(insert(S), parts)
+    for row in rows:
+        write.move(row.account_id, row.amount_minor)
+        write.record("transaction", "CREATE", None, row)
+
+
+async def update_rows(
+    write: LedgerWrite, changed: Sequence[tuple[TransactionRow, TransactionRow]], op: str = "UPDATE"
+) -> None:
+    """Store changed rows, given as pairs of before and after."""
+    if not changed:
+        return
+    statement = (
+        update(T)
+        .where(T.c.ledger_id == write.ledger_id, T.c.id == bindparam("which"))
+        .values({name: bindparam(f"new_{name}") for name in (*_CHANGED, "tags", "amount", "notes")})
+    )
+    values = []
+    for _, new in changed:
+        cells = _cells(write, new)
+        values.append(
+            {"which": new.id}
+            | {f"new_{name}": cells[name] for name in (*_CHANGED, "tags", "amount", "notes")}
+        )
+    await write.tx.run(statement, values)
+    resplit = [(old, new) for old, new in changed if old.splits != new.splits]
+    if resplit:
+        await write.tx.run(
+            delete(S).where(
+                S.c.ledger_id == write.ledger_id,
+                S.c.transaction_id.in_([old.id for old, _ in resplit]),
+            )
+        )
+        parts = _parts(write, [new for _, new in resplit])
+        if parts:
+            await write.tx.run(insert(S), parts)
+    for old, new in changed:
+        if old.deleted_at is None:
+            write.move(old.account_id, -old.amount_minor)
+        if new.deleted_at is None:
+            write.move(new.account_id, new.amount_minor)
+        after = None if op == "DELETE" else new
+        write.record("transaction", op, None if op == "RESTORE" else old, after)

@@ -1,0 +1,151 @@
+"""The trash: deleted transactions rest for 30 days and can come back."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import delete, select, update
+
+from models.transactions import TransactionRow
+from resolvers.accounts import accounts_by_id
+from resolvers.errors import AppError, Conflict, NotFound
+from resolvers.ledgers import LedgerWrite, require_version
+from resolvers.transactions.drafts import check_external
+from resolvers.transactions.references import References
+from resolvers.transactions.rows import T, get_transaction, transactions_by_id
+from resolvers.transactions.storing import update_rows
+
+DAYS_IN_TRASH: Final = 30
+
+Removed = TransactionRow | AppError
+
+
+async def delete_transactions(
+    write: LedgerWrite, wanted: Sequence[tuple[UUID | None, int | None]]
+) -> list[Removed]:
+    """Move rows, given as id and expected version, to the trash; transfers go with both sides."""
+    keys = [(write.ledger_id, one) for one, _ in wanted if one is not None]
+    found = {row.id: row for row in await transactions_by_id(write.tx, keys) if row is not None}
+    sides = [row.transfer_id for row in found.values() if row.transfer_id is not None]
+    others = await transactions_by_id(write.tx, [(write.ledger_id, one) for one in sides])
+    peers = {row.id: row for row in others if row is not None}
+    results: list[Removed] = []
+    gone: dict[UUID, TransactionRow] = {}
+    for wanted_id, expected in wanted:
+        row = None if wanted_id is None else found.get(wanted_id)
+        if row is None:
+            results.append(NotFound("There is no such transaction."))
+            continue
+        try:
+            require_version(row, expected)
+        except AppError as error:
+            results.append(error)
+            continue
+        gone[row.id] = row
+        if row.transfer_id is not None and row.transfer_id in peers:
+            gone[row.transfer_id] = peers[row.transfer_id]
+        results.append(row)
+    await _throw_away(write, list(gone.values()))
+    return results
+
+
+async def _throw_away(write: LedgerWrite, rows: Sequence[TransactionRow]) -> None:
+    changed = [
+        (
+            row,
+            replace(row, deleted_at=write.now, version=row.version + 1, updated_at=write.now),
+        )
+        for row in rows
+    ]
+    await update_rows(write, changed, op="DELETE")
+
+
+async def delete_rows_of_account(write: LedgerWrite, account_id: UUID) -> None:
+    """Move all rows of an account to the trash; other sides of its transfers stay, unlinked."""
+    found = await write.tx.rows(
+        select(T.c.id).where(
+            T.c.ledger_id == write.ledger_id,
+            T.c.account_id == account_id,
+            T.c.deleted_at.is_(None),
+        )
+    )
+    rows = await transactions_by_id(write.tx, [(write.ledger_id, row.id) for row in found])
+    living = [row for row in rows if row is not None]
+    sides = [row.transfer_id for row in living if row.transfer_id is not None]
+    others = await transactions_by_id(write.tx, [(write.ledger_id, one) for one in sides])
+    unlinked = [
+        (row, replace(row, transfer_id=None, version=row.version + 1, updated_at=write.now))
+        for row in others
+        if row is not None
+    ]
+    await update_rows(write, unlinked)
+    await _throw_away(write, [replace(row, transfer_id=None) for row in living])
+
+
+async def restore_transaction(write: LedgerWrite, transaction_id: UUID | None) -> TransactionRow:
+    """Bring a deleted transaction back, a transfer with both its sides."""
+    row = await get_transaction(write.tx, write.actor, transaction_id, deleted=True)
+    rows = [row]
+    if row.transfer_id is not None:
+        key = (write.ledger_id, row.transfer_id)
+        other = (await transactions_by_id(write.tx, [key], deleted=True))[0]
+        if other is not None:
+            rows.append(other)
+    accounts = await accounts_by_id(write.tx, [(write.ledger_id, r.account_id) for r in rows])
+    if any(account is None for account in accounts):
+        raise Conflict("Its account is in the trash; restore the account first.")
+    await restore_rows(write, rows)
+    return (await transactions_by_id(write.tx, [(write.ledger_id, row.id)]))[0] or row
+
+
+async def restore_rows_of_account(
+    write: LedgerWrite, account_id: UUID, deleted_at: datetime
+) -> None:
+    """Bring back the rows that went to the trash together with their account."""
+    found = await write.tx.rows(
+        select(T.c.id).where(
+            T.c.ledger_id == write.ledger_id,
+            T.c.account_id == account_id,
+            T.c.deleted_at == deleted_at,
+        )
+    )
+    keys = [(write.ledger_id, row.id) for row in found]
+    rows = await transactions_by_id(write.tx, keys, deleted=True)
+    await restore_rows(write, [row for row in rows if row is not None])
+
+
+async def restore_rows(write: LedgerWrite, rows: Sequence[TransactionRow]) -> None:
+    """Bring rows back; an external id that was taken meanwhile is a CONFLICT."""
+    external = [row.external_id for row in rows if row.external_id is not None]
+    if external:
+        taken = await write.tx.rows(
+            select(T.c.id, T.c.account_id, T.c.external_id).where(
+                T.c.ledger_id == write.ledger_id,
+                T.c.external_id.in_(external),
+                T.c.deleted_at.is_(None),
+            )
+        )
+        refs = References(external={(r.account_id, r.external_id): r.id for r in taken})
+        for row in rows:
+            check_external(refs, row.account_id, row.external_id, row.id)
+    changed = [
+        (row, replace(row, deleted_at=None, version=row.version + 1, updated_at=write.now))
+        for row in rows
+    ]
+    await update_rows(write, changed, op="RESTORE")
+
+
+async def purge_trash(write: LedgerWrite, before: datetime) -> int:
+    """Remove what has been in the trash for 30 days; nothing can bring it back."""
+    old = select(T.c.id).where(T.c.ledger_id == write.ledger_id, T.c.deleted_at < before)
+    for column in (T.c.transfer_id, T.c.refund_of):
+        await write.tx.run(
+            update(T)
+            .where(T.c.ledger_id == write.ledger_id, column.in_(old))
+            .values({column.name: None})
+        )
+    return await write.tx.run(
+        delete(T).where(T.c.ledger_id == write.ledger_id, T.c.deleted_at < before)
+    )

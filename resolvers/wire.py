@@ -1,0 +1,163 @@
+"""The wire form of stored objects, for what is not asked field by field.
+
+Used for the current object of a stale write, for read-only values that a client sends back, and
+for feeds.  Names are the graph's own; a test compares them with the schema.
+"""
+
+from datetime import UTC, datetime
+from functools import singledispatch
+from typing import Any
+from uuid import UUID
+
+from models import ids
+from models.accounts import AccountRow
+from models.categories import CategoryRow
+from models.imports import ImportRunRow
+from models.transactions import SplitRow, TransactionRow
+from models.uploads import UploadRow
+from models.users import UserRow
+from resolvers.money import format_minor
+
+
+def instant(value: datetime | None) -> str | None:
+    """RFC 3339 in UTC with a Z."""
+    if value is None:
+        return None
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def reference(prefix: str, value: UUID | None) -> str | None:
+    """An id on the wire; None stays None."""
+    return None if value is None else ids.encode(prefix, value)
+
+
+def masked_number(number: str | None) -> str | None:
+    """An account number with only its last four characters shown."""
+    return None if number is None else "••••" + number[-4:]
+
+
+def kind_of(row: TransactionRow) -> str:
+    """TRANSFER if linked; else the category's kind; else by sign, zero being EXPENSE."""
+    if row.transfer_id is not None:
+        return "TRANSFER"
+    if row.category_kind is not None and not row.split_count:
+        return row.category_kind
+    return "INCOME" if row.amount_minor > 0 else "EXPENSE"
+
+
+def _stored(prefix: str, row: Any) -> dict[str, Any]:
+    return {
+        "id": ids.encode(prefix, row.id),
+        "version": row.version,
+        "createdAt": instant(row.created_at),
+        "updatedAt": instant(row.updated_at),
+    }
+
+
+@singledispatch
+def wire(row: Any) -> dict[str, Any]:
+    """A stored object as its clients know it, camelCase, ids and amounts as text."""
+    raise TypeError(f"{type(row).__name__} has no wire form")
+
+
+@wire.register
+def _account(row: AccountRow) -> dict[str, Any]:
+    return {
+        **_stored("acct", row),
+        "name": row.name,
+        "type": row.type,
+        "currency": row.currency,
+        "openingBalance": format_minor(row.opening_minor, row.currency),
+        "openingDate": row.opening_date.isoformat() if row.opening_date else None,
+        "institution": row.institution,
+        "number": masked_number(row.number),
+        "archived": row.archived,
+    }
+
+
+@wire.register
+def _category(row: CategoryRow) -> dict[str, Any]:
+    return {
+        **_stored("cat", row),
+        "name": row.name,
+        "kind": row.kind,
+        "parentId": reference("cat", row.parent_id),
+        "key": row.key,
+        "color": row.color,
+        "icon": row.icon,
+        "archived": row.archived,
+    }
+
+
+@wire.register
+def _split(row: SplitRow) -> dict[str, Any]:
+    return {
+        "categoryId": ids.encode("cat", row.category_id),
+        "amount": format_minor(row.amount_minor, row.currency),
+        "notes": row.notes,
+    }
+
+
+@wire.register
+def _transaction(row: TransactionRow) -> dict[str, Any]:
+    return {
+        **_stored("txn", row),
+        "accountId": ids.encode("acct", row.account_id),
+        "categoryId": reference("cat", row.category_id),
+        "date": row.date.isoformat(),
+        "amount": format_minor(row.amount_minor, row.currency),
+        "currency": row.currency,
+        "description": row.description,
+        "payee": row.payee,
+        "notes": row.notes,
+        "tags": list(row.tags),
+        "status": row.status,
+        "kind": kind_of(row),
+        "transferId": reference("txn", row.transfer_id),
+        "splits": [wire(part) for part in row.splits],
+        "externalId": row.external_id,
+        "importId": reference("imp", row.import_id),
+        "templateId": reference("tmpl", row.template_id),
+        "groupId": reference("grp", row.group_id),
+        "refundOf": reference("txn", row.refund_of),
+    }
+
+
+@wire.register
+def _user(row: UserRow) -> dict[str, Any]:
+    return {
+        **_stored("user", row),
+        "email": row.email,
+        "name": row.name,
+        "baseCurrency": row.base_currency,
+        "locale": row.locale,
+        "timeZone": row.time_zone,
+        "emailVerified": row.email_verified,
+        "twoFactorEnabled": row.two_factor_enabled,
+    }
+
+
+@wire.register
+def _upload(row: UploadRow) -> dict[str, Any]:
+    return {
+        **_stored("file", row),
+        "filename": row.filename,
+        "contentType": row.content_type,
+        "size": row.size,
+        "sha256": row.sha256,
+        "purpose": row.purpose,
+        "transactionId": reference("txn", row.transaction_id),
+    }
+
+
+@wire.register
+def _import(row: ImportRunRow) -> dict[str, Any]:
+    return {
+        **_stored("imp", row),
+        "uploadId": ids.encode("file", row.upload_id),
+        "accountId": ids.encode("acct", row.account_id),
+        "status": row.status,
+        "format": row.format,
+        "dryRun": row.dry_run,
+        "counts": row.counts,
+    }

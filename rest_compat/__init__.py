@@ -1,0 +1,1 @@
+"""What we inherited: the documented /v1 paths as rows over stored operations."""
