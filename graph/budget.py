@@ -32,7 +32,7 @@ from graph.selections import (
     SUMS,
     Fragments,
     Part,
-    Place,
+    Placed,
     Pricing,
     Tally,
     lay_out,
@@ -221,20 +221,21 @@ class Budget:
         The fragments of well-built clients repeat bare fields such as ``id``, and one field on
         several types is no repetition: both are held to the wide share only.
         """
-        pending = [[part.places[0]]]
+        pending: list[list[Placed]] = [[(part.places[0], ())]]
         while pending:
-            together: dict[str, list[Place]] = {}
-            scoped: Counter[tuple[str, str]] = Counter()
+            together: dict[str, list[Placed]] = {}
+            scoped: Counter[tuple[tuple[str, ...], str]] = Counter()
             totals: Counter[str] = Counter()
-            for place in merged(pending.pop(), fragments):
+            for place, path in merged(pending.pop(), fragments):
                 written: Counter[str] = Counter()
+                here = (*path, place.scope)
                 for node, inner in place.fields:
                     name = (node.alias or node.name).value
                     written[name] += 1
                     if inner is not None:
-                        together.setdefault(name, []).append(inner)
+                        together.setdefault(name, []).append((inner, here))
                     if inner is not None or node.arguments:
-                        scoped[place.scope, name] += 1
+                        scoped[here, name] += 1
                 totals.update(written)
                 self.limits.hold("same_name", max(written.values(), default=0))
             self.limits.hold("same_name", max(scoped.values(), default=0))

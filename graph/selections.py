@@ -141,6 +141,8 @@ class Part:
         return whole
 
 
+# A selection set, and the types on which the fields around it were selected.
+Placed: TypeAlias = tuple[Place, tuple[str, ...]]
 # Two fragments of one name are an error, but not before both have been counted.
 Fragments: TypeAlias = Mapping[str, Sequence[Part]]
 
@@ -192,17 +194,17 @@ def _inside(schema: GraphQLSchema, place: Place, node: FieldNode) -> Place | Non
     return Place(node.selection_set, kind, kind.name if kind else "", definition)
 
 
-def merged(places: Sequence[Place], fragments: Fragments) -> Iterator[Place]:
+def merged(places: Sequence[Placed], fragments: Fragments) -> Iterator[Placed]:
     """Selection sets that execution makes one: inline fragments, and each fragment once."""
     seen: set[str] = set()
     queue = list(places)
-    for place in queue:  # grows while it is read
-        yield place
-        queue.extend(place.inlines)
+    for place, path in queue:  # grows while it is read
+        yield place, path
+        queue.extend((inline, path) for inline in place.inlines)
         for name in place.spreads:
             if name not in seen:
                 seen.add(name)
-                queue.extend(part.places[0] for part in fragments.get(name, ()))
+                queue.extend((part.places[0], path) for part in fragments.get(name, ()))
 
 
 class Pricing:

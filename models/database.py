@@ -222,4 +222,5 @@ def connect(
         max_overflow=0,
         pool_timeout=10,
         pool_pre_ping=False,
+        hide_parameters=True,  # bound values are people's data: they stay out of errors and logs
     )

@@ -96,8 +96,11 @@ class ImportRunRow:
     detected: dict[str, Any] | None
     questions: list[dict[str, Any]]
     warnings: list[str]
+    headers: list[str]
+    """The file's columns, told when it could not be read, so that a person can make a mapping."""
     counts: dict[str, int]
     accounts: list[dict[str, str]]
+    """``currency`` and ``accountId`` (as on the wire) of every account that the rows go to."""
     error_code: str | None
     error_message: str | None
     rows_done: int

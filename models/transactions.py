@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from pydantic import Base64Bytes
 from sqlalchemy import (
     ARRAY,
     Column,
@@ -163,7 +164,7 @@ class TransactionRow:
     group_id: UUID | None
     category_kind: str | None
     """INCOME or EXPENSE of the category, read along so that ``kind`` costs no query."""
-    content_key: bytes | None
+    content_key: Base64Bytes | None
     deleted_at: datetime | None
     version: int
     created_at: datetime

@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from pydantic import Field
@@ -323,6 +323,10 @@ class Auth:
         actor = actor_of(user, claims.session_id)
         await self._sessions.put(claims.session_id, image_of(Actor).dump_json(actor))
         return actor
+
+    def jwks(self) -> dict[str, Any]:
+        """The public keys of access tokens (RFC 7517)."""
+        return self._tokens.jwks()
 
     async def forget_sessions(self, actor: Actor) -> None:
         """Have every session of a person read anew: her zone, currency or words have changed."""

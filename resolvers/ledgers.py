@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any, Final, Generic, Protocol, TypeVar, cast
 from uuid import UUID
 
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import TypeAdapter
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import DBAPIError
@@ -61,8 +61,7 @@ class Broker(Protocol):
 @cache
 def image_of(kind: Hashable) -> TypeAdapter[Any]:
     """How a row or answer is written to and read from sealed JSON."""
-    config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
-    return TypeAdapter(cast("Any", kind), config=config)
+    return TypeAdapter(cast("Any", kind))
 
 
 @dataclass(frozen=True, slots=True)

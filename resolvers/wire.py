@@ -159,5 +159,10 @@ def _import(row: ImportRunRow) -> dict[str, Any]:
         "status": row.status,
         "format": row.format,
         "dryRun": row.dry_run,
+        "deleted": row.deleted_policy,
+        "detected": row.detected,
         "counts": row.counts,
+        "accounts": row.accounts,
+        "startedAt": instant(row.started_at),
+        "finishedAt": instant(row.finished_at),
     }

@@ -83,7 +83,7 @@ def _affix(text: str) -> _Affix | None:
             currency = part
         elif part.upper() in _SIDES and side is None:
             side = _SIDES[part.upper()]
-        elif is_symbol(part) and symbol is None:
+        elif symbol is None and part not in CODES and is_symbol(part):
             symbol = part
         else:
             return None
@@ -188,7 +188,7 @@ def decimal_mark(texts: Iterable[str], currencies: Iterable[str | None]) -> tupl
                 votes[mark_vote(parts[1])] += 1
         elif text and text.lstrip("+-")[:4].isdigit():
             # Three decimals would be written on every amount, so `500` means thousands.
-            short += len(text) < 5 and text.strip("+-0") != ""
+            short += len(text) < 5
             votes["whole"] += len(text) > 5
     if votes["."] or votes[","]:
         return ("." if votes["."] >= votes[","] else ","), False

@@ -12,6 +12,8 @@ from resolvers.statements.words import fold, header_scores
 
 _NAMED: Final = 500
 _EXACT: Final = 700
+# The first words for a date are those for its booking.
+_BOOKED: Final = 885
 _TEXT_ROLES: Final = ("description", "payee", "notes", "category")
 
 
@@ -31,6 +33,8 @@ class Roles:
     fallback: tuple[int, ...] = ()
     ids: tuple[int, ...] = ()
     given: frozenset[str] = field(default_factory=frozenset)
+    # Whether the header says that the date is the one of booking, so that none means not yet.
+    booked: bool = False
 
 
 class Assigner:
@@ -109,6 +113,7 @@ def assign(layout: Layout, profiles: Sequence[Profile], given: Mapping[str, int 
     roles.status = assigner.take(_status(assigner, given))
     roles.ids = _ids(assigner, given)
     _texts(assigner, roles, given)
+    roles.booked = bool(others) and assigner.score(date, "date") >= _BOOKED
     return roles
 
 

@@ -26,14 +26,17 @@ _NAME: Final = r"([^\W\d_]{3,14})\.?"
 _DAY: Final = r"([0-9]{1,2})(?:st|nd|rd|th|er|º|ª|\.)?"
 _YEAR: Final = r"'?([0-9]{4}|[0-9]{2})(?![0-9])(.*)"
 _DAY_NAME: Final = re.compile(_WEEKDAY + _DAY + _GAP + _NAME + _GAP + _YEAR, re.DOTALL)
-_NAME_DAY: Final = re.compile(_WEEKDAY + _NAME + _GAP + _DAY + _GAP + _YEAR, re.DOTALL)
+_NAME_DAY: Final = re.compile(
+    _WEEKDAY + _NAME + r"[-/.,\s]+" + _DAY + r"[-/.,\s]+" + _YEAR, re.DOTALL
+)
 _YEAR_NAME: Final = re.compile(r"([0-9]{4})" + _GAP + _NAME + _GAP + _DAY + r"(?![0-9])(.*)")
 # A time, a fraction, a zone; nothing else may follow a date.
 _REST: Final = re.compile(
     r"(?:[\s,日일]*|\s*г\.?|\.)"
-    r"(?:(?:[T\s,\-;@_]*|\s+at\s+|\s+um\s+)[0-9]{1,2}[:.h][0-9]{2}(?:[:.][0-9]{2}(?:[.,:][0-9]+)?)?)?"
+    r"(?:(?:[T\s,\-;@_]*|\s+at\s+|\s+um\s+)[0-9]{1,2}[:.h][0-9]{2}"
+    r"(?:[:.][0-9]{2}(?:[.,:][0-9]+)?)?)?"
     r"\s*(?:[AaPp]\.?[Mm]\.?|Uhr)?\s*(?:Z|[A-Z]{2,5}|(?:GMT|UTC)?[+-][0-9]{1,2}:?(?:[0-9]{2})?)?"
-    r"\s*(?:\([^()]*\))?\s*"
+    r"\s*(?:\([^()]*\)|\[[^\[\]]*\])?\s*"
 )
 _TIME_FIRST: Final = re.compile(r"[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?\s+(?=[0-9])")
 
@@ -108,8 +111,8 @@ def to_date(shape: Shape, order: Order, names: dict[str, int] | None = None) -> 
         digits = "".join(shape.figures)
         a, b, c = digits[:2], digits[2:4], digits[4:]
     if shape.kind == "PARTS" and len(a) == 4 and order in {"DMY", "MDY"}:
-        # The year came first after all; day and month keep their order.
-        order = "YDM" if order == "DMY" and int(b) > 12 else "YMD"
+        # Some rows of the column begin with the year, and after a year comes the month.
+        order = "YMD"
     elif shape.kind == "PARTS" and len(c) == 4 and order in {"YMD", "YDM"}:
         return None
     if order == "YMD":

@@ -18,7 +18,7 @@ from resolvers.statements.phrases import is_balance_line, state_of
 from resolvers.statements.table import Record
 
 MAX_TEXT: Final = 500
-_NOTHING: Final = frozenset({"", "-", "--", "–", "—", "n/a", "na", "null", "none", "nan"})
+_NOTHING: Final = frozenset({"", "-", "--", "–", "—", "n/a", "na", "null", "none"})
 _SHOWN: Final = 40
 
 
@@ -58,7 +58,7 @@ class Draft:
 
 def clean(text: str, limit: int = MAX_TEXT) -> str:
     """NFC, one space between words, no control characters, at most `limit` long."""
-    if not (text.isascii() and text.isprintable()):
+    if not text.isprintable() or not unicodedata.is_normalized("NFC", text):
         # Cut first: a field may be long, and composing only shortens.
         text = unicodedata.normalize("NFC", text[: limit * 4])
         kept = []
@@ -143,16 +143,18 @@ class Drafter:
         date_text = self.cell(draft, roles.date)
         draft.day = self._rules.dates.read(date_text)
         draft.balance = self._balance(draft)
-        texts = [self.cell(draft, column) for column in self._needed]
-        texts = [text for text in texts if text.casefold() not in _NOTHING]
+        texts = {column: self.cell(draft, column) for column in self._needed}
+        texts = {c: text for c, text in texts.items() if text.casefold() not in _NOTHING}
         if not texts:
             draft.problem = self._without_amount(draft)
             return
-        draft.amount = self._money(self.cell(draft, money.amount))
-        draft.debit = self._money(self.cell(draft, money.debit))
-        draft.credit = self._money(self.cell(draft, money.credit))
-        draft.fee = self._money(self.cell(draft, money.fee))
-        bad = next((text for text in texts if self._money(text) is None), None)
+        found = {column: self._money(text) for column, text in texts.items()}
+        draft.amount = found.get(money.amount) if money.amount is not None else None
+        draft.debit = found.get(money.debit) if money.debit is not None else None
+        draft.credit = found.get(money.credit) if money.credit is not None else None
+        if money.fee is not None:
+            draft.fee = self._money(self.cell(draft, money.fee))
+        bad = next((text for column, text in texts.items() if found[column] is None), None)
         draft.currency = self._currency(draft)
         draft.problem = self._problem(draft, date_text, bad)
 
@@ -183,7 +185,7 @@ class Drafter:
 
     def _problem(self, draft: Draft, date_text: str, bad: str | None) -> RowProblem | None:
         """Why a record with an amount is no good row, or None."""
-        labels = [c for c in draft.cells if 3 < len(c) < 120]
+        labels = [c for c in draft.cells if 3 < len(c) < 60]
         if any(is_balance_line(cell, sure=draft.day is not None) for cell in labels):
             return skipped("BALANCE_LINE", "The row tells a balance or a total, not a transaction.")
         state = self._state(draft)
@@ -227,6 +229,9 @@ class Drafter:
     def _without_date(self, draft: Draft, date_text: str, bad: str | None) -> RowProblem | None:
         if not date_text:
             self._other_day(draft)
+            waits = self._roles.booked and self._roles.status is None
+            if draft.day is not None and waits and not self._rules.include_pending:
+                return skipped("PENDING", "The row has no booking date yet.")
             if draft.day is not None:
                 return None
         elif bad is not None and sum(map(bool, draft.cells)) * 2 < self._layout.width:

@@ -141,6 +141,9 @@ def _find_header(records: Sequence[Record], first_data: int | None) -> int | Non
         hits = role_hits(record.cells)
         if hits < 2:
             continue
+        filled = sum(map(bool, record.cells))
+        if filled * 2 < usual:
+            continue
         fits = len(record.cells) >= usual - 1
         score = hits * 10 + (5 if fits else 0)
         if best is None or score > best[0]:
@@ -150,7 +153,7 @@ def _find_header(records: Sequence[Record], first_data: int | None) -> int | Non
     if not first_data:
         return None
     above = records[first_data - 1]
-    wide = sum(1 for cell in above.cells if cell) >= max(2, len(records[first_data].cells) // 2)
+    wide = sum(map(bool, above.cells)) >= max(2, sum(map(bool, records[first_data].cells)))
     distinct = len({fold(cell) for cell in above.cells if cell}) == sum(map(bool, above.cells))
     return first_data - 1 if _plain(above) and wide and distinct else None
 

@@ -53,6 +53,10 @@ def find_money(assigner: "Assigner", given: Mapping[str, int | None]) -> MoneyCo
     if "balance" not in given:
         found = replace(found, balance=_named(assigner, "balance", set()))
     used = found.columns()
+    if found.debit is not None and "credit" not in given and "amount" not in given:
+        found = replace(found, credit=_named(assigner, "credit", used))
+    elif found.credit is not None and "debit" not in given and "amount" not in given:
+        found = replace(found, debit=_named(assigner, "debit", used))
     if found.amount is None and found.debit is None and found.credit is None:
         found = _by_header(assigner, found, used)
     if found.amount is None and found.debit is None and found.credit is None:
@@ -90,7 +94,9 @@ def _named(assigner: "Assigner", role: str, used: set[int]) -> int | None:
         if others and max(others) > score + 100:
             continue
         profile = assigner.profiles[column]
-        if profile.numeric or (profile.filled == 0 and role in {"debit", "credit"}):
+        empty_file = not any(p.filled for p in assigner.profiles)
+        empty = profile.filled == 0 and (empty_file or role in {"debit", "credit"})
+        if profile.numeric or empty:
             # A column that most rows leave empty is not the amount.
             rows = max(p.filled for p in assigner.profiles) if assigner.profiles else 0
             sparse = role == "amount" and profile.filled * 3 < rows

@@ -1,7 +1,7 @@
 """The names of months in the languages of banks, from the locale data of CLDR."""
 
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 # In the order in which they win when a name means different months.
@@ -42,7 +42,7 @@ def _find(language: str, name: str) -> int:
     return begun.pop() if len(begun) == 1 else 0
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _month_numbers(names: frozenset[str]) -> dict[str, int]:
     best: dict[str, int] = {}
     for language in _LANGUAGES.split():

@@ -135,7 +135,7 @@ def _by_span(day: Sequence[date | None], month: Sequence[date | None], texts: Se
     spans = []
     for days in (day, month):
         known = [d for d in days if d is not None]
-        if len(set(known)) < 4:
+        if len(set(known)) < 3:
             return 0
         spans.append((max(known) - min(known)).days)
     named = [text for text in texts if text]

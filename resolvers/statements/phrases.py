@@ -210,10 +210,16 @@ _SURE_BALANCE_LINE: Final = re.compile(
     r"(?:(?:opening|closing|ending|beginning|previous) (?:ledger |account |statement )?balance|"
     r"balance (?:brought|carried) (?:forward|down)|balance [bc] f|(?:brought|carried) forward|"
     r"(?:alter|neuer|letzter|anfangs|end|schluss) ?(?:konto)?(?:saldo|kontostand)|saldovortrag|"
+    r"s a l d o|"
     r"(?:ancien|nouveau) solde|(?:begin|eind)saldo|saldo (?:inicial|final|anterior|iniziale|"
     r"finale|poczatkowe|koncowe|do dia)|(?:pocatecni|konecny) zustatek|"
     r"(?:ingaende|utgaende) saldo|(?:nyito|zaro) ?egyenleg|(?:входящий|исходящий) остаток|"
     r"前月繰越|期初余额|期末余额)(?: [\d ]+)?"
+)
+# Cheap to look for, and part of every sure label.
+_BALANCE_STEM: Final = re.compile(
+    r"balance|forward|saldo|s a l d o|kontostand|solde|statek|egyenleg|остаток|繰越|余额",
+    re.IGNORECASE,
 )
 # What a credit card calls money coming in.
 MONEY_IN: Final = re.compile(
@@ -252,4 +258,6 @@ def is_balance_line(text: str, *, sure: bool = False) -> bool:
 
     `sure` leaves out labels that also begin the name of a shop, such as Total.
     """
+    if sure and _BALANCE_STEM.search(text) is None:
+        return False
     return (_SURE_BALANCE_LINE if sure else _BALANCE_LINE).fullmatch(fold(text)) is not None

@@ -33,6 +33,7 @@ from resolvers.statements.table import (
     choose_delimiter,
     normal_lines,
     read_records,
+    unwrapped,
 )
 from resolvers.statements.words import fold, header_scores
 
@@ -78,7 +79,7 @@ def read_csv(
     mapping = mapping or CsvMapping()
     limits = Limits(max_rows, max_columns, max_field_bytes)
     text, encoding, warnings = decode(data, mapping.encoding)
-    text = normal_lines(text)
+    text = unwrapped(normal_lines(text))
     delimiter = mapping.delimiter or choose_delimiter(text, limits)
     records = read_records(text, delimiter, limits, mapping.skip_rows)
     if not records:

@@ -164,6 +164,7 @@ class RowReader:
             signed=money is not None and money.signed,
             text=" ".join(self._pieces(draft))[:200],
             currency=draft.currency,
+            day=draft.day,
         )
 
     def _unique_ids(self, good: list[Draft]) -> int | None:

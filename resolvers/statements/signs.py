@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 from typing import Final
 
 from resolvers.statements.amounts import Side
@@ -25,6 +27,7 @@ class Entry:
     signed: bool = False
     text: str = ""
     currency: str | None = None
+    day: date | None = None
 
 
 @dataclass(slots=True)
@@ -38,10 +41,13 @@ class Verdict:
     fee: bool = False
 
 
-def chain_share(amounts: Sequence[Decimal | None], balances: Sequence[Decimal | None]) -> int:
-    """Percent of the steps between balances that the amounts explain, in the better file order.
+def chain_share(
+    amounts: Sequence[Decimal | None], balances: Sequence[Decimal | None], direction: int = 0
+) -> int:
+    """Percent of the steps between balances that the amounts explain.
 
-    Rows without a balance add to the step that spans them.
+    `direction` is 1 when the file runs forward in time, -1 when backward, 0 for the better of
+    both. Rows without a balance add to the step that spans them.
     """
     up = down = steps = 0
     before: Decimal | None = None
@@ -57,7 +63,18 @@ def chain_share(amounts: Sequence[Decimal | None], balances: Sequence[Decimal | 
             up += balance - before == between
             down += before - balance == later
         before, between, later = balance, Decimal(0), moved
-    return max(up, down) * 100 // steps if steps else 0
+    explained = max(up, down) if direction == 0 else up if direction > 0 else down
+    return explained * 100 // steps if steps else 0
+
+
+def _direction(entries: Sequence[Entry]) -> int:
+    """Whether the rows run forward (1) or backward (-1) in time, 0 when days do not tell."""
+    days = [e.day for e in entries if e.day is not None]
+    ups = sum(b > a for a, b in pairwise(days))
+    downs = sum(b < a for a, b in pairwise(days))
+    if ups and not downs:
+        return 1
+    return -1 if downs and not ups else 0
 
 
 def _proof(entries: Sequence[Entry], values: Sequence[Decimal | None]) -> int:
@@ -68,7 +85,10 @@ def _proof(entries: Sequence[Entry], values: Sequence[Decimal | None]) -> int:
         amounts.append(value)
         balances.append(entry.balance)
     longest = max(chains.values(), key=lambda chain: len(chain[0]), default=([], []))
-    return chain_share(*longest)
+    direction = _direction(entries)
+    share = chain_share(*longest, direction)
+    # Within a day some banks list the other way round than across days.
+    return share if share >= 50 or not direction else chain_share(*longest)
 
 
 def decide(
@@ -185,11 +205,11 @@ def _by_balance(entries: Sequence[Entry], *, negative: int) -> Verdict | None:
     plain = [e.amount for e in entries]
     signed = _proof(entries, plain)
     negated = _proof(entries, [_times(a, -1) for a in plain])
-    if max(signed, negated) >= 50 and signed != negated:
+    # Amounts without any minus must explain every step, or their signs are not as written.
+    enough = 50 if negative else 100
+    if max(signed, negated) >= enough and signed != negated:
         return _ruled(entries, "SIGNED" if signed > negated else "NEGATED")
-    if negative:
-        return None
-    derived = _from_steps(entries)
+    derived = None if negative else _from_steps(entries)
     if derived is None:
         return None
     verdict = Verdict("UNSIGNED", derived)
@@ -214,7 +234,8 @@ def _from_steps(entries: Sequence[Entry]) -> list[Decimal | None] | None:
     """Signs from the step each amount makes in the balance, in the file order that fits."""
     best: list[Decimal | None] = []
     most = 0
-    for step in (-1, 1):
+    direction = _direction(entries)
+    for step in (-direction,) if direction else (-1, 1):
         values: list[Decimal | None] = []
         fits = 0
         for place, entry in enumerate(entries):
@@ -236,12 +257,13 @@ def _mixed(
     entries: Sequence[Entry], moved: Sequence[Entry], negative: int, account_type: str | None
 ) -> Verdict:
     """Amounts with signs: as written, unless they are a card's charges without a minus."""
-    known = [e for e in moved if e.text and MONEY_IN.search(fold(e.text))]
-    against = [e for e in known if e.amount is not None and e.amount < 0]
     is_card = any(word in (account_type or "").upper() for word in _CARDS)
     positive = len(moved) - negative
-    turned = bool(known) and len(against) == len(known) and positive * 10 >= len(moved) * 6
-    if turned and negative and (len(known) > 1 or is_card):
+    if not negative or positive * 10 < len(moved) * 6:
+        return _ruled(entries, "SIGNED")
+    known = [e for e in moved if e.text and MONEY_IN.search(fold(e.text))]
+    against = [e for e in known if e.amount is not None and e.amount < 0]
+    if known and len(against) == len(known):
         verdict = _ruled(entries, "NEGATED")
         if not is_card:
             verdict.questions.append(

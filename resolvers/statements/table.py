@@ -56,6 +56,9 @@ class _Splitter:
         position, size = start, len(text)
         while position < size:
             end = text.find("\n", position)
+            if end == position:
+                position, line = end + 1, line + 1
+                continue
             end = size if end < 0 else end
             first = line
             # Slicing a giant line once is linear; its cells are never all made.
@@ -129,6 +132,18 @@ def normal_lines(text: str) -> str:
         return text
     text = re.sub(r"\r++\n", "\n", text)
     return text.replace("\r", "\n") if text.count("\r") > text.count("\n") else text
+
+
+def unwrapped(text: str) -> str:
+    """The text without the quotes that some exports put around each whole line."""
+    head = [line for line in text[:20_000].split("\n")[:50] if line][:-1] or [text.strip("\n")]
+    for line in head:
+        inner = line[1:-1].replace('""', "")
+        if len(line) < 5 or line[0] != '"' or line[-1] != '"' or '"' in inner:
+            return text
+        if not any(delimiter in inner for delimiter in DELIMITERS[:4]):
+            return text
+    return "\n".join(line[1:-1].replace('""', '"') for line in text.split("\n"))
 
 
 def _tidy(cell: str) -> str:

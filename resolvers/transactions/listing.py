@@ -11,7 +11,18 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Select,
+    Uuid,
+    and_,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+)
 
 from models.database import Transaction as Tx
 from models.transactions import TransactionRow
@@ -93,7 +104,7 @@ async def _conditions(
         found.append(
             and_(
                 T.c.transfer_id.is_(None),
-                or_(wanted.kind == CATEGORY_KIND, T.c.category_id.is_(None)),
+                or_(CATEGORY_KIND.in_((wanted.kind,)), T.c.category_id.is_(None)),
             )
         )
     return found
@@ -199,7 +210,7 @@ async def _newest(
     tx: Tx, ledger_id: UUID, accounts: list[UUID], size: int
 ) -> dict[UUID, list[TransactionRow]]:
     """One LATERAL for each account walks the index of its newest rows and stops at the limit."""
-    which = func.unnest(accounts).table_valued("account_id").render_derived()
+    which = func.unnest(cast(accounts, ARRAY(Uuid))).table_valued("account_id").render_derived()
     newest = (
         select(T.c.id)
         .where(

@@ -47,6 +47,7 @@ SCHEMA = build_schema(
     """
 )
 LIMITS = Limits()
+WIDE = ("sameName", 50, 52)
 BUDGET = Budget(SCHEMA, LIMITS, frozenset({"login", "register"}))
 
 
@@ -98,6 +99,7 @@ def test_every_message_names_the_limit_and_what_was_found():
         ("{" + "...on Query{a{id}} " * 3 + "a{id} " * 3 + "}", ("sameName", 5, 6)),
         ("{" + "...{named(name:1)} " * 6 + "}", ("sameName", 5, 6)),
         ("{a{" + "...{id} " * 51 + "}}", ("sameName", 50, 51)),
+        ("{" + "".join(f"...on T{i}{{a{{{'a{id}' * 4}}}}}" for i in range(13)) + "}", WIDE),
         ("{id} fragment Unused on Query {" + "id " * 6 + "}", ("sameName", 5, 6)),
         ("{a{" + " ".join(f"x{i}:id" for i in range(31)) + "}}", ("aliases", 30, 31)),
         (
@@ -166,7 +168,7 @@ def test_over_a_limit(text, expected):
         "type A { a: A }",
         "{}",
         # The same field of six types is one field of each.
-        "{node(id:1){" + " ".join(f"...on T{i}{{currency{{id}}}}" for i in range(6)) + "}}",
+        "{node(id:1){" + " ".join(f"...on T{i}{{a{{a{{id}}}}}}" for i in range(6)) + "}}",
         # Fragments that each ask for __typename and id, as clients with a cache write them.
         "{a{__typename "
         + " ".join(f"...F{i}" for i in range(8))

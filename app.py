@@ -1,0 +1,375 @@
+"""The composition root: settings become parts, parts become services, services become an app."""
+
+import asyncio
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from graph.context import Services
+from graph.http.bare import error_response
+from graph.http.headers import Draining, Edge, EdgeRules
+from graph.http.health import Check, Operator, health_routes
+from graph.http.logs import RequestLog
+from graph.http.metrics import Metrics, metrics_routes, set_jobs
+from graph.http.sizes import BodyLimit
+from models.database import Database, connect
+from models.embedded.postgres import APP, OWNER
+from models.migrate import migrate, newest_revision, present_revision
+from models.sealing import derive
+from models.stores.broker import LocalBroker
+from models.stores.files import LocalFiles
+from models.stores.keys import LocalKeys
+from models.stores.redis import Cache
+from models.stores.sessions import NoSessions, RedisSessions, SessionCache
+from models.system_keys import ensure_system_keys, load_system_keys
+from resolvers.auth import Auth
+from resolvers.jobs import PURGE_TRASH, Handler, Worker, trash_handler
+from resolvers.ledgers import Ledgers
+from resolvers.passwords import Passwords
+from resolvers.tokens import AccessTokens
+from settings import Settings, SettingsError, database_address
+
+if TYPE_CHECKING:
+    from models.embedded.parts import Endpoints
+
+ROOT: Final = Path(__file__).resolve().parent
+_ROOMS: Final = ("graph", "resolvers", "models", "rest_compat")
+_AUDIENCE: Final = "pockettrend"
+_JOBS: Final = text(
+    "SELECT state, count(*) AS count, coalesce(extract(epoch FROM clock_timestamp() - min(run_at) "
+    "FILTER (WHERE state = 'WAITING')), 0)::float AS waits FROM jobs GROUP BY state"
+)
+_log: Final = structlog.get_logger("app")
+
+
+@dataclass(slots=True)
+class Running:
+    """One running process: the services and what stands around them."""
+
+    settings: Settings
+    services: Services
+    metrics: Metrics
+    rules: EdgeRules
+    cache: Cache | None = None
+    broker: LocalBroker = field(default_factory=LocalBroker)
+    passwords: Passwords | None = None
+    demo_password: str | None = None
+    """Shown on the pages of a local server with a demo account."""
+
+    @classmethod
+    def around(cls, services: Services, settings: Settings) -> "Running":
+        """A process around services that somebody else opened."""
+        rules = EdgeRules(
+            local=not settings.production,
+            https=services.public_url.startswith("https://"),
+            origins=frozenset(settings.cors_origins),
+        )
+        return cls(
+            settings, services, Metrics(build=services.build, profile=settings.profile), rules
+        )
+
+    @property
+    def draining(self) -> Draining:
+        """Set when the process is about to stop."""
+        return self.rules.draining
+
+    def worker(self) -> Worker:
+        """The worker of this process."""
+        return Worker(
+            self.services.database,
+            self.broker,
+            job_handlers(self.services),
+            observe=self.metrics.job,
+        )
+
+    async def close(self) -> None:
+        """Close everything, the database last."""
+        if self.passwords is not None:
+            self.passwords.close()
+        if self.cache is not None:
+            await self.cache.close()
+        await self.services.database.close()
+
+
+def app_version() -> str:
+    """The version of the product."""
+    found: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    return found
+
+
+def build_name() -> str:
+    """Version and a hash of the code: answers cached under another build are not reused."""
+    digest = sha256()
+    for room in _ROOMS:
+        for path in sorted((ROOT / room).rglob("*")):
+            if path.suffix in {".py", ".graphql"}:
+                digest.update(path.name.encode() + b"\x00" + path.read_bytes())
+    return f"{app_version()}+{digest.hexdigest()[:10]}"
+
+
+def engine_of(settings: Settings, endpoints: "Endpoints | None", *, owner: bool) -> AsyncEngine:
+    """An engine as the application's role or as the owner of the tables."""
+    if endpoints is not None:
+        address: dict[str, Any] = {
+            "host": endpoints.database_host,
+            "port": endpoints.database_port,
+            "name": endpoints.database_name,
+            "user": OWNER if owner else APP,
+            "password": endpoints.owner_password if owner else endpoints.app_password,
+        }
+        return connect(**address, pool_size=2 if owner else settings.db_pool_size)
+    secret = settings.database_owner_url if owner else settings.database_url
+    return connect(
+        **database_address(secret),
+        pooler=settings.db_pooler,
+        pool_size=2 if owner else settings.db_pool_size,
+    )
+
+
+def master_keys(settings: Settings) -> LocalKeys:
+    """The master key; the local profile makes one at its first start."""
+    path = settings.key_file
+    fresh = not path.exists()
+    try:
+        keys = LocalKeys.from_file(path, create=not settings.production)
+    except (OSError, ValueError):
+        raise SettingsError(
+            [f"POCKETTREND_MASTER_KEY_FILE: {path} must be a file with 64 hexadecimal digits."]
+        ) from None
+    if fresh and settings.master_key_file is None:
+        _log.warning(
+            "master_key.created",
+            file=str(path),
+            note="A copy of the data folder carries its key. Set POCKETTREND_MASTER_KEY_FILE to "
+            "keep the key apart.",
+        )
+    return keys
+
+
+async def migrate_all(settings: Settings, endpoints: "Endpoints | None") -> bool:
+    """Bring tables and system keys up to date; True when a migration ran.
+
+    Without the owner's address the schema must be the newest already.
+    """
+    if endpoints is None and not settings.database_owner_url.get_secret_value():
+        await _require_newest(engine_of(settings, None, owner=False))
+        return False
+    app_role = APP if endpoints is not None else database_address(settings.database_url)["user"]
+    owner = engine_of(settings, endpoints, owner=True)
+    try:
+        ran = await migrate(owner, app_role=app_role)
+        await ensure_system_keys(owner, master_keys(settings))
+    finally:
+        await owner.dispose()
+    return ran
+
+
+async def _require_newest(engine: AsyncEngine) -> None:
+    try:
+        present = await present_revision(engine)
+    finally:
+        await engine.dispose()
+    if present != newest_revision():
+        raise SettingsError(
+            [
+                f"The database is at migration {present or 'none'}, not {newest_revision()}.",
+                "POCKETTREND_DATABASE_OWNER_URL: set it, or run `pockettrend migrate` with it.",
+            ]
+        )
+
+
+def _cache_of(settings: Settings, endpoints: "Endpoints | None") -> Cache | None:
+    url = settings.redis_url.get_secret_value()
+    if url:
+        return Cache(url=url)
+    if endpoints is None:
+        return None
+    return Cache(
+        socket=endpoints.redis_socket,
+        username=endpoints.redis_username,
+        password=endpoints.redis_password,
+    )
+
+
+async def open_services(settings: Settings, endpoints: "Endpoints | None") -> Services:
+    """The parts that both doors use, for commands and tests that close them by their database."""
+    return (await start(settings, endpoints)).services
+
+
+async def start(
+    settings: Settings, endpoints: "Endpoints | None", *, port: int | None = None
+) -> Running:
+    """Connect everything; the caller closes it."""
+    public_url = settings.base_url(port)
+    engine = engine_of(settings, endpoints, owner=False)
+    keys = master_keys(settings)
+    loop = asyncio.get_running_loop()
+    # Hashing the code and one password take tens of milliseconds each: beside the connections.
+    build = loop.run_in_executor(None, build_name)
+    passwords = loop.run_in_executor(None, _passwords, settings)
+    system, _ = await asyncio.gather(load_system_keys(engine, keys), _warm(engine))
+    database = Database(engine, keys)
+    cache = _cache_of(settings, endpoints)
+    sessions: SessionCache = NoSessions() if cache is None else RedisSessions(cache, system.chain)
+    broker = LocalBroker(cache)
+    ledgers = Ledgers(database, system.chain, broker)
+    tokens = AccessTokens(system.tokens, issuer=public_url, audience=_AUDIENCE)
+    hasher = await passwords
+    services = Services(
+        database=database,
+        ledgers=ledgers,
+        auth=Auth(database, ledgers, hasher, tokens, sessions),
+        files=LocalFiles(settings.data / "files"),
+        cursor_key=derive(system.chain, "cursors"),
+        build=await build,
+        public_url=public_url,
+        production=settings.production,
+        introspection=not settings.production,
+    )
+    running = Running.around(services, settings)
+    running.cache, running.broker, running.passwords = cache, broker, hasher
+    return running
+
+
+def _passwords(settings: Settings) -> Passwords:
+    return Passwords(memory_kib=settings.argon2_memory_kib, passes=settings.argon2_passes)
+
+
+async def _warm(engine: AsyncEngine, connections: int = 3) -> None:
+    """Open a few connections now: SCRAM costs each its 10 ms."""
+
+    async def touch() -> None:
+        async with engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    await asyncio.gather(*(touch() for _ in range(connections)))
+
+
+def job_handlers(services: Services) -> dict[str, Handler]:
+    """What the worker can do, by the kind of job."""
+    return {PURGE_TRASH: trash_handler(services.ledgers)}
+
+
+def create_app(services: Services, settings: Settings, running: Running | None = None) -> Starlette:
+    """Both doors and what surrounds them as one ASGI application.
+
+    Without a running process around it (in tests) the cache is not among the health's parts.
+    """
+    # Imported here: commands that serve nobody need no routes.
+    from rest_compat.endpoint import rest_routes  # noqa: PLC0415
+
+    from graph.engine import Engine  # noqa: PLC0415
+    from graph.http.routes import graph_routes  # noqa: PLC0415
+
+    running = running or Running.around(services, settings)
+    operator = Operator(
+        settings.operator_token.get_secret_value(), everyone=not settings.production
+    )
+    parts = part_checks(running)
+    engine = Engine(introspection=services.introspection)
+    routes = [
+        *health_routes(parts, running.rules, operator, optional=frozenset({"cache"})),
+        *metrics_routes(running.metrics, operator, _gather(running, parts)),
+        *graph_routes(
+            services, engine, demo_password=running.demo_password, pages=services.introspection
+        ),
+        *rest_routes(services, engine),
+    ]
+    return Starlette(
+        routes=routes,
+        middleware=[
+            Middleware(RequestLog, observe=running.metrics.observe, began=running.metrics.began),
+            Middleware(Edge, rules=running.rules),
+            Middleware(BodyLimit),
+        ],
+        exception_handlers={HTTPException: _plain_failure},
+    )
+
+
+_CODES: Final[Mapping[int, tuple[str, str]]] = {
+    404: ("NOT_FOUND", "There is nothing at this address."),
+    405: ("METHOD_NOT_ALLOWED", "This address does not take this method."),
+}
+
+
+async def _plain_failure(request: Request, error: Exception) -> Response:
+    """What the router itself refuses, in the shape of the door that was asked."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    code, message = _CODES.get(status, ("BAD_REQUEST", "The request cannot be read."))
+    headers = error.headers if isinstance(error, HTTPException) else None
+    return error_response(request.url.path, status, code, message, headers=headers)
+
+
+def part_checks(running: Running) -> dict[str, Check]:
+    """How each part is touched to see whether it is well."""
+    services, cache = running.services, running.cache
+
+    async def database() -> object:
+        return await services.database.call(text("SELECT 1"))
+
+    async def queue() -> object:
+        return await services.database.call(text("SELECT id FROM jobs LIMIT 1"))
+
+    async def storage() -> object:
+        return await asyncio.to_thread(_probe, running.settings.data / "files")
+
+    checks: dict[str, Check] = {"database": database, "queue": queue, "storage": storage}
+    if cache is not None:
+        there = cache
+
+        async def ping() -> object:
+            return await there.call(_ping)
+
+        checks["cache"] = ping
+    return checks
+
+
+async def _ping(redis: Any) -> object:
+    return await redis.ping()
+
+
+def _probe(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    probe = folder / ".probe"
+    probe.write_bytes(b"")
+    probe.unlink(missing_ok=True)
+
+
+def _gather(running: Running, parts: Mapping[str, Check]) -> Any:
+    async def gather(metrics: Metrics) -> None:
+        metrics.draining.set(1 if running.draining.on else 0)
+        pool: Any = running.services.database.engine.pool
+        metrics.pool_size.set(pool.size())
+        metrics.pool_used.set(pool.checkedout())
+        metrics.pool_idle.set(pool.checkedin())
+        rows = await running.services.database.call(_JOBS)
+        set_jobs(
+            metrics,
+            {row.state: row.count for row in rows},
+            max((row.waits for row in rows), default=0.0),
+        )
+        ups = await asyncio.gather(*(_is_up(check) for check in parts.values()))
+        for name, up in zip(parts, ups, strict=True):
+            metrics.parts_up.labels(name).set(up)
+
+    return gather
+
+
+async def _is_up(check: Check) -> int:
+    try:
+        await check()
+    except Exception:  # noqa: BLE001 - down is down
+        return 0
+    return 1

@@ -1,0 +1,386 @@
+"""The command line: `pockettrend serve`, its worker, and what an operator needs beside them.
+
+Exit codes: 0 done, 1 failed, 2 refused to start (a wrong setting, a port in use).
+"""
+
+import asyncio
+import os
+import socket
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, TypeVar
+
+import typer
+
+from graph.http.stopping import Parent, StopSignals
+from settings import Settings, SettingsError, describe, load
+
+if TYPE_CHECKING:
+    from app import Running
+    from graph.http.server import DrainingServer
+    from models.embedded.parts import EmbeddedParts, Endpoints
+
+T = TypeVar("T")
+
+FAILED: Final = 1
+REFUSED: Final = 2
+_DRAIN_SECONDS: Final = 2.0
+_PRODUCTION_DRAIN_SECONDS: Final = 5.0
+_WATCH_SECONDS: Final = 1.0
+_STARTED: Final = monotonic()
+
+cli = typer.Typer(
+    name="pockettrend",
+    help="Pocket Trend: the back end of a personal-finance tracker.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _refuse(lines: list[str], code: int = REFUSED) -> NoReturn:
+    for line in lines:
+        typer.echo(f"pockettrend: {line}", err=True)
+    raise SystemExit(code)
+
+
+def _settings() -> Settings:
+    try:
+        settings = load()
+    except SettingsError as error:
+        _refuse(error.problems)
+    for warning in settings.warnings():
+        typer.echo(f"pockettrend: {warning}", err=True)
+    return settings
+
+
+def _bind(settings: Settings) -> socket.socket:
+    """Take the port before anything is started, so that a second instance fails at once."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        taken = socket.socket(family, kind)
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(address)
+        taken.listen(2_048)
+    except OSError as error:
+        _refuse(
+            [
+                f"cannot listen on {settings.host}:{settings.port}: {error.strerror}.",
+                "Stop the other program or choose another POCKETTREND_PORT.",
+            ]
+        )
+    taken.setblocking(False)
+    return taken
+
+
+class _Imports(threading.Thread):
+    """Imports the application while the embedded parts start: both take about a second."""
+
+    def __init__(self, *, serving: bool) -> None:
+        super().__init__(name="imports", daemon=True)
+        self._serving = serving
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        """Import; the main thread raises what went wrong."""
+        try:
+            import app  # noqa: F401, PLC0415
+
+            if self._serving:
+                import rest_compat.endpoint  # noqa: F401, PLC0415
+
+        except BaseException as error:  # noqa: BLE001 - the main thread raises it
+            self.error = error
+
+    def finish(self) -> None:
+        """Wait for the end."""
+        self.join()
+        if self.error is not None:
+            raise self.error
+
+
+Work = Callable[["Endpoints | None", "EmbeddedParts | None"], Coroutine[Any, Any, T]]
+
+
+def _with_parts(settings: Settings, work: Work[T], *, serving: bool = False) -> T:
+    """Run work in an event loop, with embedded parts around it where no others are set."""
+    imports = _Imports(serving=serving)
+    imports.start()
+    from models.embedded import parts as embedded  # noqa: PLC0415
+
+    parts = embedded.EmbeddedParts(settings.data) if settings.embedded_database else None
+    try:
+        endpoints = parts.start() if parts is not None else None
+        imports.finish()
+        _start_logs(settings)
+        import uvloop  # noqa: PLC0415
+
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(work(endpoints, parts))
+    except embedded.PartError as error:
+        _refuse(str(error).splitlines())
+    except asyncio.CancelledError:
+        # The stop came before there was anything to drain.
+        raise SystemExit(0) from None
+    except SettingsError as error:
+        _refuse(error.problems)
+    finally:
+        if parts is not None:
+            parts.stop()
+
+
+def _start_logs(settings: Settings) -> None:
+    from graph.http.logs import configure_logs  # noqa: PLC0415
+
+    configure_logs(level=settings.log_level, style=settings.log_format)
+
+
+@cli.command()
+def serve(
+    *,
+    follow_parent: Annotated[
+        bool, typer.Option(help="Stop when the process that started this one stops (for make).")
+    ] = False,
+) -> None:
+    """Serve both doors in the foreground until SIGTERM or SIGINT."""
+    parent = Parent() if follow_parent else None
+    stop = StopSignals()
+    settings = _settings()
+    taken = _bind(settings)
+
+    async def work(endpoints: "Endpoints | None", parts: "EmbeddedParts | None") -> int:
+        return await _serve(settings, endpoints, parts, taken, stop, parent)
+
+    code = _with_parts(settings, work, serving=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # A thread that hangs in a library must not hold the end of a process that has closed all.
+    os._exit(code)
+
+
+async def _serve(
+    settings: Settings,
+    endpoints: "Endpoints | None",
+    parts: "EmbeddedParts | None",
+    taken: socket.socket,
+    stop: StopSignals,
+    parent: Parent | None,
+) -> int:
+    from app import create_app, migrate_all, start  # noqa: PLC0415
+    from graph.http.server import make_server  # noqa: PLC0415
+
+    port = int(taken.getsockname()[1])
+    loop = asyncio.get_running_loop()
+    starting = asyncio.current_task()
+    stop.on_stop(lambda: loop.call_soon_threadsafe(starting.cancel) if starting else None)
+    await migrate_all(settings, endpoints)
+    running = await start(settings, endpoints, port=port)
+    if settings.demo:
+        await _seed(running)
+    application = create_app(running.services, settings, running)
+    server = make_server(
+        application,
+        shutdown_seconds=settings.shutdown_seconds,
+        proxies=settings.trusted_proxies,
+    )
+    stopping = asyncio.Event()
+    stop.on_stop(lambda: loop.call_soon_threadsafe(stopping.set))
+    serving = asyncio.create_task(server.serve(sockets=[taken]))
+    worker_stop = asyncio.Event()
+    tasks = [serving, asyncio.create_task(running.metrics.watch_loop())]
+    working = None
+    if settings.worker:
+        working = asyncio.create_task(running.worker().run(worker_stop))
+        tasks.append(working)
+    listening = asyncio.create_task(server.listening.wait())
+    await asyncio.wait([serving, listening], return_when=asyncio.FIRST_COMPLETED)
+    if listening.done():
+        running.metrics.is_ready(monotonic() - _STARTED)
+        typer.echo(f"ready {settings.address(port)}")
+        sys.stdout.flush()
+    failure = await _watch(stopping, tasks, parts, parent, stop)
+    await _stop(settings, running, server, serving, working, worker_stop)
+    if failure is not None:
+        typer.echo(f"pockettrend: {failure}", err=True)
+        return FAILED
+    return 0
+
+
+async def _watch(
+    stopping: asyncio.Event,
+    tasks: "list[asyncio.Task[None]]",
+    parts: "EmbeddedParts | None",
+    parent: Parent | None,
+    stop: StopSignals,
+) -> str | None:
+    """Wait for the stop; why there must be one although nobody asked, else None."""
+    asked = asyncio.create_task(stopping.wait())
+    while True:
+        await asyncio.wait(
+            [asked, *tasks], timeout=_WATCH_SECONDS, return_when=asyncio.FIRST_COMPLETED
+        )
+        if asked.done():
+            return None
+        if parent is not None and parent.stopped():
+            stop.request()
+            return None
+        failure = parts.poll() if parts is not None else None
+        for task in tasks:
+            if task.done() and failure is None:
+                error = None if task.cancelled() else task.exception()
+                failure = f"a part of the server ended: {type(error).__name__}: {error}"
+        if failure is not None:
+            stop.request()
+            return failure
+
+
+async def _stop(
+    settings: Settings,
+    running: "Running",
+    server: "DrainingServer",
+    serving: "asyncio.Task[None]",
+    working: "asyncio.Task[None] | None",
+    worker_stop: asyncio.Event,
+) -> None:
+    """Let requests end, then the worker, then close everything."""
+    worker_stop.set()
+    if not serving.done():
+        seconds = _PRODUCTION_DRAIN_SECONDS if settings.production else _DRAIN_SECONDS
+        # A load balancer needs the time to see that we are not ready any more.
+        await server.drain(running.draining, at_most=seconds, early=not settings.production)
+        server.should_exit = True
+    ends = [serving, working] if working is not None else [serving]
+    await asyncio.gather(*ends, return_exceptions=True)
+    await running.close()
+
+
+async def _seed(running: "Running") -> None:
+    """Create the demo account unless it is there, and say how to sign in."""
+    from resolvers.demo import seed_demo  # noqa: PLC0415
+
+    account = await seed_demo(running.services)
+    if account is not None:
+        running.demo_password = account.password
+        typer.echo(f"demo account: {account.email}  password: {account.password}")
+
+
+def _run_with_services(work: Callable[["Running"], Awaitable[T]]) -> T:
+    """Run a command's work on migrated services; a signal ends it as it ends the server."""
+    stop = StopSignals()
+    settings = _settings()
+
+    async def run(endpoints: "Endpoints | None", _parts: "EmbeddedParts | None") -> T:
+        from app import migrate_all, start  # noqa: PLC0415
+
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        stop.on_stop(lambda: loop.call_soon_threadsafe(task.cancel) if task else None)
+        await migrate_all(settings, endpoints)
+        running = await start(settings, endpoints)
+        try:
+            return await work(running)
+        finally:
+            await running.close()
+
+    return _with_parts(settings, run)
+
+
+@cli.command()
+def worker() -> None:
+    """Run the jobs that others leave, without serving, until SIGTERM or SIGINT."""
+
+    async def work(running: "Running") -> None:
+        stopping, task = asyncio.Event(), asyncio.current_task()
+        running_worker = asyncio.create_task(running.worker().run(stopping))
+        typer.echo("worker ready")
+        sys.stdout.flush()
+        try:
+            await asyncio.shield(running_worker)
+        except asyncio.CancelledError:
+            if task is not None:
+                task.uncancel()
+            stopping.set()
+            await running_worker
+
+    _run_with_services(work)
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database to the newest migration and make missing keys."""
+    StopSignals()
+    settings = _settings()
+
+    async def work(endpoints: "Endpoints | None", _parts: "EmbeddedParts | None") -> bool:
+        from app import migrate_all  # noqa: PLC0415
+
+        return await migrate_all(settings, endpoints)
+
+    ran = _with_parts(settings, work)
+    typer.echo("migrated" if ran else "nothing to migrate")
+
+
+@cli.command()
+def seed() -> None:
+    """Create the demo account with its years of data, unless it is there."""
+    if _settings().production:
+        _refuse(["the demo account's password is public: production does not get one."])
+    _run_with_services(_seed)
+
+
+@cli.command()
+def settings() -> None:
+    """List every setting with its type, default and meaning."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table("Variable", "Type", "Default", "Meaning", title="Settings")
+    table.columns[0].no_wrap = True
+    for row in describe():
+        # Words in brackets would be read as styles.
+        table.add_row(*(text.replace("[", "\\[") for text in row))
+    console = Console()
+    # In a pipe there is no width to keep to, and a cut name is of no use.
+    console.print(table, width=None if console.is_terminal else 160)
+
+
+@cli.command()
+def export_schema(
+    file: Annotated[Path | None, typer.Argument(help="Where to write; default: stdout.")] = None,
+) -> None:
+    """Write the graph's schema in the schema language."""
+    from graph.schema import schema_text  # noqa: PLC0415
+
+    text = schema_text().rstrip() + "\n"
+    if file is None:
+        typer.echo(text, nl=False)
+    else:
+        file.write_text(text)
+
+
+@cli.command()
+def verify() -> None:
+    """Recompute balances, seals and the change chain, and say what differs."""
+
+    async def work(running: "Running") -> int:
+        from resolvers.verify import verify_all  # noqa: PLC0415
+
+        report = await verify_all(running.services)
+        for line in report.lines():
+            typer.echo(line)
+        return FAILED if report.differences else 0
+
+    raise SystemExit(_run_with_services(work))
+
+
+def main() -> None:
+    """Entry of the console script."""
+    cli()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""Signing up, in and out in the graph."""
+
+from typing import Annotated, Any
+
+import strawberry
+from strawberry import UNSET
+
+from graph.context import Info
+from graph.edges import plain, said
+from graph.inputs import parsed
+from graph.users import User
+from resolvers.auth import LoginInput as LoginRules
+from resolvers.auth import RegisterInput as RegisterRules
+from resolvers.auth import SignIn
+from resolvers.errors import InvalidCredentials
+from resolvers.users import actor_of
+
+
+@strawberry.type(description="A session as its owner receives it, once. Keep it secret.")
+class Session:
+    """A view over SignIn."""
+
+    access_token: str = plain("Send it as a bearer token; good for 15 minutes.")
+    refresh_token: str = plain("Trade it for the next pair; good once, within 7 days of sign-in.")
+    expires_in: int = plain("Seconds until the access token is over.")
+    user: User = plain("Who signed in.")
+
+    @strawberry.field(description='Always "Bearer" (RFC 6750).')
+    def token_type(self) -> str:
+        """The scheme."""
+        return "Bearer"
+
+
+@strawberry.input(description="What opens an account with us.")
+class RegisterInput:
+    """Fields of a registration."""
+
+    email: str = strawberry.field(description="The address that will sign in.")
+    password: str = strawberry.field(description="At least 12 characters, not easily guessed.")
+    name: str = strawberry.field(description="How you are called.")
+    base_currency: str | None = strawberry.field(default=UNSET, description="ISO 4217 (EUR).")
+    time_zone: str | None = strawberry.field(default=UNSET, description="IANA name (UTC).")
+    locale: str | None = strawberry.field(default=UNSET, description="Such as de-AT (en).")
+
+
+@strawberry.input(description="What signs in.")
+class LoginInput:
+    """Credentials."""
+
+    email: str = strawberry.field(description="The address.")
+    password: str = strawberry.field(description="The password.")
+    code: str | None = strawberry.field(default=UNSET, description="The one-time code, if asked.")
+
+
+@strawberry.input(description="What renews a session.")
+class RefreshInput:
+    """The refresh token."""
+
+    refresh_token: str = strawberry.field(description="The newest one you were given.")
+
+
+@strawberry.input(description="What ends a session without its access token.")
+class LogoutInput:
+    """The refresh token, if there is no bearer."""
+
+    refresh_token: str | None = strawberry.field(default=UNSET, description="Any of the session.")
+
+
+@strawberry.type(description="The new session.")
+class RegisterPayload:
+    """Answer of register."""
+
+    session: Session = plain("The session.")
+
+
+@strawberry.type(description="The new session.")
+class LoginPayload:
+    """Answer of login."""
+
+    session: Session = plain("The session.")
+
+
+@strawberry.type(description="The session with its next tokens.")
+class RefreshPayload:
+    """Answer of refresh."""
+
+    session: Session = plain("The session.")
+
+
+@strawberry.type(description="The session is over.")
+class LogoutPayload:
+    """Answer of logout."""
+
+    logged_out: bool = plain("True.")
+
+
+@strawberry.type
+class AuthMutations:
+    """Writes of sessions.  They need no token."""
+
+    @strawberry.mutation(
+        description="Open an account with us and sign in.", graphql_type=RegisterPayload
+    )
+    async def register(
+        self, info: Info, input: Annotated[RegisterInput, said("Who you are.")]
+    ) -> Any:
+        """Raises CONFLICT for a known address."""
+        context = info.context
+        data = parsed(RegisterRules, input)
+        session = await context.services.auth.register(data, user_agent=context.user_agent)
+        return RegisterPayload(session=_entered(info, session))
+
+    @strawberry.mutation(description="Sign in.", graphql_type=LoginPayload)
+    async def login(self, info: Info, input: Annotated[LoginInput, said("Who you are.")]) -> Any:
+        """Raises INVALID_CREDENTIALS, the same for unknown addresses and wrong passwords."""
+        context = info.context
+        data = parsed(LoginRules, input)
+        session = await context.services.auth.login(data, user_agent=context.user_agent)
+        return LoginPayload(session=_entered(info, session))
+
+    @strawberry.mutation(
+        description="Trade a refresh token for the next pair.", graphql_type=RefreshPayload
+    )
+    async def refresh(
+        self, info: Info, input: Annotated[RefreshInput, said("The newest refresh token.")]
+    ) -> Any:
+        """Raises INVALID_CREDENTIALS; reuse of an old token ends the whole session."""
+        token = input.refresh_token
+        if not token or len(token) > 1_024:
+            raise InvalidCredentials("The refresh token is not valid; sign in again.")
+        session = await info.context.services.auth.refresh(token)
+        return RefreshPayload(session=_entered(info, session))
+
+    @strawberry.mutation(
+        description="End the session of the bearer token, or of a refresh token.",
+        graphql_type=LogoutPayload,
+    )
+    async def logout(
+        self,
+        info: Info,
+        input: Annotated[LogoutInput | None, said("If there is no bearer.")] = None,
+    ) -> Any:
+        """Raises UNAUTHENTICATED without either."""
+        context = info.context
+        token = None if input is None or input.refresh_token is UNSET else input.refresh_token
+        actor = context.actor_or_none
+        await context.services.auth.logout(actor, token)
+        return LogoutPayload(logged_out=True)
+
+
+def _entered(info: Info, session: SignIn) -> Any:
+    """Let the rest of the answer be read as the person who just signed in."""
+    info.context.actor_or_none = actor_of(session.user)
+    return session

@@ -1,0 +1,247 @@
+"""Running documents: parse, budget and validate once, then execute as often as asked.
+
+Compiled documents are kept by their text, so that a repeated document costs neither parsing nor
+validation; both doors run through here.
+"""
+
+import re
+from collections import OrderedDict
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    GraphQLEnumType,
+    GraphQLError,
+    GraphQLInputType,
+    GraphQLSchema,
+    NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
+    OperationType,
+    Undefined,
+    execute,
+    specified_rules,
+    type_from_ast,
+    validate,
+    validate_input_value,
+)
+
+from graph.budget import Budget, Cost, Limits, parse_within
+from graph.context import Context
+from graph.errors import as_app_error, request_errors, response_errors
+from graph.schema import AUTH_MUTATIONS, schema
+from resolvers.errors import AppError, FieldError, Invalid
+
+_REMEMBERED: Final = 512
+_MAX_ERRORS: Final = 5
+_MAX_FIELD_ERRORS: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A parsed document with what its validation found."""
+
+    document: DocumentNode
+    operations: Mapping[str, OperationDefinitionNode]
+    refused: AppError | None
+
+    def operation(self, name: str | None) -> OperationDefinitionNode:
+        """The operation to run; raises when none or several could be meant."""
+        if name:
+            found = self.operations.get(name)
+            if found is None:
+                raise Invalid([], message=f'The document has no operation "{name[:100]}".')
+            return found
+        if len(self.operations) != 1:
+            raise Invalid(
+                [], message="The document has several operations; say which by operationName."
+            )
+        return next(iter(self.operations.values()))
+
+
+@dataclass(slots=True)
+class Answer:
+    """What an execution gave; ``refused`` means that nothing was executed."""
+
+    data: dict[str, Any] | None = None
+    errors: list[dict[str, Any]] = field(default_factory=list)
+    raw_errors: list[GraphQLError] = field(default_factory=list)
+    refused: AppError | None = None
+    cost: Cost | None = None
+
+
+class Engine:
+    """The reference executor (graphql-core) behind budget, cache and error registry."""
+
+    def __init__(self, *, introspection: bool = True, limits: Limits | None = None) -> None:
+        strawberry_schema = schema()
+        self.schema: GraphQLSchema = strawberry_schema._schema  # noqa: SLF001 - no public name
+        self._limits = limits or Limits()
+        self._budget = Budget(self.schema, self._limits, AUTH_MUTATIONS)
+        self._introspection = introspection
+        self._compiled: OrderedDict[str, Compiled] = OrderedDict()
+        extra = () if introspection else (NoSchemaIntrospectionCustomRule,)
+        self._rules = (*specified_rules, *extra)
+
+    def compile(self, text: str, *, trusted: bool = False) -> Compiled:
+        """Parse, budget and validate a document; remembered by its text.
+
+        ``trusted`` documents (the stored operations) are ours: they are not budgeted.
+        Raises BAD_REQUEST for syntax and QUERY_TOO_COMPLEX over budget.
+        """
+        known = self._compiled.get(text)
+        if known is not None:
+            self._compiled.move_to_end(text)
+            return known
+        document = parse_within(text, self._limits)
+        if not trusted:
+            self._budget.check(document)
+        errors = validate(
+            self.schema,
+            document,
+            self._rules,
+            max_errors=_MAX_ERRORS,
+            hide_suggestions=not self._introspection,
+        )
+        operations = {
+            node.name.value if node.name else "": node
+            for node in document.definitions
+            if isinstance(node, OperationDefinitionNode)
+        }
+        compiled = Compiled(document, operations, request_errors(errors) if errors else None)
+        self._compiled[text] = compiled
+        if len(self._compiled) > _REMEMBERED:
+            self._compiled.popitem(last=False)
+        return compiled
+
+    def variables(
+        self, operation: OperationDefinitionNode, given: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Checked variable values; raises VALIDATION_ERROR with every wrong path."""
+        wrong: list[FieldError] = []
+        for node in operation.variable_definitions or ():
+            name = node.variable.name.value
+            kind = type_from_ast(self.schema, node.type)
+            value = given.get(name, Undefined)
+            if value is Undefined and node.default_value is not None:
+                continue
+            self._check(name, value, cast("GraphQLInputType", kind), wrong)
+        if wrong:
+            raise Invalid(wrong[:_MAX_FIELD_ERRORS])
+        return dict(given)
+
+    def _check(
+        self, name: str, value: Any, kind: GraphQLInputType, wrong: list[FieldError]
+    ) -> None:
+        def note(error: GraphQLError, path: list[str | int]) -> None:
+            where = ".".join(str(part) for part in (name, *path))
+            wrong.append(_field_error(where, error.message, self.schema))
+
+        if value is Undefined:
+            if str(kind).endswith("!"):
+                wrong.append(FieldError(name, "REQUIRED", "Required."))
+            return
+        validate_input_value(value, kind, note, hide_suggestions=True)
+
+    async def run(
+        self,
+        context: Context,
+        compiled: Compiled,
+        variables: Mapping[str, Any],
+        operation_name: str | None = None,
+        *,
+        trusted: bool = False,
+    ) -> Answer:
+        """Execute one operation; expected failures are in the answer, none is raised."""
+        answer = Answer()
+        try:
+            if compiled.refused is not None:
+                raise compiled.refused
+            operation = compiled.operation(operation_name)
+            if not trusted:
+                answer.cost = self._budget.check(compiled.document, operation_name, variables)
+            values = self.variables(operation, variables)
+        except AppError as error:
+            answer.refused = error
+            return answer
+        try:
+            result = await self._execute(context, compiled.document, values, operation_name)
+        finally:
+            await context.close()
+        answer.data = result.data
+        answer.raw_errors = list(result.errors or ())
+        answer.errors = response_errors(answer.raw_errors[:_MAX_ERRORS], context.request_id)
+        return answer
+
+    async def _execute(
+        self, context: Context, document: DocumentNode, values: dict[str, Any], name: str | None
+    ) -> ExecutionResult:
+        result = execute(
+            self.schema,
+            document,
+            context_value=context,
+            variable_values=values,
+            operation_name=name or None,
+            hide_suggestions=not self._introspection,
+        )
+        if isinstance(result, ExecutionResult):
+            return result
+        return cast("ExecutionResult", await cast("Awaitable[Any]", result))
+
+
+def is_mutation(operation: OperationDefinitionNode) -> bool:
+    """Whether an operation writes."""
+    return operation.operation is OperationType.MUTATION
+
+
+def is_subscription(operation: OperationDefinitionNode) -> bool:
+    """Whether an operation streams."""
+    return operation.operation is OperationType.SUBSCRIPTION
+
+
+_REQUIRED_FIELD: Final = re.compile(r"to include required field '(\w+)'")
+_UNKNOWN_FIELD: Final = re.compile(r"not to include unknown field '([^']*)'")
+_SENTENCES: Final = (
+    # What the executor begins its message with, and what we say instead.  Its own words repeat
+    # the whole value, which may be long or private.
+    (re.compile(r"of non-null type"), "REQUIRED", "May not be null."),
+    (re.compile(r"of type '.*' to be an object"), "INVALID_TYPE", "Must be an object."),
+    (re.compile(r"^Int cannot"), "INVALID_TYPE", "Must be a whole number."),
+    (re.compile(r"^String cannot"), "INVALID_TYPE", "Must be text."),
+    (re.compile(r"^ID cannot"), "INVALID_TYPE", "An id is text."),
+    (re.compile(r"^Boolean cannot"), "INVALID_TYPE", "Must be true or false."),
+)
+_ENUM: Final = re.compile(r"in '(\w+)' enum|^Enum '(\w+)'")
+
+
+def _field_error(path: str, message: str, schema: GraphQLSchema) -> FieldError:
+    """One coercion error of the executor in our words, without the offending value."""
+    found = _REQUIRED_FIELD.search(message)
+    if found is not None:
+        return FieldError(f"{path}.{found[1]}", "REQUIRED", "Required.")
+    found = _UNKNOWN_FIELD.search(message)
+    if found is not None:
+        return FieldError(f"{path}.{found[1][:100]}", "UNKNOWN_FIELD", "There is no such field.")
+    found = _ENUM.search(message)
+    if found is not None:
+        kind = schema.type_map.get(found[1] or found[2])
+        words = ", ".join(kind.values) if isinstance(kind, GraphQLEnumType) else ""
+        return FieldError(path, "INVALID", f"Must be one of {words}.")
+    for pattern, code, sentence in _SENTENCES:
+        if pattern.search(message):
+            return FieldError(path, code, sentence)
+    return FieldError(path, "INVALID", message.rpartition("; ")[2])
+
+
+def first_failure(answer: Answer) -> AppError | None:
+    """The failure that decides the status of a REST answer."""
+    if answer.refused is not None:
+        return answer.refused
+    for error in answer.raw_errors:
+        cause = error.original_error
+        if cause is None or isinstance(cause, GraphQLError):
+            return Invalid([], message=error.message)
+        return as_app_error(cause) or AppError("unexpected")
+    return None

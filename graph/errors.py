@@ -1,0 +1,104 @@
+"""Errors on the wire: expected ones by the registry, unexpected ones masked behind a request id."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import structlog
+from graphql import GraphQLError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from models.database import LOCK_TIMEOUT, sqlstate
+from models.sealing import KeyMissing, SealBroken
+from resolvers.errors import (
+    AppError,
+    BadRequest,
+    Conflict,
+    DataIntegrity,
+    ErrorCode,
+    Invalid,
+    Unavailable,
+)
+
+_log = structlog.get_logger("pockettrend.errors")
+_AWAY: Final = frozenset({"57P01", "57P02", "57P03", "08000", "08001", "08003", "08006", "53300"})
+_SERIALIZATION: Final = frozenset({"40001", "40P01", LOCK_TIMEOUT})
+_MAX_SHOWN: Final = 5
+
+
+def as_app_error(error: BaseException) -> AppError | None:
+    """The expected failure behind an exception, or None for our own mistake."""
+    if isinstance(error, AppError):
+        return error
+    if isinstance(error, SealBroken):
+        return DataIntegrity("A stored value failed its authenticity check.")
+    if isinstance(error, KeyMissing):
+        return DataIntegrity("The keys of this ledger are gone; its figures cannot be read.")
+    if isinstance(error, PoolTimeout | OSError):
+        return Unavailable("The database does not answer now; repeat the request.")
+    if isinstance(error, DBAPIError):
+        state = sqlstate(error)
+        if state in _SERIALIZATION:
+            return Conflict("Other writes were in the way; repeat the request.")
+        if state in _AWAY or error.connection_invalidated:
+            return Unavailable("The database does not answer now; repeat the request.")
+    if isinstance(error, SQLAlchemyError) and "closed" in str(error).lower():
+        return Unavailable("The database does not answer now; repeat the request.")
+    return None
+
+
+def masked(error: BaseException, request_id: str) -> AppError:
+    """The failure to show; an unexpected one is logged with its trace and told by request id."""
+    known = as_app_error(error)
+    if known is not None:
+        if known.status >= 500:
+            _log.error("failure", request_id=request_id, code=str(known.code), exc_info=error)
+        return known
+    _log.error("unexpected", request_id=request_id, exc_info=error)
+    return AppError(
+        "Something went wrong on our side; nothing was changed. Quote the request id.",
+        code=ErrorCode.INTERNAL_ERROR,
+        details={"requestId": request_id},
+    )
+
+
+def graphql_shape(error: AppError) -> dict[str, Any]:
+    """``extensions`` of a GraphQL error."""
+    return {"code": str(error.code), "details": error.details}
+
+
+def request_errors(errors: Sequence[GraphQLError]) -> AppError:
+    """Syntax or validation errors of a document as one failure."""
+    first = errors[0]
+    told = [_located(error) for error in errors[:_MAX_SHOWN]]
+    if isinstance(first.original_error, AppError):
+        return first.original_error
+    if first.message.startswith("Syntax Error"):
+        return BadRequest(first.message, details={"errors": told})
+    return Invalid([], message=first.message, details={"errors": told})
+
+
+def _located(error: GraphQLError) -> dict[str, Any]:
+    places = [{"line": one.line, "column": one.column} for one in error.locations or ()]
+    return {"message": error.message, "locations": places}
+
+
+def response_errors(errors: Sequence[GraphQLError], request_id: str) -> list[dict[str, Any]]:
+    """``errors`` of a GraphQL answer: code and details of the registry, nothing of our insides."""
+    shown = []
+    for error in errors:
+        cause = error.original_error
+        if cause is None and error.path is None:
+            known: AppError = request_errors([error])
+        elif cause is None or isinstance(cause, GraphQLError):
+            known = Invalid([], message=error.message)
+        else:
+            known = masked(cause, request_id)
+        told: dict[str, Any] = {"message": known.message}
+        if error.locations:
+            told["locations"] = [{"line": p.line, "column": p.column} for p in error.locations]
+        if error.path:
+            told["path"] = list(error.path)
+        told["extensions"] = graphql_shape(known)
+        shown.append(told)
+    return shown

@@ -1,0 +1,58 @@
+"""Answers that the server itself gives, in the shape of the door that was asked."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+from starlette.responses import Response
+
+REST: Final = "/v1"
+
+
+class JsonResponse(Response):
+    """A JSON answer."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        """Write the content as JSON."""
+        return orjson.dumps(content)
+
+
+def timestamp() -> str:
+    """This instant as the envelope writes it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def is_rest(path: str) -> bool:
+    """Whether a path belongs to the REST door."""
+    return path == REST or path.startswith(REST + "/")
+
+
+def success(path: str, data: Any, message: str, *, status: int = 200) -> Response:
+    """Data as it is, or in the REST envelope under /v1."""
+    if not is_rest(path):
+        return JsonResponse(data, status)
+    body = {"success": True, "data": data, "message": message, "timestamp": timestamp()}
+    return JsonResponse(body, status)
+
+
+def error_response(
+    path: str,
+    status: int,
+    code: str,
+    message: str,
+    *,
+    details: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """A failure in the REST envelope under /v1, else as GraphQL writes errors."""
+    about = dict(details or {})
+    if is_rest(path):
+        error = {"code": code, "message": message, "details": about}
+        body: dict[str, Any] = {"success": False, "error": error, "timestamp": timestamp()}
+    else:
+        extensions = {"code": code, "details": about}
+        body = {"errors": [{"message": message, "extensions": extensions}]}
+    return JsonResponse(body, status, headers=dict(headers or {}))

@@ -1,0 +1,48 @@
+"""How a request enters either door: who sends it, and the context that its operation gets."""
+
+from starlette.requests import Request
+
+from graph.context import Context, Services
+from models.ids import new_id
+from resolvers.access import Actor
+from resolvers.errors import Unauthenticated
+
+
+def request_id_of(request: Request) -> str:
+    """The id under which this request is logged and answered."""
+    found = getattr(request.state, "request_id", None)
+    return found if isinstance(found, str) else new_id().hex
+
+
+def bearer(request: Request) -> str | None:
+    """The bearer token, None without one; any other scheme is refused."""
+    header = request.headers.get("authorization")
+    if header is None:
+        return None
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthenticated("Send the access token as: Authorization: Bearer <token>.")
+    return token.strip()
+
+
+async def actor_of_request(services: Services, request: Request) -> Actor | None:
+    """The signed-in person, None without a token.
+
+    Raises UNAUTHENTICATED or TOKEN_EXPIRED for a token that is not good.
+    """
+    token = bearer(request)
+    if token is None:
+        return None
+    actor = await services.auth.actor(token)
+    request.state.user_id = actor.user_id
+    return actor
+
+
+def new_context(services: Services, request: Request, actor: Actor | None) -> Context:
+    """The context of one operation."""
+    return Context(
+        services=services,
+        actor_or_none=actor,
+        request_id=request_id_of(request),
+        user_agent=request.headers.get("user-agent"),
+    )

@@ -1,0 +1,132 @@
+"""GraphQL over HTTP: the endpoint as its specification and the published audits want it."""
+
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from graph.context import Services
+from graph.engine import Answer, Engine, is_mutation, is_subscription
+from graph.errors import graphql_shape, masked
+from graph.http.entry import actor_of_request, new_context, request_id_of
+from graph.http.negotiate import JSON, answer_type
+from graph.http.params import GraphQLParams, request_params
+from resolvers.errors import AppError, BadRequest, ErrorCode
+
+
+class GraphQLEndpoint:
+    """Answers GET and POST on /graphql."""
+
+    def __init__(self, services: Services, engine: Engine) -> None:
+        self._services = services
+        self._engine = engine
+
+    async def __call__(self, request: Request) -> Response:
+        """One operation; every failure is a JSON answer with ``errors``."""
+        kind = answer_type(request.headers.get("accept"))
+        if kind is None:
+            return _failure(_not_acceptable(), JSON)
+        try:
+            body = await request.body() if request.method == "POST" else None
+            params = request_params(
+                request.method,
+                request.query_params.multi_items(),
+                body,
+                request.headers.get("content-type"),
+            )
+            return await self._answer(request, params, kind)
+        except AppError as error:
+            return _failure(error, kind)
+        except Exception as error:  # noqa: BLE001 - the last line: masked and logged
+            return _failure(masked(error, request_id_of(request)), kind)
+
+    async def _answer(self, request: Request, params: GraphQLParams, kind: str) -> Response:
+        if not params.query:
+            raise BadRequest("Send a document as query.")
+        actor = await actor_of_request(self._services, request)
+        try:
+            compiled = self._engine.compile(params.query)
+            operation = compiled.operation(params.operation_name)
+        except AppError as error:
+            return _refused(error, kind)
+        if request.method != "POST" and is_mutation(operation):
+            raise AppError(
+                "Mutations are sent by POST.",
+                code=ErrorCode.METHOD_NOT_ALLOWED,
+                details={"allow": ["POST"]},
+            )
+        if is_subscription(operation):
+            raise BadRequest("Subscriptions run over the WebSocket of this path.")
+        request.state.operation = params.operation_name or _root_of(operation)
+        context = new_context(self._services, request, actor)
+        answer = await self._engine.run(context, compiled, params.variables, params.operation_name)
+        if answer.refused is not None:
+            return _refused(answer.refused, kind)
+        return _response(_body(answer, replayed=context.replayed), 200, kind)
+
+
+def _root_of(operation: Any) -> str:
+    """Name of the first root field: bounded by the schema, so safe as a label."""
+    first = operation.selection_set.selections[0]
+    name = getattr(first, "name", None)
+    return str(name.value) if name is not None else "anonymous"
+
+
+def _body(answer: Answer, *, replayed: bool) -> dict[str, Any]:
+    body: dict[str, Any] = {}
+    if answer.errors:
+        body["errors"] = answer.errors
+    body["data"] = answer.data
+    extensions: dict[str, Any] = {}
+    if answer.cost is not None:
+        extensions["cost"] = {"requested": answer.cost.requested, "limit": answer.cost.limit}
+    if replayed:
+        extensions["idempotencyReplayed"] = True
+    if extensions:
+        body["extensions"] = extensions
+    return body
+
+
+def _refused(error: AppError, kind: str) -> Response:
+    """A request error: 400 under the GraphQL media type, 200 under plain JSON."""
+    body = {"errors": [{"message": error.message, "extensions": graphql_shape(error)}]}
+    locations = error.details.get("locations")
+    if locations:
+        body["errors"][0]["locations"] = locations
+    return _response(body, 200 if kind == JSON else 400, kind)
+
+
+def _failure(error: AppError, kind: str) -> Response:
+    """A failure before there was an operation to run: its own status in every media type."""
+    body = {"errors": [{"message": error.message, "extensions": graphql_shape(error)}]}
+    # The audits want 400 wherever the parameters themselves are wrong.
+    status = 400 if error.status == 422 else error.status
+    response = _response(body, status, kind)
+    allow = error.details.get("allow")
+    if allow:
+        response.headers["Allow"] = ", ".join(allow)
+    if error.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    if error.retry_after_seconds is not None:
+        response.headers["Retry-After"] = str(error.retry_after_seconds)
+    return response
+
+
+def _not_acceptable() -> AppError:
+    return AppError(
+        "Answers are application/graphql-response+json or application/json.",
+        code=ErrorCode.NOT_ACCEPTABLE,
+    )
+
+
+def _response(body: dict[str, Any], status: int, kind: str) -> Response:
+    return Response(
+        orjson.dumps(body),
+        status_code=status,
+        headers={
+            "Content-Type": f"{kind}; charset=utf-8",
+            "Vary": "Accept, Authorization",
+            "Cache-Control": "no-store",
+        },
+    )

@@ -1,0 +1,204 @@
+"""Structured logs: one line a request, one JSON object a line, and nothing of what people wrote.
+
+Lines carry ids, codes, counts and times.  Bodies, query strings, amounts and addresses stay out;
+so do the messages of exceptions, which like to quote the value that they could not use.
+"""
+
+import logging
+import sys
+import traceback
+from collections.abc import Callable, Mapping, MutableMapping
+from datetime import UTC, datetime
+from time import perf_counter
+from types import TracebackType
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+import structlog
+from sqlalchemy.exc import DBAPIError
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from models import ids
+
+Event = MutableMapping[str, Any]
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
+
+_FRAMES: Final = 30
+_LINE_LENGTH: Final = 2_000
+_PLAIN: Final = (RuntimeError, ImportError, AttributeError, NameError, NotImplementedError)
+"""Failures of the program itself: their messages name code and not data."""
+_QUIET: Final = frozenset({"/health", "/health/detailed", "/v1/health", "/v1/health/detailed", "/metrics"})
+_log: Final = structlog.get_logger("http")
+
+
+def configure_logs(*, level: str, style: str) -> None:
+    """Send our logs and those of every library to stderr in one format."""
+    shared: list[Any] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        _add_time,
+        _safe_exception,
+        _one_line,
+    ]
+    last: Any = _as_json if style == "json" else structlog.dev.ConsoleRenderer()
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(allow=()), *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    # Libraries may log what they were given (statements, frames, header lines) at lower levels.
+    for name in ("sqlalchemy", "asyncio", "uvicorn", "websockets", "alembic", "redis", "botocore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _add_time(_logger: Any, _method: str, event: Event) -> Event:
+    event["at"] = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return event
+
+
+def _safe_exception(_logger: Any, _method: str, event: Event) -> Event:
+    """Replace an exception by its types and places in the code."""
+    given = event.pop("exc_info", None)
+    record = event.get("_record")
+    if given is None and record is not None:
+        given = record.exc_info
+        # The formatter would add the library's own rendering, with the message in it.
+        record.exc_info = record.exc_text = None
+    error = _error_of(given)
+    if error is not None:
+        event["exception"] = describe_error(error)
+    return event
+
+
+def _error_of(given: Any) -> BaseException | None:
+    if isinstance(given, BaseException):
+        return given
+    if isinstance(given, tuple):
+        return given[1] if isinstance(given[1], BaseException) else None
+    return sys.exc_info()[1] if given else None
+
+
+def describe_error(error: BaseException) -> list[dict[str, Any]]:
+    """An exception and its causes: type, place, and a message only where it cannot quote data."""
+    found: list[dict[str, Any]] = []
+    one: BaseException | None = error
+    while one is not None and len(found) < 5:
+        about: dict[str, Any] = {"type": type(one).__qualname__}
+        if isinstance(one, DBAPIError):
+            about["sqlstate"] = getattr(one.orig, "sqlstate", None)
+        elif isinstance(one, OSError):
+            about["message"] = one.strerror
+        elif type(one) in _PLAIN:
+            about["message"] = str(one)
+        frames = traceback.extract_tb(one.__traceback__)[-_FRAMES:]
+        about["stack"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+        found.append(about)
+        one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
+    return found
+
+
+def _one_line(_logger: Any, _method: str, event: Event) -> Event:
+    """The first line of the event's text: libraries put the representation of values below it."""
+    text = event.get("event")
+    if isinstance(text, str):
+        event["event"] = text.partition("\n")[0][:_LINE_LENGTH]
+    return event
+
+
+def _as_json(_logger: Any, _method: str, event: Event) -> str:
+    return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def template_of(scope: Scope) -> str:
+    """The route's template, such as /v1/accounts/{id}: a path itself may hold anything."""
+    state = scope.get("state", {})
+    named = state.get("route") if isinstance(state, Mapping) else None
+    if isinstance(named, str):
+        return named
+    return getattr(scope.get("route"), "path", None) or "(unknown)"
+
+
+Observe = Callable[[Scope, int, float], None]
+"""Told the scope, the status and the seconds of every finished request."""
+
+
+class RequestLog:
+    """Writes the line of each request and tells the metrics about it."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        observe: Observe | None = None,
+        began: Callable[[Scope], None] | None = None,
+    ) -> None:
+        self._app = app
+        self._observe = observe
+        self._began = began
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and look at its answer's first message."""
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        state = scope.setdefault("state", {})
+        started = perf_counter()
+        # A client that left before there was an answer; proxies call it 499.
+        status = 499
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            kind = message["type"]
+            if kind == "http.response.start":
+                status = message["status"]
+            elif kind == "websocket.accept":
+                status = 101
+            elif kind == "websocket.close" and status != 101:
+                status = 403
+            elif kind == "websocket.http.response.start":
+                status = message["status"]
+            await send(message)
+
+        if self._began is not None:
+            self._began(scope)
+        try:
+            await self._app(scope, receive, watched)
+        finally:
+            seconds = perf_counter() - started
+            if self._observe is not None:
+                self._observe(scope, status, seconds)
+            self._write(scope, state, status, seconds)
+
+    @staticmethod
+    def _write(scope: Scope, state: Mapping[str, Any], status: int, seconds: float) -> None:
+        if scope["path"] in _QUIET and status < 400:
+            return
+        user = state.get("user_id")
+        level = logging.ERROR if status >= 500 else logging.INFO
+        _log.log(
+            level,
+            "request",
+            request_id=state.get("request_id"),
+            method=scope.get("method", "WEBSOCKET"),
+            route=template_of(scope),
+            status=status,
+            duration_ms=round(seconds * 1_000, 1),
+            user=ids.encode("user", user) if isinstance(user, UUID) else user,
+            operation=state.get("operation"),
+        )

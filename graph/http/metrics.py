@@ -1,0 +1,180 @@
+"""Metrics for Prometheus; every label has few values, and none comes from a caller."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    Info,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import Scope
+
+from graph.http.bare import error_response
+from graph.http.health import Operator
+from graph.http.logs import template_of
+
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_LATENCY: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_JOB_SECONDS: Final = (0.01, 0.05, 0.25, 1.0, 5.0, 30.0, 120.0)
+_JOB_STATES: Final = ("WAITING", "RUNNING", "DONE", "DEAD")
+_LAG_EVERY_SECONDS: Final = 1.0
+_TIMEOUT_SECONDS: Final = 1.0
+
+
+class Metrics:
+    """The families of one process, in a registry of their own."""
+
+    def __init__(self, *, build: str, profile: str) -> None:
+        registry = self.registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        GCCollector(registry=registry)
+        Info("pockettrend_build", "What runs here.", registry=registry).info(
+            {"build": build, "profile": profile}
+        )
+        names = ("method", "route")
+        self.requests = Counter(
+            "http_requests", "Requests answered.", (*names, "status"), registry=registry
+        )
+        self.latency = Histogram(
+            "http_request_duration_seconds",
+            "Time to the end of an answer.",
+            (*names, "status"),
+            buckets=_LATENCY,
+            registry=registry,
+        )
+        self.in_progress = Gauge(
+            "http_requests_in_progress", "Requests that run now.", registry=registry
+        )
+        self.sockets = Gauge("websocket_connections", "Open WebSockets.", registry=registry)
+        self.socket_seconds = Histogram(
+            "websocket_duration_seconds",
+            "How long WebSockets stayed open.",
+            buckets=(1, 10, 60, 600, 3_600, 86_400),
+            registry=registry,
+        )
+        self.server_errors = Counter(
+            "http_server_errors", "Answers of status 500 and above.", ("route",), registry=registry
+        )
+        self.refusals = Counter(
+            "http_refusals",
+            "Answers 401, 403 and 429.",
+            ("status",),
+            registry=registry,
+        )
+        self.pool_size = Gauge("db_pool_size", "Connections kept open.", registry=registry)
+        self.pool_used = Gauge("db_pool_checked_out", "Connections in use.", registry=registry)
+        self.pool_idle = Gauge("db_pool_checked_in", "Open connections at rest.", registry=registry)
+        self.jobs = Gauge("jobs", "Jobs by state.", ("state",), registry=registry)
+        self.oldest_job = Gauge(
+            "jobs_oldest_due_seconds", "How long the oldest due job waits.", registry=registry
+        )
+        self.job_seconds = Histogram(
+            "job_duration_seconds",
+            "Time of one run of a job.",
+            ("kind", "outcome"),
+            buckets=_JOB_SECONDS,
+            registry=registry,
+        )
+        self.parts_up = Gauge(
+            "part_up", "Whether a part answered the last scrape.", ("part",), registry=registry
+        )
+        self.loop_lag = Histogram(
+            "event_loop_lag_seconds",
+            "How late the event loop is.",
+            buckets=(0.001, 0.005, 0.02, 0.1, 0.5, 2.0),
+            registry=registry,
+        )
+        self.loop_tasks = Gauge("event_loop_tasks", "Tasks of the event loop.", registry=registry)
+        self.draining = Gauge("draining", "1 once a stop signal came.", registry=registry)
+        self.ready = Gauge(
+            "ready_time_seconds", "When this process became ready, UNIX time.", registry=registry
+        )
+        self.started = Gauge(
+            "start_duration_seconds", "From the start to ready.", registry=registry
+        )
+
+    def began(self, scope: Scope) -> None:
+        """A request came."""
+        (self.in_progress if scope["type"] == "http" else self.sockets).inc()
+
+    def observe(self, scope: Scope, status: int, seconds: float) -> None:
+        """A request ended."""
+        if scope["type"] == "websocket":
+            self.sockets.dec()
+            self.socket_seconds.observe(seconds)
+            return
+        self.in_progress.dec()
+        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+        route = template_of(scope)
+        kind = f"{status // 100}xx"
+        self.requests.labels(method, route, kind).inc()
+        self.latency.labels(method, route, kind).observe(seconds)
+        if status >= 500:
+            self.server_errors.labels(route).inc()
+        elif status in {401, 403, 429}:
+            self.refusals.labels(str(status)).inc()
+
+    def job(self, kind: str, outcome: str, seconds: float) -> None:
+        """A job ran."""
+        self.job_seconds.labels(kind, outcome).observe(seconds)
+
+    def is_ready(self, seconds: float) -> None:
+        """The process serves from now on."""
+        self.ready.set(time.time())
+        self.started.set(seconds)
+
+    async def watch_loop(self) -> None:
+        """Measure how late the event loop is, until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + _LAG_EVERY_SECONDS
+            await asyncio.sleep(_LAG_EVERY_SECONDS)
+            self.loop_lag.observe(max(0.0, loop.time() - due))
+
+
+Gather = Callable[[Metrics], Awaitable[None]]
+"""Fills the gauges that are only known by asking, at each scrape."""
+
+
+def set_jobs(metrics: Metrics, counts: Mapping[str, int], oldest_due_seconds: float) -> None:
+    """Jobs by state; a state without jobs is 0 and not absent."""
+    for state in _JOB_STATES:
+        metrics.jobs.labels(state).set(counts.get(state, 0))
+    metrics.oldest_job.set(oldest_due_seconds)
+
+
+def metrics_routes(metrics: Metrics, operator: Operator, gather: Gather) -> list[BaseRoute]:
+    """The route of the scrape."""
+
+    async def scrape(request: Request) -> Response:
+        if not operator.holds(request):
+            return error_response(
+                request.url.path,
+                401,
+                "UNAUTHENTICATED",
+                "Metrics need the operator token as a bearer token.",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        metrics.loop_tasks.set(len(asyncio.all_tasks()))
+        try:
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
+                await gather(metrics)
+        except Exception:  # noqa: BLE001 - a part that is away must not hide the other figures
+            metrics.parts_up.labels("database").set(0)
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    return [Route("/metrics", scrape, methods=["GET"], name="metrics")]

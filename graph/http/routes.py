@@ -1,0 +1,36 @@
+"""The routes of the graph's own door: /graphql, its pages, files and keys."""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from graph.context import Services
+from graph.engine import Engine
+from graph.http.graphql import GraphQLEndpoint
+from graph.http.negotiate import wants_page
+from graph.http.pages import graphiql_page, page_routes
+
+
+def graph_routes(
+    services: Services, engine: Engine, *, demo_password: str | None = None, pages: bool = True
+) -> list[BaseRoute]:
+    """Routes of GraphQL, GraphiQL, the root page, static files and the key set."""
+    endpoint = GraphQLEndpoint(services, engine)
+
+    async def graphql(request: Request) -> Response:
+        browser = request.method == "GET" and "query" not in request.query_params
+        if pages and browser and wants_page(request.headers.get("accept")):
+            return graphiql_page(request, demo_password=demo_password)
+        return await endpoint(request)
+
+    async def jwks(_: Request) -> Response:
+        return JSONResponse(services.auth.jwks(), headers={"Cache-Control": "public, max-age=3600"})
+
+    methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+    return [
+        Route("/graphql", graphql, methods=methods),
+        Route("/.well-known/jwks.json", jwks, methods=["GET"]),
+        *page_routes(
+            public_url=services.public_url, graphiql=pages, demo=demo_password is not None
+        ),
+    ]

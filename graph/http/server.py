@@ -1,0 +1,138 @@
+"""The HTTP server: uvicorn with limits on request heads and a stop that fails no request."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+from typing import Any, Final
+
+from starlette.types import ASGIApp
+from uvicorn import Config, Server
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from graph.http.headers import Draining
+
+HEAD_BYTES: Final = 64 * 1024
+"""Request line and headers together."""
+HEADER_COUNT: Final = 100
+HEAD_SECONDS: Final = 20.0
+SOCKET_MESSAGE_BYTES: Final = 256 * 1024
+KEEP_ALIVE_SECONDS: Final = 20
+_TICK_SECONDS: Final = 0.05
+_TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """Refuses heads that are too large, have too many headers or come too slowly."""
+
+    _head_bytes = 0
+    _in_head = True
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for a first head."""
+        super().connection_made(transport)
+        self._wait_for_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the timer with the connection."""
+        self._head_arrived()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Count what comes while a head is not complete."""
+        # The parser keeps a header until its end: one without an end would fill the memory.
+        if self._in_head:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._in_head and self._head_bytes > HEAD_BYTES:
+            self._refuse_head()
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        super().on_message_begin()
+        self._in_head = True
+        self._wait_for_head()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header."""
+        if len(self.headers) < HEADER_COUNT:
+            super().on_header(name, value)
+        else:
+            self._refuse_head()
+
+    def on_headers_complete(self) -> None:
+        """The head is complete; what follows is counted as a body."""
+        self._in_head = False
+        self._head_bytes = 0
+        self._head_arrived()
+        if not self.transport.is_closing():
+            super().on_headers_complete()
+
+    def _wait_for_head(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(HEAD_SECONDS, self._too_slow)
+
+    def _head_arrived(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _too_slow(self) -> None:
+        self._head_timer = None
+        if self._in_head and not self.transport.is_closing():
+            self.transport.close()
+
+    def _refuse_head(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(_TOO_LARGE)
+            self.transport.close()
+
+
+class DrainingServer(Server):
+    """Stops on request and not by signal: whoever runs it owns the signals."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to accept connections."""
+        await super().startup(sockets)
+        self.listening.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone."""
+        yield
+
+    async def drain(self, draining: Draining, *, at_most: float, early: bool) -> None:
+        """Let callers go one by one: every answer closes its connection from now on.
+
+        With ``early`` it ends as soon as no connection is open.
+        """
+        draining.on = True
+        until = monotonic() + at_most
+        while monotonic() < until and not (early and not self.server_state.connections):  # noqa: ASYNC110
+            await asyncio.sleep(_TICK_SECONDS)  # the server tells nobody when one closes
+
+
+def make_server(app: ASGIApp, *, shutdown_seconds: int, proxies: tuple[str, ...]) -> DrainingServer:
+    """A server of the application on sockets that it is given."""
+    settings: dict[str, Any] = {
+        "http": BoundedProtocol,
+        # The one called "websockets" is built on what that library calls legacy.
+        "ws": "websockets-sansio",
+        "ws_max_size": SOCKET_MESSAGE_BYTES,
+        "lifespan": "off",
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": bool(proxies),
+        "forwarded_allow_ips": list(proxies),
+        "timeout_keep_alive": KEEP_ALIVE_SECONDS,
+        "timeout_graceful_shutdown": shutdown_seconds,
+        "backlog": 2_048,
+    }
+    return DrainingServer(Config(app, **settings))

@@ -1,0 +1,66 @@
+"""When a process must stop: by a signal, or because the process that started it does."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+HARD_STOP_SECONDS: Final = 24.0
+
+
+class StopSignals:
+    """SIGTERM and SIGINT: the first one stops the process, further ones change nothing."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._then: Callable[[], object] | None = None
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._came)
+
+    def on_stop(self, then: Callable[[], object]) -> None:
+        """Call this at the signal, instead of ending the start."""
+        self._then = then
+        if self.requested:
+            then()
+
+    def request(self) -> None:
+        """Stop, as a signal would."""
+        if self.requested:
+            return
+        self.requested = True
+        # Whatever hangs after this is cut off: embedded parts stop cleanly without us as well.
+        timer = threading.Timer(HARD_STOP_SECONDS, os._exit, (1,))
+        timer.daemon = True
+        timer.start()
+        if self._then is None:
+            raise SystemExit(0)
+        self._then()
+
+    def _came(self, _number: int, _frame: object) -> None:
+        self.request()
+
+
+class Parent:
+    """The process that started us, where it should take us along.
+
+    GNU make hands a SIGTERM on but not a SIGINT that is sent to it alone: it resets its handler
+    and waits for us.  The kernel shows that its handler is gone.
+    """
+
+    def __init__(self) -> None:
+        self._pid = os.getppid()
+        self._caught = self._catches_interrupts()
+
+    def stopped(self) -> bool:
+        """Whether it ended or is waiting for our end."""
+        return os.getppid() != self._pid or (self._caught and not self._catches_interrupts())
+
+    def _catches_interrupts(self) -> bool:
+        try:
+            status = Path(f"/proc/{self._pid}/status").read_text()
+        except OSError:
+            return False
+        mask = next((line for line in status.splitlines() if line.startswith("SigCgt:")), "")
+        return bool(int(mask.split()[1], 16) >> (signal.SIGINT - 1) & 1) if mask else False

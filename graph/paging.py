@@ -1,0 +1,171 @@
+"""Relay connections over keyset pages, with sealed cursors."""
+
+import hmac
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as Base64Error
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import date
+from hashlib import sha256
+from typing import Annotated, Any, Final, Generic, TypeVar
+from uuid import UUID
+
+import strawberry
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from strawberry import Parent
+
+from graph.context import Info
+from graph.edges import said
+from models.database import Transaction
+from resolvers.errors import InvalidCursor
+from resolvers.paging import Page, PageRequest, page_request
+
+N = TypeVar("N")
+
+_MAX_CURSOR: Final = 2_000
+
+First = Annotated[int | None, said("How many rows from the start of the list, 0 to 100 (50).")]
+After = Annotated[str | None, said("Go on behind this cursor.")]
+Last = Annotated[int | None, said("How many rows from the end of the list, 0 to 100.")]
+Before = Annotated[str | None, said("End before this cursor.")]
+
+
+class Cursors:
+    """Seals sort keys for one person, list and order, so that no cursor is good elsewhere.
+
+    The nonce is derived from what is sealed: the same row has the same cursor each time.
+    """
+
+    def __init__(self, key: bytes, user_id: UUID, scope: str) -> None:
+        self._aead = AESGCM(key)
+        self._key = key
+        self._context = user_id.bytes + scope.encode()
+
+    def seal(self, key: tuple[Any, ...]) -> str:
+        """A cursor for a sort key of dates, ids, text and numbers."""
+        plaintext = json.dumps([_tagged(part) for part in key], separators=(",", ":")).encode()
+        nonce = hmac.digest(self._key, self._context + plaintext, sha256)[:12]
+        sealed = nonce + self._aead.encrypt(nonce, plaintext, self._context)
+        return urlsafe_b64encode(sealed).decode().rstrip("=")
+
+    def open(self, cursor: str | None) -> tuple[Any, ...] | None:
+        """The sort key of a cursor; raises INVALID_CURSOR for any other text."""
+        if cursor is None:
+            return None
+        try:
+            sealed = urlsafe_b64decode(cursor[:_MAX_CURSOR] + "=" * (-len(cursor) % 4))
+            plaintext = self._aead.decrypt(sealed[:12], sealed[12:], self._context)
+        except (InvalidTag, ValueError, Base64Error) as error:
+            raise InvalidCursor(
+                "The cursor was not made by this list in this order; start from the first page."
+            ) from error
+        return tuple(_untagged(part) for part in json.loads(plaintext))
+
+
+def _tagged(part: Any) -> list[Any]:
+    if isinstance(part, UUID):
+        return ["u", part.hex]
+    if isinstance(part, date):
+        return ["d", part.isoformat()]
+    return ["v", part]
+
+
+def _untagged(part: list[Any]) -> Any:
+    kind, value = part
+    if kind == "u":
+        return UUID(hex=value)
+    return date.fromisoformat(value) if kind == "d" else value
+
+
+@dataclass(slots=True)
+class ConnectionView:
+    """A page as a connection shows it; the total is counted only when asked for."""
+
+    page: Page[Any]
+    cursors: Cursors
+    count: Callable[[Transaction], Awaitable[int]]
+
+
+@dataclass(slots=True)
+class EdgeView:
+    """One row with its place in the list."""
+
+    node: Any
+    cursor: str
+
+
+@strawberry.type(description="Where a page lies in its list.")
+class PageInfo:
+    """Relay's page info."""
+
+    has_next_page: bool = strawberry.field(description="Whether rows follow behind this page.")
+    has_previous_page: bool = strawberry.field(description="Whether rows lie before this page.")
+    start_cursor: str | None = strawberry.field(description="Cursor of the first row.")
+    end_cursor: str | None = strawberry.field(description="Cursor of the last row.")
+
+
+@strawberry.type(description="One row of a list with its cursor.")
+class Edge(Generic[N]):
+    """Relay's edge."""
+
+    node: N = strawberry.field(description="The row.")
+    cursor: str = strawberry.field(description="Where the row lies; good for after and before.")
+
+
+@strawberry.type(description="One page of a list.")
+class Connection(Generic[N]):
+    """Relay's connection."""
+
+    @strawberry.field(description="The rows with their cursors.")
+    def edges(row: Parent[ConnectionView]) -> list[Edge[N]]:
+        """Rows and cursors."""
+        seal = row.cursors.seal
+        return [
+            EdgeView(item, seal(key))  # type: ignore[misc]
+            for item, key in zip(row.page.items, row.page.keys, strict=True)
+        ]
+
+    @strawberry.field(description="The rows alone.")
+    def nodes(row: Parent[ConnectionView]) -> list[N]:
+        """Rows."""
+        return list(row.page.items)
+
+    @strawberry.field(description="Where this page lies in the list.")
+    def page_info(row: Parent[ConnectionView]) -> PageInfo:
+        """Ends of the page."""
+        keys = row.page.keys
+        return PageInfo(
+            has_next_page=row.page.has_next,
+            has_previous_page=row.page.has_previous,
+            start_cursor=row.cursors.seal(keys[0]) if keys else None,
+            end_cursor=row.cursors.seal(keys[-1]) if keys else None,
+        )
+
+    @strawberry.field(description="How many rows the whole list has; counted only when asked for.")
+    async def total_count(row: Parent[ConnectionView], info: Info) -> int:
+        """Count the list."""
+        return await row.count(await info.context.reader())
+
+
+async def connection(
+    info: Info,
+    scope: str,
+    fetch: Callable[[Transaction, PageRequest], Awaitable[Page[Any]]],
+    count: Callable[[Transaction], Awaitable[int]],
+    *,
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+) -> Any:
+    """A connection: check the request, open its cursors, read one page.
+
+    ``scope`` names list and order; a cursor of another scope is refused.
+    """
+    context = info.context
+    cursors = Cursors(context.services.cursor_key, context.actor.user_id, scope)
+    request = page_request(first, cursors.open(after), last, cursors.open(before))
+    page = await fetch(await context.reader(), request)
+    return ConnectionView(page, cursors, count)

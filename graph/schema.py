@@ -1,0 +1,66 @@
+"""The schema: the nouns composed, and nothing else."""
+
+from functools import cache
+from typing import Annotated, Any
+
+import strawberry
+from strawberry.scalars import ID
+
+from graph.accounts import AccountMutations, AccountQueries
+from graph.auth import AuthMutations
+from graph.categories import CategoryMutations, CategoryQueries
+from graph.context import Info
+from graph.edges import said
+from graph.nodes import Node, find_node
+from graph.scalars import CONFIG
+from graph.transactions import BulkMutations, TransactionMutations, TransactionQueries
+from graph.users import UserMutations, UserQueries
+from resolvers.errors import invalid
+
+
+@strawberry.type(description="What can be asked.")
+class Query(UserQueries, AccountQueries, CategoryQueries, TransactionQueries):
+    """All root fields."""
+
+    @strawberry.field(
+        description="Any object that you may see, by its id; null for all others.",
+        graphql_type=Node | None,
+    )
+    async def node(self, info: Info, id: Annotated[ID, said("Its id.")]) -> Any:
+        """Relay's refetch."""
+        return await find_node(info, id)
+
+    @strawberry.field(
+        description="Several objects by their ids, in that order.", graphql_type=list[Node | None]
+    )
+    async def nodes(self, info: Info, ids: Annotated[list[ID], said("At most 100.")]) -> Any:
+        """Relay's refetch of many."""
+        if len(ids) > 100:
+            raise invalid("ids", "At most 100 ids.")
+        return [await find_node(info, one) for one in ids]
+
+
+@strawberry.type(description="What can be changed.")
+class Mutation(
+    AuthMutations,
+    UserMutations,
+    AccountMutations,
+    CategoryMutations,
+    TransactionMutations,
+    BulkMutations,
+):
+    """All writes."""
+
+
+AUTH_MUTATIONS = frozenset({"register", "login", "refresh", "logout"})
+
+
+@cache
+def schema() -> strawberry.Schema:
+    """The one schema of this process."""
+    return strawberry.Schema(query=Query, mutation=Mutation, config=CONFIG)
+
+
+def schema_text() -> str:
+    """The schema in the schema definition language, as committed in ``schema.graphql``."""
+    return schema().as_str() + "\n"

@@ -1,0 +1,29 @@
+"""Transactions in the graph: types, lists and writes."""
+
+from graph.transactions.bulk import BulkMutations
+from graph.transactions.mutations import TransactionMutations
+from graph.transactions.queries import (
+    TransactionQueries,
+    connection_of,
+    newest_of_account,
+    transaction_connection,
+)
+from graph.transactions.types import (
+    Transaction,
+    TransactionConnection,
+    TransactionFilterInput,
+    TransactionSort,
+)
+
+__all__ = [
+    "BulkMutations",
+    "Transaction",
+    "TransactionConnection",
+    "TransactionFilterInput",
+    "TransactionMutations",
+    "TransactionQueries",
+    "TransactionSort",
+    "connection_of",
+    "newest_of_account",
+    "transaction_connection",
+]

@@ -1,0 +1,242 @@
+"""What a transaction looks like in the graph, and what makes, changes and finds one."""
+
+from enum import Enum
+from typing import Any
+
+import strawberry
+from strawberry import UNSET, Parent
+from strawberry.scalars import ID
+
+from graph.accounts import Account
+from graph.categories import Category
+from graph.edges import edge, own_ledger, plain
+from graph.nodes import Stored, node_kind
+from graph.paging import Connection
+from graph.scalars import Amount, Date, Instant, id_text
+from models.transactions import SplitRow, TransactionRow
+from resolvers.accounts import accounts_by_id
+from resolvers.categories import categories_by_id
+from resolvers.money import format_minor
+from resolvers.transactions import transactions_by_id
+from resolvers.wire import kind_of
+
+node_kind("txn", transactions_by_id)
+
+
+@strawberry.enum(description="How far a transaction has come.")
+class TransactionStatus(Enum):
+    """Statuses of transactions."""
+
+    PENDING = strawberry.enum_value("PENDING", description="Announced, may still change.")
+    POSTED = strawberry.enum_value("POSTED", description="Booked.")
+    RECONCILED = strawberry.enum_value("RECONCILED", description="Agreed with a statement.")
+
+
+@strawberry.enum(description="What a transaction counts as; derived, never set.")
+class TransactionKind(Enum):
+    """Kinds of transactions."""
+
+    INCOME = strawberry.enum_value("INCOME", description="Money earned.")
+    EXPENSE = strawberry.enum_value("EXPENSE", description="Money spent; refunds net it.")
+    TRANSFER = strawberry.enum_value("TRANSFER", description="Between own accounts.")
+
+
+@strawberry.enum(description="In which order transactions are listed.")
+class TransactionSort(Enum):
+    """Orders of a list of transactions."""
+
+    DATE_DESC = strawberry.enum_value("DATE_DESC", description="Newest first.")
+    DATE_ASC = strawberry.enum_value("DATE_ASC", description="Oldest first.")
+    AMOUNT_DESC = strawberry.enum_value("AMOUNT_DESC", description="Highest signed amount first.")
+    AMOUNT_ASC = strawberry.enum_value("AMOUNT_ASC", description="Lowest signed amount first.")
+
+
+def _ledger_of(row: Any, info: Any) -> Any:
+    return (info.context.actor.ledger_id, row.category_id)
+
+
+@strawberry.type(description="One part of a split transaction.")
+class Split:
+    """A view over SplitRow."""
+
+    notes: str | None = plain("What the part was for.")
+    category: Category = edge(categories_by_id, _ledger_of, "The part's category.")
+
+    @strawberry.field(description="The part's category.")
+    def category_id(row: Parent[SplitRow]) -> ID:
+        """Wire id."""
+        return ID(id_text("cat", row.category_id) or "")
+
+    @strawberry.field(description="The part's amount, of either sign.")
+    def amount(row: Parent[SplitRow]) -> Amount:
+        """Amount text."""
+        return Amount(format_minor(row.amount_minor, row.currency))
+
+
+@strawberry.type(description="A movement of money on one account.")
+class Transaction(Stored):
+    """A view over TransactionRow."""
+
+    date: Date = plain("The posting date.")
+    currency: str = plain("ISO 4217 code, the account's.")
+    description: str = plain("What the bank or you said about it.")
+    payee: str | None = plain("Who was paid, or who paid.")
+    notes: str | None = plain("Your own words; stored sealed.")
+    tags: list[str] = plain("Free words to find it by.")
+    status: TransactionStatus = plain("How far it has come.")
+    splits: list[Split] = plain("Its parts, when it is split; they sum to the amount.")
+    external_id: str | None = plain("The bank's or your own id, one living row an account.")
+    deleted_at: Instant | None = plain("When it went to the trash; null while it lives.")
+    account: Account = edge(accounts_by_id, own_ledger("account_id"), "The account.")
+    category: Category | None = edge(
+        categories_by_id, own_ledger("category_id"), "The category; null for splits and transfers."
+    )
+    transfer: "Transaction | None" = edge(
+        transactions_by_id, own_ledger("transfer_id"), "The other side of a transfer."
+    )
+    refunded: "Transaction | None" = edge(
+        transactions_by_id, own_ledger("refund_of"), "The transaction that this one refunds."
+    )
+
+    @classmethod
+    def is_type_of(cls, obj: object, info: Any) -> bool:
+        """Whether a row is a transaction."""
+        return isinstance(obj, TransactionRow)
+
+    @strawberry.field(description="The account.")
+    def account_id(row: Parent[TransactionRow]) -> ID:
+        """Wire id."""
+        return ID(id_text("acct", row.account_id) or "")
+
+    @strawberry.field(description="The category; null for splits and transfers.")
+    def category_id(row: Parent[TransactionRow]) -> ID | None:
+        """Wire id."""
+        return id_text("cat", row.category_id)
+
+    @strawberry.field(description="Signed: money in is positive, money out negative.")
+    def amount(row: Parent[TransactionRow]) -> Amount:
+        """Amount text."""
+        return Amount(format_minor(row.amount_minor, row.currency))
+
+    @strawberry.field(description="Transfer if linked, else by category, else by sign.")
+    def kind(row: Parent[TransactionRow]) -> TransactionKind:
+        """Derived kind."""
+        return TransactionKind(kind_of(row))
+
+    @strawberry.field(description="The other side of a transfer.")
+    def transfer_id(row: Parent[TransactionRow]) -> ID | None:
+        """Wire id."""
+        return id_text("txn", row.transfer_id)
+
+    @strawberry.field(description="The transaction that this one refunds.")
+    def refund_of(row: Parent[TransactionRow]) -> ID | None:
+        """Wire id."""
+        return id_text("txn", row.refund_of)
+
+    @strawberry.field(description="The import that brought it.")
+    def import_id(row: Parent[TransactionRow]) -> ID | None:
+        """Wire id."""
+        return id_text("imp", row.import_id)
+
+    @strawberry.field(description="The recurring template that made it.")
+    def template_id(row: Parent[TransactionRow]) -> ID | None:
+        """Wire id."""
+        return id_text("tmpl", row.template_id)
+
+    @strawberry.field(description="The group whose expense it is a leg of.")
+    def group_id(row: Parent[TransactionRow]) -> ID | None:
+        """Wire id."""
+        return id_text("grp", row.group_id)
+
+
+TransactionConnection = Connection[Transaction]
+
+
+@strawberry.input(description="Which transactions a list shows: all given conditions hold.")
+class TransactionFilterInput:
+    """Conditions of a list."""
+
+    from_: Date | None = strawberry.field(
+        name="from", default=UNSET, description="First posting date."
+    )
+    to: Date | None = strawberry.field(default=UNSET, description="Last posting date.")
+    account_id: ID | None = strawberry.field(default=UNSET, description="Of this account.")
+    category_id: ID | None = strawberry.field(
+        default=UNSET, description="Of this category or one below it, parts of splits included."
+    )
+    kind: TransactionKind | None = strawberry.field(default=UNSET, description="Of this kind.")
+    status: TransactionStatus | None = strawberry.field(default=UNSET, description="Come so far.")
+    min_amount: Amount | None = strawberry.field(
+        default=UNSET, description="At least this absolute value, in each row's own currency."
+    )
+    max_amount: Amount | None = strawberry.field(
+        default=UNSET, description="At most this absolute value, in each row's own currency."
+    )
+    search: str | None = strawberry.field(
+        default=UNSET, description="Text in description or payee, whatever the case."
+    )
+    tag: str | None = strawberry.field(default=UNSET, description="Carries this tag.")
+    deleted: bool | None = strawberry.field(
+        default=UNSET, description="True: what lies in the trash instead."
+    )
+
+
+@strawberry.input(description="One part of a split.")
+class SplitInput:
+    """Fields of a part."""
+
+    category_id: ID = strawberry.field(description="The part's category.")
+    amount: Amount = strawberry.field(description="The part's amount, of either sign.")
+    notes: str | None = strawberry.field(default=UNSET, description="Up to 4,000 characters.")
+
+
+@strawberry.input(description="What books a transaction, or both sides of a transfer.")
+class CreateTransactionInput:
+    """Fields of a new transaction."""
+
+    account_id: ID = strawberry.field(description="The account.")
+    date: Date = strawberry.field(description="The posting date.")
+    amount: Amount = strawberry.field(description="Signed: money in +, money out -.")
+    description: str = strawberry.field(description="1 to 500 characters.")
+    currency: str | None = strawberry.field(default=UNSET, description="If given, the account's.")
+    category_id: ID | None = strawberry.field(default=UNSET, description="The category.")
+    payee: str | None = strawberry.field(default=UNSET, description="Up to 200 characters.")
+    notes: str | None = strawberry.field(default=UNSET, description="Up to 4,000 characters.")
+    tags: list[str] | None = strawberry.field(default=UNSET, description="Up to 50 words.")
+    status: TransactionStatus | None = strawberry.field(default=UNSET, description="POSTED.")
+    splits: list[SplitInput] | None = strawberry.field(
+        default=UNSET, description="At least two parts that sum to the amount."
+    )
+    external_id: str | None = strawberry.field(
+        default=UNSET, description="Up to 255 characters; one living row an account."
+    )
+    refund_of: ID | None = strawberry.field(default=UNSET, description="What this one refunds.")
+    transfer_account_id: ID | None = strawberry.field(
+        default=UNSET, description="Makes it a transfer: the other side is booked there."
+    )
+    transfer_amount: Amount | None = strawberry.field(
+        default=UNSET, description="The other side's amount where its currency differs."
+    )
+
+
+@strawberry.input(description="What changes a transaction: absent stays, null clears.")
+class UpdateTransactionInput:
+    """Changeable fields of a transaction."""
+
+    account_id: ID | None = strawberry.field(default=UNSET, description="Of the same currency.")
+    date: Date | None = strawberry.field(default=UNSET, description="The posting date.")
+    amount: Amount | None = strawberry.field(default=UNSET, description="Signed.")
+    description: str | None = strawberry.field(default=UNSET, description="1 to 500 characters.")
+    category_id: ID | None = strawberry.field(default=UNSET, description="The category.")
+    payee: str | None = strawberry.field(default=UNSET, description="Up to 200 characters.")
+    notes: str | None = strawberry.field(default=UNSET, description="Up to 4,000 characters.")
+    tags: list[str] | None = strawberry.field(default=UNSET, description="Replaces all tags.")
+    status: TransactionStatus | None = strawberry.field(default=UNSET, description="How far.")
+    splits: list[SplitInput] | None = strawberry.field(
+        default=UNSET, description="Replaces all parts; an empty list makes it one again."
+    )
+    external_id: str | None = strawberry.field(default=UNSET, description="Your own id.")
+    refund_of: ID | None = strawberry.field(default=UNSET, description="What this one refunds.")
+    transfer_amount: Amount | None = strawberry.field(
+        default=UNSET, description="The other side's amount where its currency differs."
+    )

@@ -1,0 +1,163 @@
+"""Users: the viewer, who is the entry to everything owned."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+from uuid import UUID
+
+import strawberry
+from strawberry import UNSET
+
+from graph.accounts import AccountConnection, account_connection
+from graph.categories import CategoryConnection, CategoryKind, category_connection
+from graph.context import Info
+from graph.edges import plain, said
+from graph.inputs import expected, object_or_none, parsed, raw_value
+from graph.nodes import Stored, node_kind
+from graph.paging import After, Before, First, Last
+from graph.scalars import JSONObject
+from graph.transactions import (
+    TransactionConnection,
+    TransactionFilterInput,
+    TransactionSort,
+    transaction_connection,
+)
+from models.database import Transaction as Tx
+from models.users import UserRow
+from resolvers.ledgers import LedgerWrite
+from resolvers.users import ProfileUpdate, get_user, update_profile
+
+
+async def _users_by_id(tx: Tx, keys: Sequence[tuple[UUID, UUID]]) -> list[UserRow | None]:
+    """Only oneself: others are profiles of shared groups."""
+    return [await get_user(tx, wanted) if viewer == wanted else None for viewer, wanted in keys]
+
+
+node_kind("user", _users_by_id, lambda info, wanted: (info.context.actor.user_id, wanted))
+
+
+@strawberry.type(description="The signed-in person, and the entry to everything she owns.")
+class User(Stored):
+    """A view over UserRow."""
+
+    email: str = plain("The address that signs in.")
+    name: str = plain("How the person is called.")
+    base_currency: str = plain("ISO 4217 code of the currency in which totals are shown.")
+    locale: str = plain("Language and region, such as de-AT.")
+    time_zone: str = plain("IANA time zone; decides which day is today.")
+    email_verified: bool = plain("Whether the address was proved.")
+    two_factor_enabled: bool = plain("Whether signing in asks for a one-time code.")
+
+    @classmethod
+    def is_type_of(cls, obj: object, info: Any) -> bool:
+        """Whether a row is a user."""
+        return isinstance(obj, UserRow)
+
+    @strawberry.field(description="The person's accounts by name.", graphql_type=AccountConnection)
+    async def accounts(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        archived: Annotated[bool | None, said("Only archived ones, or only the others.")] = None,
+    ) -> Any:
+        """A page of accounts."""
+        return await account_connection(info, archived, first, after, last, before)
+
+    @strawberry.field(
+        description="The person's categories by name.", graphql_type=CategoryConnection
+    )
+    async def categories(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        kind: Annotated[CategoryKind | None, said("Only of this kind.")] = None,
+    ) -> Any:
+        """A page of categories."""
+        return await category_connection(info, kind, None, first, after, last, before)
+
+    @strawberry.field(
+        description="The person's transactions, newest first.", graphql_type=TransactionConnection
+    )
+    async def transactions(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        filter: Annotated[TransactionFilterInput | None, said("All conditions hold.")] = None,
+        sort: Annotated[TransactionSort, said("In which order.")] = TransactionSort.DATE_DESC,
+    ) -> Any:
+        """A page of transactions."""
+        return await transaction_connection(info, filter, sort, first, after, last, before)
+
+
+@strawberry.input(description="What changes the own profile: absent stays.")
+class UpdateProfileInput:
+    """Profile fields."""
+
+    name: str | None = strawberry.field(default=UNSET, description="1 to 200 characters.")
+    base_currency: str | None = strawberry.field(default=UNSET, description="ISO 4217 code.")
+    locale: str | None = strawberry.field(default=UNSET, description="Such as de-AT.")
+    time_zone: str | None = strawberry.field(default=UNSET, description="IANA name.")
+
+
+@strawberry.type(description="The profile as it is now.")
+class UpdateProfilePayload:
+    """Answer of updateProfile."""
+
+    user: User = plain("The signed-in person.")
+
+
+@strawberry.type
+class UserQueries:
+    """Root fields of users."""
+
+    @strawberry.field(
+        description="The signed-in person: start here for everything owned.", graphql_type=User
+    )
+    async def viewer(self, info: Info) -> Any:
+        """Read the own row."""
+        return await get_user(await info.context.reader(), info.context.actor.user_id)
+
+
+@strawberry.type
+class UserMutations:
+    """Writes of users."""
+
+    @strawberry.mutation(description="Change the own profile.", graphql_type=UpdateProfilePayload)
+    async def update_profile(
+        self,
+        info: Info,
+        input: Annotated[UpdateProfileInput, said("The new values.")],
+        expected_version: Annotated[int | None, said("The version you have seen.")] = None,
+        unchanged: Annotated[
+            JSONObject | None, said("Read-only values that must equal the stored ones.")
+        ] = None,
+        idempotency_key: Annotated[str | None, said("Makes repeats harmless for 24 h.")] = None,
+    ) -> Any:
+        """Write, then have all sessions read the person anew."""
+        data = parsed(ProfileUpdate, input)
+
+        async def work(write: LedgerWrite) -> UserRow:
+            return await update_profile(
+                write,
+                data,
+                expected_version=expected(expected_version),
+                unchanged=dict(object_or_none(unchanged) or {}),
+            )
+
+        user = await info.context.write(
+            "updateProfile",
+            work,
+            answer=UserRow,
+            key=idempotency_key,
+            payload=[raw_value(input), expected_version, unchanged],
+        )
+        await info.context.services.auth.forget_sessions(info.context.actor)
+        return UpdateProfilePayload(user=user)  # type: ignore[arg-type]

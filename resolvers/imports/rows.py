@@ -1,0 +1,230 @@
+"""Imports and their rows read from and written to the database."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import fields, replace
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Row, func, insert, literal, select, update
+
+from models.base import table
+from models.database import Transaction as Tx
+from models.imports import Import, ImportLineRow, ImportRow, ImportRunRow
+from models.sealing import LedgerRing
+from resolvers.access import Actor
+from resolvers.errors import NotFound
+from resolvers.ledgers import LedgerWrite
+from resolvers.paging import Order, Page, PageRequest, fetch_page
+
+M: Final = table(Import)
+L: Final = table(ImportRow)
+Key = tuple[UUID, UUID]
+
+NO_COUNTS: Final = {
+    "rows": 0, "new": 0, "duplicate": 0, "matched": 0, "skipped": 0, "failed": 0,
+}  # fmt: skip
+_REPORTED: Final = ("mapping", "detected", "questions", "warnings", "headers", "error_message")
+_PLAIN: Final = tuple(f.name for f in fields(ImportRunRow) if f.name not in _REPORTED)
+_COLUMNS: Final = tuple(M.c[name] for name in (*_PLAIN, "report"))
+_TOLD: Final = ("date", "amount", "currency", "description", "reason")
+_LINE_COLUMNS: Final = (
+    L.c.id, L.c.ledger_id, L.c.import_id, L.c.position, L.c.line, L.c.decision,
+    L.c.transaction_id, L.c.content,
+)  # fmt: skip
+
+
+async def open_imports(tx: Tx, rows: Iterable[Row[Any]]) -> list[ImportRunRow]:
+    """Database rows with their sealed reports opened."""
+    found = list(rows)
+    await tx.unlock(row.ledger_id for row in found)
+    opened = []
+    for row in found:
+        sealed = tx.ring(row.ledger_id).unseal("imports.report", row.id, row.report)
+        report = json.loads(sealed)
+        plain = {name: getattr(row, name) for name in _PLAIN}
+        opened.append(ImportRunRow(**plain, **{name: report[name] for name in _REPORTED}))
+    return opened
+
+
+def _cells(ring: LedgerRing, row: ImportRunRow) -> dict[str, Any]:
+    report = json.dumps({name: getattr(row, name) for name in _REPORTED}).encode()
+    cells = {name: getattr(row, name) for name in _PLAIN}
+    cells["report"] = ring.seal("imports.report", row.id, report)
+    return cells
+
+
+async def insert_run(write: LedgerWrite, row: ImportRunRow) -> None:
+    """Store a new import."""
+    await write.tx.run(insert(M).values(_cells(write.ring, row)))
+    write.record("import", "CREATE", None, row)
+
+
+async def update_run(write: LedgerWrite, old: ImportRunRow, **changes: Any) -> ImportRunRow:
+    """Store a changed import; every change is a version and an entry in the feed."""
+    new = replace(old, **changes, version=old.version + 1, updated_at=write.now)
+    await write.tx.run(
+        update(M)
+        .where(M.c.ledger_id == write.ledger_id, M.c.id == old.id)
+        .values(_cells(write.ring, new))
+    )
+    write.record("import", "UPDATE", old, new)
+    return new
+
+
+async def list_imports(
+    tx: Tx,
+    actor: Actor,
+    request: PageRequest,
+    *,
+    status: str | None = None,
+    account_id: UUID | None = None,
+) -> Page[ImportRunRow]:
+    """A page of the person's imports, newest first."""
+    statement = select(*_COLUMNS).where(M.c.ledger_id == actor.ledger_id)
+    if status is not None:
+        statement = statement.where(M.c.status == status)
+    if account_id is not None:
+        statement = statement.where(M.c.account_id == account_id)
+    page = await fetch_page(tx, statement, Order((M.c.id,), descending=True), request)
+    rows = await open_imports(tx, page.items)
+    return Page(rows, page.keys, page.has_next, page.has_previous)
+
+
+async def count_imports(
+    tx: Tx, actor: Actor, *, status: str | None = None, account_id: UUID | None = None
+) -> int:
+    """How many imports the person has made."""
+    statement = select(func.count()).select_from(M).where(M.c.ledger_id == actor.ledger_id)
+    if status is not None:
+        statement = statement.where(M.c.status == status)
+    if account_id is not None:
+        statement = statement.where(M.c.account_id == account_id)
+    return int(await tx.scalar(statement))
+
+
+async def imports_by_id(tx: Tx, keys: Sequence[Key]) -> list[ImportRunRow | None]:
+    """Imports in the order of their keys (ledger, id); None for what is not there."""
+    found: dict[Key, ImportRunRow] = {}
+    for ledger_id in {key[0] for key in keys}:
+        wanted = [key[1] for key in keys if key[0] == ledger_id]
+        rows = await tx.rows(
+            select(*_COLUMNS).where(M.c.ledger_id == ledger_id, M.c.id.in_(wanted))
+        )
+        for row in await open_imports(tx, rows):
+            found[ledger_id, row.id] = row
+    return [found.get(key) for key in keys]
+
+
+async def get_import(tx: Tx, actor: Actor, import_id: UUID | None) -> ImportRunRow:
+    """One import of the person; raises NOT_FOUND."""
+    if import_id is not None:
+        row = (await imports_by_id(tx, [(actor.ledger_id, import_id)]))[0]
+        if row is not None:
+            return row
+    raise NotFound("There is no such import.")
+
+
+async def insert_lines(write: LedgerWrite, lines: Sequence[ImportLineRow]) -> None:
+    """Store decided rows with their contents sealed."""
+    if not lines:
+        return
+    cells = []
+    for line in lines:
+        content = json.dumps({name: getattr(line, name) for name in _TOLD}).encode()
+        cells.append(
+            {
+                "ledger_id": line.ledger_id,
+                "id": line.id,
+                "import_id": line.import_id,
+                "position": line.position,
+                "line": line.line,
+                "decision": line.decision,
+                "transaction_id": line.transaction_id,
+                "content": write.ring.seal("import_rows.content", line.id, content),
+            }
+        )
+    await write.tx.run(insert(L), cells)
+
+
+async def _open_lines(tx: Tx, rows: Iterable[Row[Any]]) -> list[ImportLineRow]:
+    found = list(rows)
+    await tx.unlock(row.ledger_id for row in found)
+    opened = []
+    for row in found:
+        content = tx.ring(row.ledger_id).unseal("import_rows.content", row.id, row.content)
+        told = json.loads(content)
+        opened.append(
+            ImportLineRow(
+                id=row.id,
+                ledger_id=row.ledger_id,
+                import_id=row.import_id,
+                position=row.position,
+                line=row.line,
+                decision=row.decision,
+                transaction_id=row.transaction_id,
+                **{name: told[name] for name in _TOLD},
+            )
+        )
+    return opened
+
+
+async def list_import_rows(
+    tx: Tx,
+    ledger_id: UUID,
+    import_id: UUID,
+    request: PageRequest,
+    *,
+    decision: str | None = None,
+) -> Page[ImportLineRow]:
+    """A page of an import's decided rows in the order of the file."""
+    statement = select(*_LINE_COLUMNS).where(
+        L.c.ledger_id == ledger_id, L.c.import_id == import_id
+    )
+    if decision is not None:
+        statement = statement.where(L.c.decision == decision)
+    page = await fetch_page(tx, statement, Order((L.c.position,)), request)
+    rows = await _open_lines(tx, page.items)
+    return Page(rows, page.keys, page.has_next, page.has_previous)
+
+
+async def count_import_rows(
+    tx: Tx, ledger_id: UUID, import_id: UUID, *, decision: str | None = None
+) -> int:
+    """How many rows of an import are decided."""
+    statement = (
+        select(func.count())
+        .select_from(L)
+        .where(L.c.ledger_id == ledger_id, L.c.import_id == import_id)
+    )
+    if decision is not None:
+        statement = statement.where(L.c.decision == decision)
+    return int(await tx.scalar(statement))
+
+
+async def rows_by_import(
+    tx: Tx, keys: Sequence[tuple[UUID, UUID, int]]
+) -> list[Page[ImportLineRow]]:
+    """The first rows of several imports in one statement; each key ends with how many."""
+    pages: dict[tuple[UUID, UUID, int], Page[ImportLineRow]] = {}
+    for ledger_id, size in {(key[0], key[2]) for key in keys}:
+        wanted = [key[1] for key in keys if key[0] == ledger_id and key[2] == size]
+        which = func.unnest(wanted).table_valued("import_id").render_derived()
+        top = (
+            select(*_LINE_COLUMNS)
+            .where(L.c.ledger_id == ledger_id, L.c.import_id == which.c.import_id)
+            .order_by(L.c.position)
+            .limit(size + 1)
+            .lateral()
+        )
+        found = await tx.rows(select(top).select_from(which.join(top, literal(True))))
+        groups: dict[UUID, list[ImportLineRow]] = {}
+        for line in sorted(await _open_lines(tx, found), key=lambda line: line.position):
+            groups.setdefault(line.import_id, []).append(line)
+        for import_id in wanted:
+            lines = groups.get(import_id, [])
+            shown = lines[:size]
+            pages[ledger_id, import_id, size] = Page(
+                shown, [(one.position,) for one in shown], len(lines) > size, has_previous=False
+            )
+    return [pages[key] for key in keys]

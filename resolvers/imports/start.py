@@ -1,0 +1,97 @@
+"""Starting an import, and going on with one that waits for a person."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete
+
+from models.ids import encode, new_id
+from models.imports import ImportRunRow
+from resolvers.accounts import accounts_by_id
+from resolvers.errors import Conflict, FieldError, Invalid
+from resolvers.imports.inputs import JOB_KIND, ImportCreate, ImportProcess, mapping_json, merged
+from resolvers.imports.rows import NO_COUNTS, L, get_import, insert_run, update_run
+from resolvers.ledgers import LedgerWrite, require_version
+from resolvers.uploads.rows import uploads_by_id
+from resolvers.uploads.sniff import STATEMENTS
+
+
+async def start_import(write: LedgerWrite, data: ImportCreate) -> ImportRunRow:
+    """Note an import and leave its work to a worker; one file may be imported again and again.
+
+    Raises VALIDATION_ERROR for a file or account that is not there, and for a receipt.
+    """
+    wrong: list[FieldError] = []
+    upload = (await uploads_by_id(write.tx, [(write.ledger_id, data.upload_id)]))[0]
+    account = (await accounts_by_id(write.tx, [(write.ledger_id, data.account_id)]))[0]
+    if upload is None:
+        wrong.append(FieldError("uploadId", "NOT_FOUND", "There is no such object."))
+    elif upload.content_type not in STATEMENTS:
+        message = f"A statement is wanted; this file is {upload.content_type}."
+        wrong.append(FieldError("uploadId", "INVALID", message))
+    if account is None:
+        wrong.append(FieldError("accountId", "NOT_FOUND", "There is no such object."))
+    if wrong or upload is None or account is None:
+        raise Invalid(wrong)
+    row = ImportRunRow(
+        ledger_id=write.ledger_id, id=new_id(), upload_id=upload.id, account_id=account.id,
+        status="PROCESSING", format=None, dry_run=data.dry_run, deleted_policy=data.deleted,
+        confirmed=False, mapping=mapping_json(data.mapping), **_nothing_yet(),
+        accounts=[{"currency": account.currency, "accountId": encode("acct", account.id)}],
+        version=1, created_at=write.now, updated_at=write.now,
+    )  # fmt: skip
+    await insert_run(write, row)
+    write.enqueue(JOB_KIND, row.id)
+    return row
+
+
+async def process_import(
+    write: LedgerWrite,
+    import_id: UUID | None,
+    data: ImportProcess,
+    *,
+    expected_version: int | None = None,
+) -> ImportRunRow:
+    """Go on with a PENDING import; its shown rows are decided anew.
+
+    Without a mapping the guess is accepted.  With one, it is laid over the earlier mapping, and
+    what it leaves open is asked again, since money is at stake.  A dry run stays a dry run:
+    importing the file again books it.  Raises CONFLICT for an import that does not wait.
+    """
+    old = await get_import(write.tx, write.actor, import_id)
+    require_version(old, expected_version)
+    if old.status != "PENDING":
+        raise Conflict(
+            f"Only a PENDING import can be processed; this one is {old.status}.",
+            details={"status": old.status},
+        )
+    await write.tx.run(
+        delete(L).where(L.c.ledger_id == write.ledger_id, L.c.import_id == old.id)
+    )
+    answers = mapping_json(data.mapping)
+    new = await update_run(
+        write,
+        old,
+        status="PROCESSING",
+        confirmed=answers is None,
+        mapping=merged(old.mapping, answers),
+        **_nothing_yet(),
+    )
+    write.enqueue(JOB_KIND, old.id)
+    return new
+
+
+def _nothing_yet() -> dict[str, Any]:
+    return {
+        "detected": None,
+        "questions": [],
+        "warnings": [],
+        "headers": [],
+        "counts": dict(NO_COUNTS),
+        "error_code": None,
+        "error_message": None,
+        "rows_done": 0,
+        "rows_total": None,
+        "started_at": None,
+        "finished_at": None,
+    }

@@ -1,0 +1,371 @@
+"""The worker: claims jobs of the outbox under a lease, runs their handlers and fences zombies.
+
+A job runs at least once.  Each claim raises its ``epoch``; every later change of the row names the
+epoch it was claimed with, and a handler calls ``fence`` inside its own write transaction, so that
+a worker that lost its lease can commit nothing.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from time import monotonic
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from models.base import utc_now
+from models.database import Database, Transaction
+from models.ids import new_id
+from resolvers.access import Actor
+from resolvers.accounts import purge_accounts
+from resolvers.errors import AppError
+from resolvers.ledgers import Ledgers, LedgerWrite
+from resolvers.transactions import purge_trash
+from resolvers.transactions.trash import DAYS_IN_TRASH
+from resolvers.users import actor_of, get_user
+
+LEASE_SECONDS: Final = 15.0
+HEARTBEAT_SECONDS: Final = 5.0
+POLL_SECONDS: Final = 1.0
+TICK_SECONDS: Final = 60.0
+MAX_ATTEMPTS: Final = 5
+CONCURRENCY: Final = 2
+FIRST_PAUSE_SECONDS: Final = 2.0
+"""Wait before the second attempt; it doubles with each further one."""
+STOP_SECONDS: Final = 5.0
+"""How long a running handler may go on after the stop signal."""
+PURGE_TRASH: Final = "purge_trash"
+
+_log: Final = structlog.get_logger("jobs")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A claimed job: what to do, for whom, and the epoch that proves the claim."""
+
+    id: UUID
+    kind: str
+    ledger_id: UUID
+    actor_id: UUID
+    subject_id: UUID
+    epoch: int
+    attempts: int
+    """Counts this one."""
+
+
+Handler = Callable[[Job], Awaitable[None]]
+Observer = Callable[[str, str, float], None]
+"""Told the kind, the outcome and the seconds of every run."""
+
+
+class JobLost(Exception):
+    """The lease of a job was lost: another worker has it now."""
+
+
+class Signals(Protocol):
+    """What tells this process' worker that there is work."""
+
+    work: asyncio.Event
+
+
+_CLAIM: Final = text(
+    """
+    UPDATE jobs SET state = 'RUNNING', epoch = epoch + 1, attempts = attempts + 1,
+      lease_until = clock_timestamp() + make_interval(secs => :lease)
+    WHERE id = (
+      SELECT id FROM jobs
+      WHERE state IN ('WAITING', 'RUNNING') AND run_at <= clock_timestamp()
+        AND (state = 'WAITING' OR lease_until < clock_timestamp()) AND kind = ANY(:kinds)
+      ORDER BY run_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
+    )
+    RETURNING id, kind, ledger_id, actor_id, subject_id, epoch, attempts
+    """
+)
+# Skips a row that the handler's own fence holds, or the heartbeat would wait for the handler.
+_BEAT: Final = text(
+    """
+    UPDATE jobs SET lease_until = clock_timestamp() + make_interval(secs => :lease)
+    WHERE id = (
+      SELECT id FROM jobs WHERE id = :id AND epoch = :epoch AND state = 'RUNNING'
+      FOR NO KEY UPDATE SKIP LOCKED
+    )
+    RETURNING id
+    """
+)
+_HELD: Final = text("SELECT 1 FROM jobs WHERE id = :id AND epoch = :epoch AND state = 'RUNNING'")
+_FENCE: Final = text(
+    "SELECT 1 FROM jobs WHERE id = :id AND epoch = :epoch AND state = 'RUNNING' FOR SHARE"
+)
+_SETTLE: Final = text(
+    """
+    UPDATE jobs SET state = :state, lease_until = NULL, last_error = :error,
+      attempts = attempts - :refund, run_at = clock_timestamp() + make_interval(secs => :pause)
+    WHERE id = :id AND epoch = :epoch AND state = 'RUNNING'
+    RETURNING id
+    """
+)
+_SINGLE_TICK: Final = text("SELECT pg_try_advisory_xact_lock(8101958432)")
+_DUE_TRASH: Final = text("SELECT ledger_id, user_id FROM due_trash(:before)")
+# What cannot be removed yet (an import still names its account) must not come back every minute.
+_ENQUEUE_ONCE: Final = text(
+    """
+    INSERT INTO jobs (id, kind, ledger_id, actor_id, subject_id, run_at, created_at)
+    SELECT :id, :kind, :ledger, :actor, :ledger, clock_timestamp(), clock_timestamp()
+    WHERE NOT EXISTS (
+      SELECT 1 FROM jobs WHERE kind = :kind AND ledger_id = :ledger
+        AND (state IN ('WAITING', 'RUNNING') OR created_at > clock_timestamp() - interval '20 hours')
+    )
+    """
+)
+_FORGET_DONE: Final = text(
+    "DELETE FROM jobs WHERE state = 'DONE' AND created_at < clock_timestamp() - interval '2 days'"
+)
+
+
+async def fence(tx: Transaction, job: Job) -> None:
+    """Hold the job's claim until this transaction ends; raises JobLost when it is gone.
+
+    A handler calls it inside each transaction it writes in.
+    """
+    if await tx.first(_FENCE, {"id": job.id, "epoch": job.epoch}) is None:
+        raise JobLost
+
+
+async def actor_of_job(database: Database, job: Job) -> Actor:
+    """The person as whom a job acts; raises UNAUTHENTICATED when she is gone."""
+    async with database.read(job.actor_id) as tx:
+        return actor_of(await get_user(tx, job.actor_id))
+
+
+def trash_handler(ledgers: Ledgers) -> Handler:
+    """The handler that empties a ledger's trash of what has lain there for 30 days."""
+
+    async def purge(job: Job) -> None:
+        actor = await actor_of_job(ledgers.database, job)
+
+        async def work(write: LedgerWrite) -> None:
+            await fence(write.tx, job)
+            before = write.now - timedelta(days=DAYS_IN_TRASH)
+            await purge_trash(write, before)
+            await purge_accounts(write, before)
+
+        await ledgers.write(actor, work, ledger_id=job.ledger_id)
+
+    return purge
+
+
+async def enqueue_due_trash(database: Database) -> int:
+    """Leave a job for each ledger whose trash is due; of several callers at once, one does."""
+    before = utc_now() - timedelta(days=DAYS_IN_TRASH)
+
+    async def work(tx: Transaction) -> int:
+        if not await tx.scalar(_SINGLE_TICK):
+            return 0
+        added = 0
+        for due in await tx.rows(_DUE_TRASH, {"before": before}):
+            values = {"id": new_id(), "kind": PURGE_TRASH, "ledger": due.ledger_id}
+            added += await tx.run(_ENQUEUE_ONCE, {**values, "actor": due.user_id})
+        await tx.run(_FORGET_DONE)
+        return added
+
+    return await database.change(None, work)
+
+
+def _unobserved(_kind: str, _outcome: str, _seconds: float) -> None:
+    """Nobody counts."""
+
+
+class Worker:
+    """Runs jobs until it is told to stop; several processes may run one each."""
+
+    def __init__(
+        self,
+        database: Database,
+        broker: Signals,
+        handlers: Mapping[str, Handler],
+        *,
+        observe: Observer = _unobserved,
+        concurrency: int = CONCURRENCY,
+        lease_seconds: float = LEASE_SECONDS,
+        heartbeat_seconds: float = HEARTBEAT_SECONDS,
+        first_pause_seconds: float = FIRST_PAUSE_SECONDS,
+        stop_seconds: float = STOP_SECONDS,
+    ) -> None:
+        self._database = database
+        self._broker = broker
+        self._handlers = dict(handlers)
+        self._observe = observe
+        self._concurrency = concurrency
+        self._lease = lease_seconds
+        self._heartbeat = heartbeat_seconds
+        self._pause = first_pause_seconds
+        self._stop_seconds = stop_seconds
+        self._running: set[asyncio.Task[None]] = set()
+        self._next_tick = 0.0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Claim and run until ``stop`` is set; then give back what is not finished."""
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            while not stop.is_set():
+                try:
+                    await self._tick()
+                    claimed = await self._fill()
+                except (SQLAlchemyError, OSError, TimeoutError) as error:
+                    _log.warning("jobs.database_away", error=type(error).__name__)
+                    claimed = False
+                if not claimed:
+                    await self._rest(stopping)
+        finally:
+            stopping.cancel()
+            await self._finish()
+
+    async def run_due(self) -> int:
+        """Run what is due now, one after the other, and return how many ran (for tests)."""
+        count = 0
+        while (job := await self.claim()) is not None:
+            await self._work(job)
+            count += 1
+        return count
+
+    async def claim(self) -> Job | None:
+        """Take the job that is due the longest, or whose worker went silent; None when idle."""
+        while True:
+            values = {"lease": self._lease, "kinds": list(self._handlers)}
+            found = await self._database.call(_CLAIM, values)
+            if not found:
+                return None
+            job = Job(**found[0]._asdict())
+            if job.attempts <= MAX_ATTEMPTS:
+                return job
+            # Its workers died with it, time and again: it must not take the next one along.
+            await self._settle(job, "DEAD", error="LEASE_LOST")
+            _log.error("job.dead", **_facts(job), error="LEASE_LOST")
+
+    async def _tick(self) -> None:
+        if PURGE_TRASH in self._handlers and monotonic() >= self._next_tick:
+            self._next_tick = monotonic() + TICK_SECONDS
+            await enqueue_due_trash(self._database)
+
+    async def _fill(self) -> bool:
+        """Start one job if there is room and work."""
+        if len(self._running) >= self._concurrency:
+            return False
+        # Cleared before the look, so that a signal during it is not lost.
+        self._broker.work.clear()
+        job = await self.claim()
+        if job is None:
+            return False
+        task = asyncio.create_task(self._work(job), name=f"job {job.kind}")
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return True
+
+    async def _rest(self, stopping: "asyncio.Task[bool]") -> None:
+        """Wait for the stop, for room, or (with room) for a signal, at most for a second."""
+        waits: set[asyncio.Task[Any]] = {stopping, *self._running}
+        signal = None
+        if len(self._running) < self._concurrency:
+            signal = asyncio.create_task(self._broker.work.wait())
+            waits.add(signal)
+        await asyncio.wait(waits, timeout=POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        if signal is not None:
+            signal.cancel()
+
+    async def _finish(self) -> None:
+        if not self._running:
+            return
+        running = set(self._running)
+        _, late = await asyncio.wait(running, timeout=self._stop_seconds)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+    async def _work(self, job: Job) -> None:
+        """Run one job under its heartbeat and write down how it ended."""
+        started = monotonic()
+        outcome = "failed"
+        try:
+            await self._guarded(job)
+            outcome = "done" if await self._settle(job, "DONE") else "lost"
+        except asyncio.CancelledError:
+            outcome = "released"
+            await asyncio.shield(self._settle(job, "WAITING", refund=1))
+            raise
+        except JobLost:
+            outcome = "lost"
+            _log.warning("job.lost", **_facts(job))
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises is a failed attempt
+            outcome = await self._failed(job, error)
+        finally:
+            seconds = monotonic() - started
+            self._observe(job.kind, outcome, seconds)
+            _log.info("job.ran", **_facts(job), outcome=outcome, seconds=round(seconds, 3))
+
+    async def _guarded(self, job: Job) -> None:
+        handler = asyncio.ensure_future(self._handlers[job.kind](job))
+        heart = asyncio.create_task(self._beat(job))
+        both: tuple[asyncio.Future[None], ...] = (handler, heart)
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            if not handler.done():
+                heart.result()
+            await handler
+        finally:
+            for task in both:
+                task.cancel()
+            await asyncio.gather(*both, return_exceptions=True)
+
+    async def _beat(self, job: Job) -> None:
+        """Prolong the lease; raises JobLost once it is another's or the database is away too long."""
+        values = {"id": job.id, "epoch": job.epoch}
+        certain_until = monotonic() + self._lease
+        while True:
+            await asyncio.sleep(self._heartbeat)
+            try:
+                held = await self._database.call(_BEAT, {**values, "lease": self._lease})
+                if not held and not await self._database.call(_HELD, values):
+                    raise JobLost
+            except (SQLAlchemyError, OSError, TimeoutError) as error:
+                if monotonic() > certain_until:
+                    raise JobLost from error
+            else:
+                certain_until = monotonic() + self._lease
+
+    async def _failed(self, job: Job, error: Exception) -> str:
+        name = error.code.value if isinstance(error, AppError) else type(error).__name__
+        try:
+            if job.attempts >= MAX_ATTEMPTS:
+                await self._settle(job, "DEAD", error=name)
+                _log.error("job.dead", **_facts(job), error=name, exc_info=error)
+                return "dead"
+            pause = self._pause * 2 ** (job.attempts - 1) * random.uniform(0.8, 1.2)  # noqa: S311
+            await self._settle(job, "WAITING", error=name, pause=pause)
+        except (SQLAlchemyError, OSError, TimeoutError):
+            # The lease runs out by itself, and another claim follows.
+            _log.warning("jobs.database_away", **_facts(job))
+        _log.warning("job.failed", **_facts(job), error=name, exc_info=error)
+        return "failed"
+
+    async def _settle(
+        self,
+        job: Job,
+        state: str,
+        *,
+        error: str | None = None,
+        pause: float = 0.0,
+        refund: int = 0,
+    ) -> bool:
+        """Write the end of a run; False when the claim was lost meanwhile."""
+        values = {"id": job.id, "epoch": job.epoch, "state": state, "error": error}
+        found = await self._database.call(_SETTLE, {**values, "pause": pause, "refund": refund})
+        return bool(found)
+
+
+def _facts(job: Job) -> dict[str, Any]:
+    return {"job": str(job.id), "kind": job.kind, "attempt": job.attempts, "epoch": job.epoch}

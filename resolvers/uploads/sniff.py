@@ -1,0 +1,206 @@
+"""Tells what a file is by its first bytes, and refuses what it says it is not."""
+
+import re
+from typing import Final
+
+from resolvers.errors import UnsupportedMediaType, invalid
+from resolvers.statements import StatementError
+from resolvers.statements.decode import decode
+from resolvers.uploads.names import extension_of
+
+HEAD_BYTES: Final = 65_536
+"""How much of a file decides its type."""
+
+CSV: Final = "text/csv"
+OFX: Final = "application/x-ofx"
+QIF: Final = "application/x-qif"
+MT940: Final = "application/x-mt940"
+CAMT: Final = "application/xml"
+XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+PDF: Final = "application/pdf"
+PNG: Final = "image/png"
+JPEG: Final = "image/jpeg"
+WEBP: Final = "image/webp"
+HEIC: Final = "image/heic"
+
+STATEMENTS: Final = frozenset({CSV, OFX, QIF, MT940, CAMT, XLSX})
+RECEIPTS: Final = frozenset({PDF, PNG, JPEG, WEBP, HEIC})
+ACCEPTED: Final = {"STATEMENT": STATEMENTS, "RECEIPT": RECEIPTS}
+
+# Magic number, what it is to a person, and our name for it where it is accepted.
+_MAGIC: Final[tuple[tuple[bytes, str, str | None], ...]] = (
+    (b"%PDF-", "a PDF document", PDF),
+    (b"\x89PNG\r\n\x1a\n", "a PNG picture", PNG),
+    (b"\xff\xd8\xff", "a JPEG picture", JPEG),
+    (b"GIF8", "a GIF picture", None),
+    (b"BM", "a BMP picture", None),
+    (b"II*\x00", "a TIFF picture", None),
+    (b"MM\x00*", "a TIFF picture", None),
+    (b"\x1f\x8b", "a gzip archive", None),
+    (b"BZh", "a bzip2 archive", None),
+    (b"\xfd7zXZ\x00", "an xz archive", None),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard archive", None),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", None),
+    (b"Rar!\x1a\x07", "a RAR archive", None),
+    (b"MZ", "a Windows program", None),
+    (b"\x7fELF", "a program", None),
+    (b"\xca\xfe\xba\xbe", "a program", None),
+    (b"\xcf\xfa\xed\xfe", "a program", None),
+    (b"\xce\xfa\xed\xfe", "a program", None),
+    (b"\x00asm", "a program", None),
+    (b"#!", "a script", None),
+    (b"\xd0\xcf\x11\xe0", "an old Office document (save it as CSV or XLSX)", None),
+    (b"{\\rtf", "an RTF document", None),
+    (b"SQLite format 3", "a database", None),
+    (b"RIFF", "a media file", None),
+    (b"OggS", "a media file", None),
+    (b"ID3", "a media file", None),
+)
+# A short magic number of letters may begin a table, so it needs binary data behind it.
+_LETTERS: Final = frozenset({b"BM", b"MZ", b"ID3", b"RIFF", b"OggS", b"BZh", b"GIF8"})
+_HEIC_BRANDS: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1"})
+_ZIP_ENTRY: Final = re.compile(rb"PK\x03\x04.{22}(..)..", re.DOTALL)
+_MARKUP: Final = re.compile(r"<\s*(?:!doctype\s+)?(svg|html|head|body|script|iframe|img)\b", re.IGNORECASE)
+_BINARY: Final = re.compile(rb"[\x00-\x08\x0e-\x19\x1b-\x1f]")
+_SWIFT: Final = re.compile(r"^(?:\{1:[^\r\n]*)?:20:.*?^:25[A-Z]?:", re.MULTILINE | re.DOTALL)
+
+_TEXT_TYPES: Final = frozenset(
+    {
+        "text/plain", "text/csv", "text/x-csv", "text/tab-separated-values", "application/csv",
+        "application/x-csv", "text/comma-separated-values", "application/vnd.ms-excel",
+        "text/x-comma-separated-values",
+    }
+)  # fmt: skip
+_XML_TYPES: Final = frozenset({"text/xml", "application/xml"})
+_SWIFT_TYPES: Final = frozenset({MT940, "application/mt940", "text/mt940", "application/swift"})
+_DECLARED: Final = {
+    CSV: _TEXT_TYPES,
+    OFX: _XML_TYPES
+    | {OFX, "application/ofx", "application/vnd.intu.qfx", "text/ofx", "text/plain", "text/sgml"},
+    QIF: frozenset({QIF, "application/qif", "text/qif", "text/x-qif", "text/plain", "image/x-qif"}),
+    MT940: _SWIFT_TYPES | {"text/plain"},
+    CAMT: _XML_TYPES | {"application/camt+xml", "text/plain"},
+    XLSX: frozenset({XLSX, "application/vnd.ms-excel"}),
+    PDF: frozenset({PDF, "application/x-pdf"}),
+    PNG: frozenset({PNG, "image/x-png"}),
+    JPEG: frozenset({JPEG, "image/jpg", "image/pjpeg"}),
+    WEBP: frozenset({WEBP}),
+    HEIC: frozenset({HEIC, "image/heif"}),
+}
+_UNDECLARED: Final = frozenset({"", "application/octet-stream", "binary/octet-stream"})
+
+# Banks name text files as they like, so an extension is compared by family only.
+_TEXT_NAMES: Final = frozenset({CSV, OFX, QIF, MT940, CAMT})
+_TEXT_EXTENSIONS: Final = "csv tsv txt ofx qfx qif sta mt940 940 swi xml camt"
+_NEVER: Final = (
+    "exe dll bat cmd ps1 sh js mjs vbs jar msi app apk html htm xhtml svg svgz php zip gz tgz bz2 "
+    "xz 7z rar tar zst docx doc"
+)
+_EXTENSIONS: Final[dict[str, frozenset[str]]] = {
+    **dict.fromkeys(_TEXT_EXTENSIONS.split(), _TEXT_NAMES),
+    "xls": _TEXT_NAMES | {XLSX},
+    "xlsx": frozenset({XLSX}),
+    "pdf": frozenset({PDF}),
+    "png": frozenset({PNG}),
+    **dict.fromkeys(("jpg", "jpeg", "jpe", "jfif"), frozenset({JPEG})),
+    "webp": frozenset({WEBP}),
+    **dict.fromkeys(("heic", "heif"), frozenset({HEIC})),
+    **dict.fromkeys(_NEVER.split(), frozenset[str]()),
+}
+
+
+def sniff(head: bytes, filename: str, declared: str | None) -> str:
+    """The content type of a file by its first 64 KiB.
+
+    Raises VALIDATION_ERROR for an empty file, and UNSUPPORTED_MEDIA_TYPE naming what was found
+    when that is no accepted type or not what the declared type or the extension says.
+    """
+    if not head:
+        raise invalid("file", "The file is empty.", "REQUIRED")
+    found = _accepted(head)
+    told = (declared or "").partition(";")[0].strip().lower()
+    if told not in _UNDECLARED and told not in _DECLARED[found]:
+        raise _refused(f"The file is declared as {told[:60]!r} but is {found}.", found)
+    allowed = _EXTENSIONS.get(extension_of(filename))
+    if allowed is not None and found not in allowed:
+        raise _refused(f"The file is named .{extension_of(filename)} but is {found}.", found)
+    return found
+
+
+def check_purpose(content_type: str, purpose: str) -> None:
+    """Raise UNSUPPORTED_MEDIA_TYPE unless a purpose takes files of a type."""
+    accepted = ACCEPTED[purpose]
+    if content_type not in accepted:
+        names = ", ".join(sorted(accepted))
+        raise _refused(f"A {purpose} is one of {names}; this file is {content_type}.", content_type)
+
+
+def _refused(message: str, found: str) -> UnsupportedMediaType:
+    return UnsupportedMediaType(message, details={"found": found})
+
+
+def _accepted(head: bytes) -> str:
+    binary = _BINARY.search(head[:512]) is not None
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return WEBP
+    for magic, name, content_type in _MAGIC:
+        if head.startswith(magic) and (magic not in _LETTERS or binary):
+            if content_type is None:
+                raise _refused(f"The file is {name}, which is not accepted.", name)
+            return content_type
+    if head[4:8] == b"ftyp":
+        return _heic(head)
+    if head.startswith(b"PK"):
+        return _xlsx(head)
+    if head[257:262] == b"ustar":
+        raise _refused("The file is a tar archive, which is not accepted.", "a tar archive")
+    return _text(head)
+
+
+def _heic(head: bytes) -> str:
+    if head[8:12] in _HEIC_BRANDS:
+        return HEIC
+    raise _refused("The file is a video or media file, which is not accepted.", "a media file")
+
+
+def _xlsx(head: bytes) -> str:
+    """A spreadsheet is a zip archive whose workbook lies in ``xl/``."""
+    for entry in _ZIP_ENTRY.finditer(head):
+        length = int.from_bytes(entry.group(1), "little")
+        name = head[entry.end() : entry.end() + length]
+        if name.startswith((b"xl/workbook", b"xl/worksheets/")):
+            return XLSX
+    raise _refused("The file is a zip archive, which is not accepted.", "a zip archive")
+
+
+def _text(head: bytes) -> str:
+    # A sign may be cut where the head ends; the detector would take it for another encoding.
+    try:
+        text, _, _ = decode(head if len(head) < HEAD_BYTES else head[: head.rfind(b"\n") + 1])
+    except StatementError as error:
+        if error.code == "EMPTY_FILE" and not head.strip(b" \t\r\n\x00\xef\xbb\xbf\xff\xfe\x1a"):
+            raise invalid("file", "The file is empty.", "REQUIRED") from error
+        message = "The file is binary data of an unknown kind, which is not accepted."
+        raise _refused(message, "binary data") from error
+    start = text.lstrip("\ufeff \t\r\n")
+    if start.startswith("<"):
+        return _markup(start)
+    if start.startswith("OFXHEADER"):
+        return OFX
+    if re.match(r"!(?:Type|Account|Option|Clear)\b", start, re.IGNORECASE):
+        return QIF
+    if _SWIFT.search(start):
+        return MT940
+    return CSV
+
+
+def _markup(start: str) -> str:
+    if re.search(r"<OFX>|<\?OFX\b", start[:4_096], re.IGNORECASE):
+        return OFX
+    if re.search(r"urn:iso:std:iso:20022:tech:xsd:camt\.05[234]", start[:4_096]):
+        return CAMT
+    found = _MARKUP.search(start[:4_096])
+    name = "another kind of XML"
+    if found is not None:
+        name = "an SVG picture" if found.group(1).lower() == "svg" else "an HTML page"
+    raise _refused(f"The file is {name}, which is not accepted.", name)

@@ -1,0 +1,242 @@
+"""The engine: a row and its stored operation become a route; there is no logic beyond."""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from graph.context import Context, Services
+from graph.engine import Answer, Engine, first_failure
+from graph.errors import masked
+from graph.http.entry import actor_of_request, new_context, request_id_of
+from resolvers.access import Actor
+from resolvers.errors import (
+    AppError,
+    ErrorCode,
+    FieldError,
+    Invalid,
+    NotFound,
+    Unauthenticated,
+)
+from rest_compat.bodies import header_variables, json_variables, query_variables
+from rest_compat.envelope import failure, success
+from rest_compat.routes import ENDPOINTS, Endpoint
+from rest_compat.stored import Stored, load_operations
+
+_NO_VERSION: Final = "0"
+Reader = Callable[[Services, Request, Context, Stored], Awaitable[dict[str, Any]]]
+"""Reads a body that is not JSON into variables (and what the context carries along)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """The REST door: its services, rows and readers."""
+
+    services: Services
+    engine: Engine
+    operations: Mapping[str, Stored]
+    endpoints: Sequence[Endpoint]
+    readers: Mapping[str, Reader]
+
+    def twin(self, row: Endpoint) -> Endpoint | None:
+        """The GET that answers the object that a write has just made or changed."""
+        paths = {"PUT": row.path, "POST": row.path + "/{id}"}
+        wanted = paths.get(row.method)
+        if row.path.endswith("/restore"):
+            wanted = row.path.removesuffix("/restore")
+        for other in self.endpoints:
+            if other.method == "GET" and other.path == wanted:
+                return other
+        return None
+
+    async def validator(self, actor: Actor, operation: str, variables: Mapping[str, Any]) -> str:
+        """Hash of all that an answer depends on: document, variables, person, day, versions."""
+        versions = await self.services.database.visible_versions(actor.user_id)
+        parts = (
+            operation,
+            {name: value for name, value in variables.items() if value is not None},
+            self.services.build,
+            actor.user_id.hex,
+            sorted(actor.scopes),
+            actor.locale,
+            actor.time_zone,
+            actor.today.isoformat(),
+            [(one.ledger_id.hex, one.version) for one in versions],
+        )
+        packed = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS, default=str)
+        return hashlib.sha256(packed).hexdigest()[:24]
+
+
+def rest_routes(
+    services: Services, engine: Engine, *, readers: Mapping[str, Reader] | None = None
+) -> list[BaseRoute]:
+    """Every row as a route under /v1, most exact paths first, and 404 for all else."""
+    rest = Rest(services, engine, load_operations(engine, ENDPOINTS), ENDPOINTS, readers or {})
+    by_path: dict[str, dict[str, Endpoint]] = {}
+    for row in ENDPOINTS:
+        by_path.setdefault(row.path, {})[row.method] = row
+    routes: list[BaseRoute] = []
+    for path, rows in by_path.items():
+        routes.append(Route("/v1" + path, _handler(rest, rows), methods=_ALL_METHODS))
+
+    async def unknown(_: Request) -> Response:
+        return failure(NotFound("There is no such path."))
+
+    routes.append(Route("/v1/{rest:path}", unknown, methods=_ALL_METHODS))
+    return routes
+
+
+_ALL_METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+def _handler(rest: Rest, rows: Mapping[str, Endpoint]) -> Callable[[Request], Awaitable[Response]]:
+    """One handler for a path: token first, then method, then the operation."""
+    allow = sorted({*rows, "OPTIONS", *(("HEAD",) if "GET" in rows else ())})
+    public = all(row.public for row in rows.values())
+
+    async def handle(request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers={"Allow": ", ".join(allow)})
+        try:
+            actor = await _actor(rest.services, request, public=public)
+            row = rows.get("GET" if request.method == "HEAD" else request.method)
+            if row is None:
+                raise AppError(
+                    f"{request.method} is not a method of this path.",
+                    code=ErrorCode.METHOD_NOT_ALLOWED,
+                    details={"allow": allow},
+                )
+            return await _answer(rest, row, request, actor)
+        except AppError as error:
+            extra = {"Allow": ", ".join(allow)} if error.status == 405 else {}
+            return failure(error, headers=extra)
+        except Exception as error:  # noqa: BLE001 - the last line: masked and logged
+            return failure(masked(error, request_id_of(request)))
+
+    return handle
+
+
+async def _actor(services: Services, request: Request, *, public: bool) -> Actor | None:
+    """Who asks.  Public paths take a good token along (logout) and overlook a bad one."""
+    try:
+        actor = await actor_of_request(services, request)
+    except AppError:
+        if public:
+            return None
+        raise
+    if actor is None and not public:
+        raise Unauthenticated
+    return actor
+
+
+async def _answer(rest: Rest, row: Endpoint, request: Request, actor: Actor | None) -> Response:
+    operation = rest.operations[row.operation]
+    request.state.operation = row.operation
+    variables = query_variables(
+        row, operation, request.query_params.multi_items(), request.path_params
+    )
+    variables |= header_variables(operation, request.headers)
+    context = new_context(rest.services, request, actor)
+    if row.read is not None:
+        variables |= await rest.readers[row.read](rest.services, request, context, operation)
+    elif operation.writes:
+        raw = await request.body()
+        variables |= json_variables(operation, raw, request.headers.get("content-type"), variables)
+        if "body" not in variables and "body" in operation.variables:
+            variables["body"] = {} if operation.variables["body"].required else None
+    tag = None
+    if not operation.writes and actor is not None:
+        tag = await rest.validator(actor, row.operation, variables)
+        same = _unchanged(request.headers.get("if-none-match"), tag)
+        if same is not None:
+            return Response(status_code=304, headers=_headers(row, same))
+    answer = await rest.engine.run(
+        context, operation.compiled, variables, operation.name, trusted=True
+    )
+    _raise_failure(answer, request)
+    data = _data(operation, answer.data or {})
+    return await _respond(rest, row, operation, context, data, tag)
+
+
+def _raise_failure(answer: Answer, request: Request) -> None:
+    """The failure of an answer in REST's words: paths without the variable's name."""
+    error = first_failure(answer)
+    if error is None:
+        return
+    if isinstance(error, Invalid) and answer.refused is not None:
+        fields = [
+            FieldError(
+                "" if one.path == "body" else one.path.removeprefix("body."),
+                one.code,
+                one.message,
+            )
+            for one in error.fields
+        ]
+        raise Invalid(fields, message=None if fields else error.message, code=error.code)
+    if type(error) is AppError and error.message == "unexpected":
+        cause = next(e.original_error for e in answer.raw_errors if e.original_error)
+        raise masked(cause, request_id_of(request))
+    raise error
+
+
+def _data(operation: Stored, data: dict[str, Any]) -> Any:
+    """The single root field as ``data``."""
+    value = data[operation.root]
+    if operation.shape == "connection":
+        page = value["pageInfo"]
+        more = page["hasNextPage"]
+        return {
+            "items": value["nodes"],
+            "nextCursor": page["endCursor"] if more else None,
+            "hasMore": more,
+        }
+    if operation.shape == "payload" and operation.inner is not None:
+        return value[operation.inner]
+    return value
+
+
+async def _respond(
+    rest: Rest,
+    row: Endpoint,
+    operation: Stored,
+    context: Context,
+    data: Any,
+    tag: str | None,
+) -> Response:
+    headers: dict[str, str] = {}
+    version = data.get("version") if isinstance(data, dict) else None
+    twin = rest.twin(row) if operation.writes and version is not None else None
+    if twin is not None and not row.secret:
+        known = rest.operations[twin.operation].variables
+        variables = {"id": data["id"]} if "id" in known else {}
+        tag = await rest.validator(context.actor, twin.operation, variables)
+    if tag is not None:
+        headers = _headers(row, f'"{version if version is not None else _NO_VERSION}.{tag}"')
+    elif row.secret:
+        headers["Cache-Control"] = "no-store"
+    if row.status == 201 and isinstance(data, dict) and "id" in data:
+        headers["Location"] = f"{rest.services.public_url}/v1{row.path}/{data['id']}"
+    if context.replayed:
+        headers["Idempotency-Replayed"] = "true"
+    return success(data, message=row.message, status=row.status, headers=headers)
+
+
+def _headers(row: Endpoint, tag: str) -> dict[str, str]:
+    cache = "no-store" if row.secret else "private, no-cache"
+    return {"ETag": tag, "Cache-Control": cache, "Vary": "Authorization"}
+
+
+def _unchanged(header: str | None, tag: str) -> str | None:
+    """If-None-Match (RFC 9110 section 13.1.2): the given tag whose hash part is the present one."""
+    for one in (header or "").split(","):
+        text = one.strip().removeprefix("W/")
+        if text == "*":
+            return f'"{_NO_VERSION}.{tag}"'
+        if text.strip('"').rpartition(".")[2] == tag:
+            return text
+    return None

@@ -1,0 +1,66 @@
+"""The REST surface on one page: each row maps a documented /v1 path onto a stored operation."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+SORTS: Final[Mapping[str, Mapping[str, str]]] = {
+    "sort": {
+        "-date": "DATE_DESC",
+        "date": "DATE_ASC",
+        "-amount": "AMOUNT_DESC",
+        "amount": "AMOUNT_ASC",
+    }
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One documented endpoint: what it is called by, and the operation that answers it.
+
+    ``words`` translates query values; ``read`` and ``write`` name the few bodies that are not
+    JSON; ``public`` rows need no token; ``secret`` bodies are never stored by anyone.
+    """
+
+    method: str
+    path: str
+    operation: str
+    status: int = 200
+    message: str = "Operation completed successfully"
+    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    read: str | None = None
+    write: str | None = None
+    public: bool = False
+    secret: bool = False
+
+
+ENDPOINTS: Final = (
+    Endpoint("POST", "/auth/register", "Register", 201, "Welcome", public=True, secret=True),
+    Endpoint("POST", "/auth/login", "Login", message="Signed in", public=True, secret=True),
+    Endpoint("POST", "/auth/logout", "Logout", message="Signed out", public=True),
+    Endpoint("POST", "/auth/refresh", "Refresh", message="Renewed", public=True, secret=True),
+    Endpoint("GET", "/auth/me", "GetMe"),
+    Endpoint("PUT", "/auth/me", "UpdateMe"),
+    Endpoint("GET", "/categories", "ListCategories"),
+    Endpoint("POST", "/categories", "CreateCategory", 201),
+    Endpoint("GET", "/categories/{id}", "GetCategory"),
+    Endpoint("PUT", "/categories/{id}", "UpdateCategory"),
+    Endpoint("DELETE", "/categories/{id}", "DeleteCategory"),
+    Endpoint("GET", "/accounts", "ListAccounts"),
+    Endpoint("POST", "/accounts", "CreateAccount", 201),
+    Endpoint("GET", "/accounts/{id}", "GetAccount"),
+    Endpoint("PUT", "/accounts/{id}", "UpdateAccount"),
+    Endpoint("DELETE", "/accounts/{id}", "DeleteAccount"),
+    Endpoint("GET", "/accounts/{id}/balance", "GetAccountBalance"),
+    Endpoint("GET", "/accounts/{id}/transactions", "ListAccountTransactions", words=SORTS),
+    Endpoint("GET", "/transactions", "ListTransactions", words=SORTS),
+    Endpoint("POST", "/transactions", "CreateTransaction", 201),
+    Endpoint("POST", "/transactions/bulk", "CreateTransactions"),
+    Endpoint("PUT", "/transactions/bulk", "UpdateTransactions"),
+    Endpoint("DELETE", "/transactions/bulk", "DeleteTransactions"),
+    Endpoint("GET", "/transactions/{id}", "GetTransaction"),
+    Endpoint("PUT", "/transactions/{id}", "UpdateTransaction"),
+    Endpoint("DELETE", "/transactions/{id}", "DeleteTransaction"),
+    Endpoint("POST", "/transactions/{id}/restore", "RestoreTransaction"),
+    Endpoint("POST", "/accounts/{id}/restore", "RestoreAccount"),
+)

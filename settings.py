@@ -1,0 +1,380 @@
+"""Settings: environment variables POCKETTREND_*, checked before anything starts."""
+
+import os
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, get_args
+from urllib.parse import unquote, urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import model_validator as checked
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX: Final = "POCKETTREND_"
+_OPERATOR_TOKEN_LENGTH: Final = 32
+_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+_FLOORS: Final[Mapping[str, tuple[int, ...]]] = {
+    "argon2-cffi": (25, 1),
+    "asyncpg": (0, 32),
+    "cryptography": (50,),
+    "joserfc": (1, 8),
+    "multipart": (2, 0, 1),
+    "pydantic": (2, 12),
+    "starlette": (1, 10),
+    "strawberry-graphql": (0, 341, 2),
+    "uvicorn": (0, 54),
+}
+"""Releases below these have known security defects or were never tried with this product."""
+
+
+class SettingsError(Exception):
+    """Settings that the product refuses to start with; one line for each of them."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def _split(value: object) -> object:
+    """Words between commas; what already is a list stays one."""
+    if isinstance(value, str):
+        return tuple(word.strip() for word in value.split(",") if word.strip())
+    return value
+
+
+def _origin(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path not in {"", "/"}:
+        raise ValueError("not an origin")
+    return value.rstrip("/").lower()
+
+
+def _web_address(value: str) -> str:
+    parts = urlsplit(value)
+    if value and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.query):
+        raise ValueError("not a web address")
+    return value.rstrip("/")
+
+
+def _server(schemes: tuple[str, ...]) -> AfterValidator:
+    def check(secret: SecretStr) -> SecretStr:
+        value = secret.get_secret_value()
+        try:
+            parts = urlsplit(value)
+            right = not value or (parts.scheme in schemes and parts.hostname and parts.port != 0)
+        except ValueError:
+            right = False
+        if not right:
+            raise ValueError("not a server address")
+        return secret
+
+    return AfterValidator(check)
+
+
+def _database(secret: SecretStr) -> SecretStr:
+    value = secret.get_secret_value()
+    parts = urlsplit(value)
+    if value and (parts.query or not parts.username or not parts.path.strip("/")):
+        raise ValueError("not a database address")
+    return secret
+
+
+def _token(secret: SecretStr) -> SecretStr:
+    value = secret.get_secret_value()
+    if value and (not value.isascii() or not value.isprintable() or " " in value):
+        raise ValueError("not a token")
+    return secret
+
+
+DatabaseUrl = Annotated[SecretStr, _server(("postgresql", "postgres")), AfterValidator(_database)]
+RedisUrl = Annotated[SecretStr, _server(("redis", "rediss"))]
+Origins = Annotated[
+    tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_split)
+]
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
+def _field(meaning: str, right: str, default: Any, **limits: Any) -> Any:
+    """A field whose error message says what would be right."""
+    return Field(default=default, description=meaning, json_schema_extra={"right": right}, **limits)
+
+
+class Settings(BaseSettings):
+    """What a process is told from outside; it never changes while the process runs."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        validate_default=False,
+    )
+
+    profile: Literal["local", "production"] = _field(
+        "How strict the product is; production refuses weak or missing secrets.",
+        "local or production",
+        "local",
+    )
+    host: str = _field("Address to listen on.", "a host name or IP address", "127.0.0.1")
+    port: int = _field(
+        "Port to listen on; 0 takes a free one.", "a number from 0 to 65535", 8000, ge=0, le=65_535
+    )
+    data: Path = _field(
+        "Folder of everything that is kept: database, files, keys, mails.",
+        "a folder that is ours to write",
+        Path(".pockettrend"),
+    )
+    demo: bool = _field("Create the demo account at the first start.", "1 or 0", default=False)
+    database_url: DatabaseUrl = _field(
+        "PostgreSQL as the application's role; empty starts the embedded one.  "
+        "TLS follows PGSSLMODE, as in libpq.",
+        "postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
+        SecretStr(""),
+    )
+    database_owner_url: DatabaseUrl = _field(
+        "PostgreSQL as the owner of the tables, for migrations only.",
+        "postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
+        SecretStr(""),
+    )
+    db_pooler: Literal["session", "transaction"] = _field(
+        "transaction behind PgBouncer in transaction mode: no statement outlives its transaction.",
+        "session or transaction",
+        "session",
+    )
+    db_pool_size: int = _field(
+        "Database connections of this process.", "a number from 2 to 200", 10, ge=2, le=200
+    )
+    redis_url: RedisUrl = _field(
+        "Redis or Valkey for sessions and limits; empty starts the embedded one beside the "
+        "embedded database, and does without when DATABASE_URL is set.",
+        "redis://USER:PASSWORD@HOST:PORT/0, or rediss:// for TLS",
+        SecretStr(""),
+    )
+    master_key_file: Path | None = _field(
+        "File with the master key, 64 hexadecimal digits (default: DATA/keys/master.key).",
+        "a file of mode 0600 with 64 hexadecimal digits",
+        None,
+    )
+    public_url: Annotated[str, AfterValidator(_web_address)] = _field(
+        "Address under which others reach us, in mails and links (default: http://HOST:PORT).",
+        "an address such as https://money.example.org",
+        "",
+    )
+    registration: Literal["open", "verified"] = _field(
+        "open signs in at once; verified asks for the mailed token first (production's default).",
+        "open or verified",
+        "open",
+    )
+    rate_limits: Literal["on", "off"] = _field(
+        "off for load tests; production refuses it.", "on or off", "on"
+    )
+    cors_origins: Origins = _field(
+        "Origins of web pages that may call us, between commas; the local profile also allows "
+        "every port of localhost and 127.0.0.1.",
+        "origins such as https://app.example.org, between commas",
+        (),
+    )
+    trusted_proxies: Words = _field(
+        "Addresses of proxies whose X-Forwarded-For and -Proto are believed, between commas.",
+        "IP addresses or networks, between commas",
+        (),
+    )
+    operator_token: Annotated[SecretStr, AfterValidator(_token)] = _field(
+        "Bearer token for /metrics and the parts of /health/detailed.",
+        f"at least {_OPERATOR_TOKEN_LENGTH} printable characters without spaces",
+        SecretStr(""),
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = _field(
+        "The least level that is logged; production refuses debug.",
+        "debug, info, warning or error",
+        "info",
+    )
+    log_format: Literal["json", "console"] = _field(
+        "One JSON object a line, or words for a person.", "json or console", "json"
+    )
+    argon2_memory_kib: int = _field(
+        "Memory of one password hash, in KiB.",
+        "a number from 8192 to 1048576",
+        19_456,
+        ge=8_192,
+        le=1_048_576,
+    )
+    argon2_passes: int = _field(
+        "Passes of one password hash.", "a number from 1 to 20", 2, ge=1, le=20
+    )
+    worker: bool = _field(
+        "Run the worker inside serve; 0 where it runs as its own process.", "1 or 0", default=True
+    )
+    shutdown_seconds: int = _field(
+        "How long requests in flight may take after a stop signal.",
+        "a number from 1 to 18",
+        15,
+        ge=1,
+        le=18,
+    )
+
+    @checked(mode="before")
+    @classmethod
+    def _defaults_of_profile(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("profile") == "production":
+            values.setdefault("registration", "verified")
+        return values
+
+    @property
+    def production(self) -> bool:
+        """Whether the strict profile is on."""
+        return self.profile == "production"
+
+    @property
+    def embedded_database(self) -> bool:
+        """Whether this process brings its own PostgreSQL (and Valkey)."""
+        return not self.database_url.get_secret_value()
+
+    @property
+    def key_file(self) -> Path:
+        """Where the master key lies."""
+        return self.master_key_file or self.data / "keys" / "master.key"
+
+    def address(self, port: int | None = None) -> str:
+        """The address of this process itself."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104
+        if ":" in host and not host.startswith("["):
+            host = f"[{host}]"
+        return f"http://{host}:{self.port if port is None else port}"
+
+    def base_url(self, port: int | None = None) -> str:
+        """The address under which others reach us, without a slash at its end."""
+        return self.public_url or self.address(port)
+
+    def warnings(self) -> list[str]:
+        """What is allowed in this profile but deserves a word at the start."""
+        found = []
+        if not self.production and self.host not in _LOOPBACK:
+            found.append(
+                f"{PREFIX}HOST opens the local profile to the network; "
+                f"set {PREFIX}PROFILE=production for others to use it."
+            )
+        return found
+
+
+def load() -> Settings:
+    """Read and check the settings; raises SettingsError with a line for each wrong one."""
+    problems = _unknown(os.environ)
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise SettingsError([*problems, *_wrong(error)]) from None
+    if settings.production:
+        problems += _refusals(settings)
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def _unknown(environ: Iterable[str]) -> list[str]:
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    problems = []
+    for name in sorted(environ):
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            near = get_close_matches(name.upper(), known, n=1)
+            hint = f"did you mean {near[0]}?" if near else "`pockettrend settings` lists them all."
+            problems.append(f"{name}: there is no such setting; {hint}")
+    return problems
+
+
+def _wrong(error: ValidationError) -> list[str]:
+    """One line a setting: its name and what would be right, never what was given."""
+    problems = []
+    for one in error.errors(include_url=False, include_context=False, include_input=False):
+        field = str(one["loc"][0]) if one["loc"] else ""
+        extra = Settings.model_fields[field].json_schema_extra if field else None
+        right = extra["right"] if isinstance(extra, dict) else one["msg"]
+        line = f"{PREFIX}{field.upper()}: must be {right}."
+        if line not in problems:
+            problems.append(line)
+    return problems
+
+
+def _refusals(settings: Settings) -> list[str]:
+    """Why the production profile does not start with these settings."""
+    token = settings.operator_token.get_secret_value()
+    checks = (
+        (settings.demo, "DEMO", "must be 0 in production: the demo account's password is public"),
+        (settings.rate_limits == "off", "RATE_LIMITS", "must be on in production"),
+        (settings.log_level == "debug", "LOG_LEVEL", "must not be debug in production"),
+        (settings.embedded_database, "DATABASE_URL", "must name a PostgreSQL server in production"),
+        (
+            settings.master_key_file is None,
+            "MASTER_KEY_FILE",
+            "must name the key file in production, apart from the data",
+        ),
+        (
+            not settings.public_url.startswith("https://"),
+            "PUBLIC_URL",
+            "must be an https:// address in production",
+        ),
+        (
+            len(token) < _OPERATOR_TOKEN_LENGTH or len(set(token)) < 8,
+            "OPERATOR_TOKEN",
+            f"must be at least {_OPERATOR_TOKEN_LENGTH} random characters in production",
+        ),
+    )
+    return [f"{PREFIX}{name}: {why}." for bad, name, why in checks if bad] + weak_dependencies()
+
+
+def weak_dependencies() -> list[str]:
+    """Installed packages below the release that production asks for."""
+    problems = []
+    for name, floor in _FLOORS.items():
+        try:
+            installed = version(name)
+        except PackageNotFoundError:
+            installed = "0"
+        numbers = tuple(int(part) for part in installed.split(".") if part.isdecimal())
+        if numbers < floor:
+            wanted = ".".join(map(str, floor))
+            problems.append(f"{name} {installed} is installed; production needs {wanted} or newer.")
+    return problems
+
+
+def database_address(secret: SecretStr) -> dict[str, Any]:
+    """The parts of a database URL, as ``models.database.connect`` takes them."""
+    parts = urlsplit(secret.get_secret_value())
+    return {
+        "host": parts.hostname or "",
+        "port": parts.port or 5432,
+        "name": unquote(parts.path.strip("/")),
+        "user": unquote(parts.username or ""),
+        "password": unquote(parts.password or ""),
+    }
+
+
+def describe() -> list[tuple[str, str, str, str]]:
+    """Rows of name, type, default and meaning of every setting."""
+    rows = []
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        if isinstance(default, SecretStr) or default in (None, (), ""):
+            shown = "(empty)"
+        elif isinstance(default, bool):
+            shown = "1" if default else "0"
+        else:
+            shown = str(default)
+        rows.append(
+            (PREFIX + name.upper(), _kind(field.annotation), shown, field.description or "")
+        )
+    return rows
+
+
+def _kind(annotation: Any) -> str:
+    choices = [word for word in get_args(annotation) if isinstance(word, str)]
+    if choices:
+        return " | ".join(choices)
+    names = {bool: "1 | 0", int: "number", str: "text", SecretStr: "secret"}
+    if annotation in names:
+        return names[annotation]
+    return "list" if "tuple" in str(annotation) else "path"
