@@ -48,7 +48,7 @@ ROOT: Final = Path(__file__).resolve().parent
 _ROOMS: Final = ("graph", "resolvers", "models", "rest_compat")
 _AUDIENCE: Final = "pockettrend"
 _JOBS: Final = text(
-    "SELECT state, count(*) AS count, coalesce(extract(epoch FROM clock_timestamp() - min(run_at) "
+    "SELECT state, count(*) AS number, coalesce(extract(epoch FROM clock_timestamp() - min(run_at) "
     "FILTER (WHERE state = 'WAITING')), 0)::float AS waits FROM jobs GROUP BY state"
 )
 _log: Final = structlog.get_logger("app")
@@ -225,7 +225,9 @@ async def start(
     sessions: SessionCache = NoSessions() if cache is None else RedisSessions(cache, system.chain)
     broker = LocalBroker(cache)
     ledgers = Ledgers(database, system.chain, broker)
-    tokens = AccessTokens(system.tokens, issuer=public_url, audience=_AUDIENCE)
+    # Without an address of its own a local server keeps its tokens when its port changes.
+    issuer = settings.public_url or _AUDIENCE
+    tokens = AccessTokens(system.tokens, issuer=issuer, audience=_AUDIENCE)
     hasher = await passwords
     services = Services(
         database=database,
@@ -268,10 +270,9 @@ def create_app(services: Services, settings: Settings, running: Running | None =
     Without a running process around it (in tests) the cache is not among the health's parts.
     """
     # Imported here: commands that serve nobody need no routes.
-    from rest_compat.endpoint import rest_routes  # noqa: PLC0415
-
     from graph.engine import Engine  # noqa: PLC0415
     from graph.http.routes import graph_routes  # noqa: PLC0415
+    from rest_compat.endpoint import rest_routes  # noqa: PLC0415
 
     running = running or Running.around(services, settings)
     operator = Operator(
@@ -357,7 +358,7 @@ def _gather(running: Running, parts: Mapping[str, Check]) -> Any:
         rows = await running.services.database.call(_JOBS)
         set_jobs(
             metrics,
-            {row.state: row.count for row in rows},
+            {row.state: row.number for row in rows},
             max((row.waits for row in rows), default=0.0),
         )
         ups = await asyncio.gather(*(_is_up(check) for check in parts.values()))

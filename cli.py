@@ -9,13 +9,14 @@ import socket
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
+from importlib import import_module
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, TypeVar
 
 import typer
 
-from graph.http.stopping import Parent, StopSignals
+from graph.http.process import Parent, StopSignals, bind
 from settings import Settings, SettingsError, describe, load
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ REFUSED: Final = 2
 _DRAIN_SECONDS: Final = 2.0
 _PRODUCTION_DRAIN_SECONDS: Final = 5.0
 _WATCH_SECONDS: Final = 1.0
+_SERVING: Final = ("app", "graph.http.routes", "graph.http.server", "rest_compat.endpoint")
 _STARTED: Final = monotonic()
 
 cli = typer.Typer(
@@ -58,15 +60,8 @@ def _settings() -> Settings:
 
 
 def _bind(settings: Settings) -> socket.socket:
-    """Take the port before anything is started, so that a second instance fails at once."""
     try:
-        family, kind, _, _, address = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        taken = socket.socket(family, kind)
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind(address)
-        taken.listen(2_048)
+        return bind(settings.host, settings.port)
     except OSError as error:
         _refuse(
             [
@@ -74,8 +69,6 @@ def _bind(settings: Settings) -> socket.socket:
                 "Stop the other program or choose another POCKETTREND_PORT.",
             ]
         )
-    taken.setblocking(False)
-    return taken
 
 
 class _Imports(threading.Thread):
@@ -89,11 +82,8 @@ class _Imports(threading.Thread):
     def run(self) -> None:
         """Import; the main thread raises what went wrong."""
         try:
-            import app  # noqa: F401, PLC0415
-
-            if self._serving:
-                import rest_compat.endpoint  # noqa: F401, PLC0415
-
+            for name in _SERVING if self._serving else _SERVING[:1]:
+                import_module(name)
         except BaseException as error:  # noqa: BLE001 - the main thread raises it
             self.error = error
 
@@ -129,9 +119,23 @@ def _with_parts(settings: Settings, work: Work[T], *, serving: bool = False) -> 
         raise SystemExit(0) from None
     except SettingsError as error:
         _refuse(error.problems)
+    except Exception as error:
+        reason = _unreachable(error)
+        if reason is None:
+            raise
+        _refuse([f"a server that is set cannot be used: {reason}"], FAILED)
     finally:
         if parts is not None:
             parts.stop()
+
+
+def _unreachable(error: Exception) -> str | None:
+    """What a server said that does not let us in, or None for an error of another kind."""
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
+
+    if isinstance(error, DBAPIError):
+        return str(error.orig).partition("\n")[0]
+    return str(error.strerror or error) if isinstance(error, OSError) else None
 
 
 def _start_logs(settings: Settings) -> None:

@@ -276,12 +276,13 @@ def load() -> Settings:
 
 
 def _unknown(environ: Iterable[str]) -> list[str]:
-    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    known = [name.upper() for name in Settings.model_fields]
     problems = []
     for name in sorted(environ):
-        if name.upper().startswith(PREFIX) and name.upper() not in known:
-            near = get_close_matches(name.upper(), known, n=1)
-            hint = f"did you mean {near[0]}?" if near else "`pockettrend settings` lists them all."
+        bare = name.upper().removeprefix(PREFIX)
+        if bare != name.upper() and bare not in known:
+            near = get_close_matches(bare, known, n=1)
+            hint = f"did you mean {PREFIX}{near[0]}?" if near else "`pockettrend settings` has all."
             problems.append(f"{name}: there is no such setting; {hint}")
     return problems
 

@@ -13,7 +13,7 @@ REST: Final = "/v1"
 class JsonResponse(Response):
     """A JSON answer."""
 
-    media_type = "application/json"
+    media_type = "application/json; charset=utf-8"
 
     def render(self, content: Any) -> bytes:
         """Write the content as JSON."""

@@ -10,13 +10,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from graph.http.bare import success
+from graph.http.bare import error_response, success
 from graph.http.headers import EdgeRules
 
 Check = Callable[[], Awaitable[object]]
 """Touches one part; raises when the part is not well."""
 
 _TIMEOUT_SECONDS: Final = 2.0
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 class Operator:
@@ -78,8 +79,24 @@ def health_routes(
             data["parts"] = states
         return success(request.url.path, data, f"The service is {status}.", status=code)
 
+    def guarded(answer: Callable[[Request], Awaitable[Response]]) -> Any:
+        async def endpoint(request: Request) -> Response:
+            if request.method in {"GET", "HEAD"}:
+                return await answer(request)
+            return error_response(
+                request.url.path,
+                405,
+                "METHOD_NOT_ALLOWED",
+                f"{request.method} is not a method of this path.",
+                details={"allow": ["GET", "HEAD"]},
+                headers={"Allow": "GET, HEAD"},
+            )
+
+        return endpoint
+
     return [
-        Route(path, answer, methods=["GET"], name=f"{answer.__name__}{door}")
+        # Every method, or another method would fall through to the REST door's own answers.
+        Route(door + path, guarded(answer), methods=_METHODS, name=f"{answer.__name__}{door}")
         for door in ("", "/v1")
-        for path, answer in ((f"{door}/health", health), (f"{door}/health/detailed", detailed))
+        for path, answer in (("/health", health), ("/health/detailed", detailed))
     ]

@@ -24,11 +24,14 @@ from models import ids
 Event = MutableMapping[str, Any]
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
+_OURS: Final = "pockettrend"
 _FRAMES: Final = 30
 _LINE_LENGTH: Final = 2_000
 _PLAIN: Final = (RuntimeError, ImportError, AttributeError, NameError, NotImplementedError)
 """Failures of the program itself: their messages name code and not data."""
-_QUIET: Final = frozenset({"/health", "/health/detailed", "/v1/health", "/v1/health/detailed", "/metrics"})
+_QUIET: Final = frozenset(
+    {"/health", "/health/detailed", "/v1/health", "/v1/health/detailed", "/metrics"}
+)
 _log: Final = structlog.get_logger("http")
 
 
@@ -48,7 +51,7 @@ def configure_logs(*, level: str, style: str) -> None:
             *shared,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        logger_factory=_own_logger,
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
@@ -61,10 +64,15 @@ def configure_logs(*, level: str, style: str) -> None:
     )
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(level.upper())
-    # Libraries may log what they were given (statements, frames, header lines) at lower levels.
-    for name in ("sqlalchemy", "asyncio", "uvicorn", "websockets", "alembic", "redis", "botocore"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    # Libraries log what they were given (statements, addresses, header lines) at lower levels.
+    root.setLevel(logging.WARNING)
+    logging.getLogger(_OURS).setLevel(level.upper())
+
+
+def _own_logger(*names: Any) -> logging.Logger:
+    """A logger of ours, whose level is the one that is set."""
+    name = str(names[0]) if names else ""
+    return logging.getLogger(f"{_OURS}.{name.removeprefix(_OURS).strip('.')}".rstrip("."))
 
 
 def _add_time(_logger: Any, _method: str, event: Event) -> Event:

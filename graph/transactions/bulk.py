@@ -90,7 +90,7 @@ class BulkMutations:
     async def create_transactions(
         self,
         info: Info,
-        transactions: Annotated[list[RawRow], said("The rows.")],
+        transactions: Annotated[list[RawRow | None], said("The rows.")],
         policy: Policy = BulkPolicy.ATOMIC,
         idempotency_key: IdempotencyKey = None,
     ) -> Any:
@@ -115,7 +115,7 @@ class BulkMutations:
     async def update_transactions(
         self,
         info: Info,
-        transactions: Annotated[list[RawRow], said("The rows.")],
+        transactions: Annotated[list[RawRow | None], said("The rows.")],
         policy: Policy = BulkPolicy.ATOMIC,
         idempotency_key: IdempotencyKey = None,
     ) -> Any:

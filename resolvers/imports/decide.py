@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, LargeBinary, String, any_, literal, or_, select
+from sqlalchemy import ARRAY, ColumnElement, LargeBinary, String, any_, literal, select
 
 from models.database import Transaction as Tx
 from models.sealing import derive
@@ -100,8 +100,8 @@ async def load_books(
     keys = list({key for _, _, key in rows})
     external = list({line.external_id for line, _, _ in rows if line.external_id is not None})
     accounts = list({account_id for _, account_id, _ in rows})
-    wanted: list[ColumnElement[bool]] = [T.c.content_key == any_(literal(keys, ARRAY(LargeBinary)))]
-    found = await _known(tx, ledger_id, import_id, wanted[0])
+    said = T.c.content_key == any_(literal(keys, ARRAY(LargeBinary)))
+    found = await _known(tx, ledger_id, import_id, said)
     if external:
         named = T.c.external_id == any_(literal(external, ARRAY(String)))
         found |= await _known(tx, ledger_id, import_id, named & T.c.account_id.in_(accounts))
@@ -122,7 +122,7 @@ async def _known(
         select(
             T.c.id, T.c.account_id, T.c.content_key, T.c.external_id, T.c.date, T.c.amount,
             T.c.deleted_at, T.c.import_id,
-        ).where(T.c.ledger_id == ledger_id, or_(condition))
+        ).where(T.c.ledger_id == ledger_id, condition)
     )  # fmt: skip
     return {
         row.id: Known(

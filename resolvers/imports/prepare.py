@@ -57,9 +57,7 @@ def prepare(statement: Statement, home_currency: str) -> tuple[list[Line], list[
     A row that names no currency is in the account's.  Amounts finer than the currency are
     rounded half to even, row by row.
     """
-    lines = [
-        _line(position, row, home_currency) for position, row in enumerate(statement.rows)
-    ]
+    lines = [_line(position, row, home_currency) for position, row in enumerate(statement.rows)]
     return lines, _rounding_warnings(lines)
 
 

@@ -178,9 +178,7 @@ async def list_import_rows(
     decision: str | None = None,
 ) -> Page[ImportLineRow]:
     """A page of an import's decided rows in the order of the file."""
-    statement = select(*_LINE_COLUMNS).where(
-        L.c.ledger_id == ledger_id, L.c.import_id == import_id
-    )
+    statement = select(*_LINE_COLUMNS).where(L.c.ledger_id == ledger_id, L.c.import_id == import_id)
     if decision is not None:
         statement = statement.where(L.c.decision == decision)
     page = await fetch_page(tx, statement, Order((L.c.position,)), request)

@@ -65,9 +65,7 @@ async def process_import(
             f"Only a PENDING import can be processed; this one is {old.status}.",
             details={"status": old.status},
         )
-    await write.tx.run(
-        delete(L).where(L.c.ledger_id == write.ledger_id, L.c.import_id == old.id)
-    )
+    await write.tx.run(delete(L).where(L.c.ledger_id == write.ledger_id, L.c.import_id == old.id))
     answers = mapping_json(data.mapping)
     new = await update_run(
         write,

@@ -30,15 +30,23 @@ _SIGNATURES: Final = (
 # The wider code page that contains the one a detector names, so that no sign is lost.
 _WIDER: Final = {
     "ascii": "cp1252",
-    "iso-8859-1": "cp1252",
-    "latin-1": "cp1252",
-    "iso-8859-9": "cp1254",
+    "iso8859-1": "cp1252",
+    "iso8859-9": "cp1254",
     "gb2312": "gb18030",
     "gbk": "gb18030",
-    "euc-kr": "cp949",
+    "euc_kr": "cp949",
     "shift_jis": "cp932",
-    "shift-jis": "cp932",
 }
+# What a file is when it holds bytes that its ISO code page keeps for control characters.
+_WINDOWS: Final = {
+    "iso8859-2": "cp1250",
+    "iso8859-5": "cp1251",
+    "iso8859-7": "cp1253",
+    "iso8859-8": "cp1255",
+    "iso8859-6": "cp1256",
+    "iso8859-13": "cp1257",
+}
+_UPPER_CONTROLS: Final = re.compile(rb"[\x80-\x9f]")
 _CONTROLS: Final = re.compile(rb"[\x00-\x08\x0e-\x19\x1b-\x1f\x7f]")
 _SAMPLE: Final = 65_536
 _LEAST_CONFIDENCE: Final = "0.03"
@@ -142,9 +150,15 @@ def _detect(data: bytes) -> tuple[str, str, tuple[str, ...]]:
     name = str(found.get("encoding") or "cp1252").lower()
     if f"{found.get('confidence') or 0:.4f}" < _LEAST_CONFIDENCE:
         name = "cp1252"
+    try:
+        name = codecs.lookup(name).name
+    except LookupError:
+        name = "cp1252"
+    if name.startswith("iso8859") and _UPPER_CONTROLS.search(data):
+        name = _WINDOWS.get(name, "cp1254" if name == "iso8859-9" else "cp1252")
     for codec in (_WIDER.get(name, name), name, "cp1252"):
         try:
             return data.decode(codec), codecs.lookup(codec).name, ()
-        except (UnicodeDecodeError, LookupError):
+        except UnicodeDecodeError:
             continue
     return _decode_as(data, "cp1252")

@@ -58,6 +58,8 @@ class Draft:
 
 def clean(text: str, limit: int = MAX_TEXT) -> str:
     """NFC, one space between words, no control characters, at most `limit` long."""
+    if not text:
+        return ""
     if not text.isprintable() or not unicodedata.is_normalized("NFC", text):
         # Cut first: a field may be long, and composing only shortens.
         text = unicodedata.normalize("NFC", text[: limit * 4])
@@ -97,6 +99,8 @@ class Drafter:
         self._rules = rules
         money = roles.money
         self._needed = tuple(c for c in (money.amount, money.debit, money.credit) if c is not None)
+        texts = {*roles.description, *roles.fallback, roles.payee, roles.notes}
+        self._labels = tuple(sorted(c for c in texts if c is not None))
 
     def draft(self, record: Record) -> Draft:
         """The draft of one record; never raises."""
@@ -185,8 +189,9 @@ class Drafter:
 
     def _problem(self, draft: Draft, date_text: str, bad: str | None) -> RowProblem | None:
         """Why a record with an amount is no good row, or None."""
-        labels = [c for c in draft.cells if 3 < len(c) < 60]
-        if any(is_balance_line(cell, sure=draft.day is not None) for cell in labels):
+        sure = draft.day is not None
+        labels = [self.cell(draft, c) for c in self._labels] if sure else draft.cells
+        if any(is_balance_line(cell, sure=sure) for cell in labels if 3 < len(cell) < 60):
             return skipped("BALANCE_LINE", "The row tells a balance or a total, not a transaction.")
         state = self._state(draft)
         if state is not None:
@@ -234,6 +239,8 @@ class Drafter:
                 return skipped("PENDING", "The row has no booking date yet.")
             if draft.day is not None:
                 return None
+        elif state_of(date_text) == "PENDING":
+            return skipped("PENDING", f"Instead of a date stands {shown(date_text)!r}.")
         elif bad is not None and sum(map(bool, draft.cells)) * 2 < self._layout.width:
             return skipped("NOTICE", f"{shown(date_text)!r} is a notice, not a transaction.")
         if not date_text:

@@ -98,7 +98,10 @@ def find_layout(records: Sequence[Record], header_line: int | None) -> Layout:
     Raises `StatementError` NO_TABLE when nothing looks like a table, or BAD_MAPPING when no
     record starts on the line that was given for the header.
     """
-    first_data = next((i for i, r in enumerate(records[:2000]) if _is_data(r)), None)
+    head = records[:2000]
+    first_data = next((i for i, r in enumerate(head) if _is_data(r)), None)
+    if first_data is None:
+        first_data = next((i for i, r in enumerate(head) if has_date(r.cells)), None)
     if header_line is not None and header_line > 0:
         header = next((i for i, r in enumerate(records) if r.line == header_line), None)
         if header is None:
@@ -108,7 +111,7 @@ def find_layout(records: Sequence[Record], header_line: int | None) -> Layout:
         header = None
     else:
         header = _find_header(records, first_data)
-    if header is None and first_data is None and not any(has_date(r.cells) for r in records):
+    if header is None and first_data is None:
         message = (
             f"No table was found in {len(records)} lines: none holds a date beside an amount, and "
             "none names columns such as Date and Amount. Check that this is the CSV export of a "

@@ -116,12 +116,27 @@ def _by_header(assigner: "Assigner", found: MoneyColumns, used: set[int]) -> Mon
             return replace(found, debit=debit, credit=credit)
     if amount is not None:
         return replace(found, amount=amount)
-    # One half of a pair alone counts only where it holds figures.
-    if debit is not None and assigner.profiles[debit].filled:
-        return replace(found, debit=debit)
-    if credit is not None and assigner.profiles[credit].filled:
-        return replace(found, credit=credit)
-    return found
+    return _half(assigner, found, debit, credit)
+
+
+def _half(
+    assigner: "Assigner", found: MoneyColumns, debit: int | None, credit: int | None
+) -> MoneyColumns:
+    """One half of a pair that is named, with the column that fills its gaps if there is one."""
+    half = debit if debit is not None else credit
+    if half is None or not assigner.profiles[half].filled:
+        return found
+    rows = _dated(assigner)
+    for other in assigner.free():
+        taken = other == half or other in found.columns()
+        if not taken and _is_money(assigner.profiles[other]) and _complements(rows, (half, other)):
+            debit, credit = (half, other) if debit is not None else (other, half)
+            break
+    return replace(found, debit=debit, credit=credit)
+
+
+def _dated(assigner: "Assigner") -> list[list[str]]:
+    return [r.cells for r in assigner.layout.body if has_date(r.cells)][:_PROOF_ROWS]
 
 
 def _rows(assigner: "Assigner") -> int:
@@ -138,7 +153,7 @@ def _by_cells(assigner: "Assigner", found: MoneyColumns) -> MoneyColumns:
         return found
     if len(candidates) == 1:
         return replace(found, amount=candidates[0])
-    rows = [r.cells for r in assigner.layout.body if has_date(r.cells)][:_PROOF_ROWS]
+    rows = _dated(assigner)
     pair = _complements(rows, candidates)
     if pair is not None:
         rest = [c for c in candidates if c not in pair]
@@ -226,9 +241,10 @@ def _balance_pair(rows: Sequence[list[str]], candidates: Sequence[int]) -> tuple
                 continue
             signed = columns[amount]
             # A proof that takes the signs as they are is worth more than one that turns them.
+            turned = [-v if v else v for v in signed]
             share = max(
                 2 * chain_share(signed, columns[balance]),
-                2 * chain_share([-v if v else v for v in signed], columns[balance]) - 1,
+                2 * chain_share(turned, columns[balance]) - 1,
             )
             if share >= 100 and (best is None or share > best[0]):
                 best = (share, amount, balance)

@@ -17,7 +17,7 @@ _STATES: Final[dict[str, frozenset[str]]] = {
         "blokace|nezauctovano|fuggo|fuggoben|feldolgozas alatt|vantande|reserverad|reservert|"
         "reserveret|afventer|odottaa|varaus|ootel|laukiama|rezervuota|в обработке|ожидает|"
         "ожидание|холд|εκκρεμει|beklemede|bekliyor|保留|処理中|未確定|处理中|待处理|대기|승인대기|"
-        "entered|upcoming|future|venter|reservasjon|reserveres"
+        "entered|upcoming|future|forecast|forecasted|venter|reservasjon|reserveres"
     ),
     "DECLINED": word_set(
         "declined|failed|failure|rejected|reverted|cancelled|canceled|voided|void|expired|"
@@ -217,16 +217,22 @@ _SURE_BALANCE_LINE: Final = re.compile(
     r"前月繰越|期初余额|期末余额)(?: [\d ]+)?"
 )
 # Cheap to look for, and part of every sure label.
-_BALANCE_STEM: Final = re.compile(
-    r"balance|forward|saldo|s a l d o|kontostand|solde|statek|egyenleg|остаток|繰越|余额",
-    re.IGNORECASE,
-)
+_BALANCE_STEMS: Final = (
+    "balance", "forward", "saldo", "s a l d o", "kontostand", "solde", "statek", "egyenleg",
+    "остаток", "繰越", "余额",
+)  # fmt: skip
 # What a credit card calls money coming in.
 MONEY_IN: Final = re.compile(
     r"\b(?:payment (?:received|thank you)|thank you|autopay|direct debit received|refund|"
     r"cash ?back|salary|payroll|paycheck|dividend|zahlung erhalten|vielen dank|erstattung|"
     r"gehalt|lohn|salaire|remboursement|nomina|reembolso|stipendio|rimborso|salaris|"
     r"terugbetaling|wynagrodzenie|zwrot)\b"
+)
+
+# What is paid out by its very name, whatever the sign beside it.
+MONEY_OUT: Final = re.compile(
+    r"\b(?:purchase|sale|merchandise|einkauf|kartenzahlung|achat|paiement par carte|compra|"
+    r"acquisto|aankoop|betaalautomaat|zakup|nakup|kop|kjop)\b"
 )
 
 
@@ -258,6 +264,7 @@ def is_balance_line(text: str, *, sure: bool = False) -> bool:
 
     `sure` leaves out labels that also begin the name of a shop, such as Total.
     """
-    if sure and _BALANCE_STEM.search(text) is None:
+    lower = text.lower()
+    if sure and not any(stem in lower for stem in _BALANCE_STEMS):
         return False
     return (_SURE_BALANCE_LINE if sure else _BALANCE_LINE).fullmatch(fold(text)) is not None

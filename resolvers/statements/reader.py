@@ -26,6 +26,7 @@ from resolvers.statements.model import (
 )
 from resolvers.statements.months import month_numbers
 from resolvers.statements.order import DateColumns, Hints, find_order
+from resolvers.statements.repair import joined
 from resolvers.statements.rows import RowReader
 from resolvers.statements.table import (
     Limits,
@@ -84,7 +85,7 @@ def read_csv(
     records = read_records(text, delimiter, limits, mapping.skip_rows)
     if not records:
         raise StatementError("EMPTY_FILE", "The file has no lines with anything in them.")
-    layout = find_layout(records, mapping.header_line)
+    layout = joined(find_layout(records, mapping.header_line), delimiter)
     if len(layout.body) > max_rows:
         message = f"The file has more than {max_rows} rows; split it into smaller files."
         raise StatementError("TOO_MANY_ROWS", message, layout.headers)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from decimal import Decimal
+from functools import partial
 
 from resolvers.statements.columns import Roles
 from resolvers.statements.drafts import (
@@ -162,7 +163,7 @@ class RowReader:
             balance=draft.balance,
             fee=draft.fee.value if draft.fee is not None else None,
             signed=money is not None and money.signed,
-            text=" ".join(self._pieces(draft))[:200],
+            text=partial(self._words, draft),
             currency=draft.currency,
             day=draft.day,
         )
@@ -194,6 +195,12 @@ class RowReader:
         if draft.more:
             cells.append(draft.more)
         return list(dict.fromkeys(cell for cell in cells if cell))
+
+    def _words(self, draft: Draft) -> str:
+        """The texts of a draft with those of its kind and category."""
+        columns = (self._roles.category, *self._roles.fallback)
+        kinds = (self._drafter.cell(draft, column) for column in columns)
+        return " ".join((*self._pieces(draft), *kinds))[:300]
 
     def _row(self, draft: Draft) -> StatementRow:
         roles, cell = self._roles, self._drafter.cell

@@ -1,6 +1,6 @@
 """Decides what is money in and what is money out, with the running balance as proof."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -9,7 +9,7 @@ from typing import Final
 
 from resolvers.statements.amounts import Side
 from resolvers.statements.model import Question, SignRule
-from resolvers.statements.phrases import MONEY_IN
+from resolvers.statements.phrases import MONEY_IN, MONEY_OUT
 from resolvers.statements.words import fold
 
 _CARDS: Final = ("CREDIT", "CARD")
@@ -25,7 +25,8 @@ class Entry:
     balance: Decimal | None = None
     fee: Decimal | None = None
     signed: bool = False
-    text: str = ""
+    # Made only where words decide, for that is slow.
+    text: Callable[[], str] = str
     currency: str | None = None
     day: date | None = None
 
@@ -42,14 +43,20 @@ class Verdict:
 
 
 def chain_share(
-    amounts: Sequence[Decimal | None], balances: Sequence[Decimal | None], direction: int = 0
+    amounts: Sequence[Decimal | None],
+    balances: Sequence[Decimal | None],
+    direction: int = 0,
+    *,
+    opening: bool = False,
 ) -> int:
     """Percent of the steps between balances that the amounts explain.
 
     `direction` is 1 when the file runs forward in time, -1 when backward, 0 for the better of
-    both. Rows without a balance add to the step that spans them.
+    both; `opening` also tries balances that stand before their row's amount. Rows without a
+    balance add to the step that spans them.
     """
-    up = down = steps = 0
+    steps = 0
+    after, first = {1: 0, -1: 0}, {1: 0, -1: 0}
     before: Decimal | None = None
     later = between = Decimal(0)
     for amount, balance in zip(amounts, balances, strict=True):
@@ -60,10 +67,16 @@ def chain_share(
             continue
         if before is not None:
             steps += 1
-            up += balance - before == between
-            down += before - balance == later
+            rise = balance - before
+            after[1] += rise == between
+            after[-1] += -rise == later
+            first[1] += rise == later
+            first[-1] += -rise == between
         before, between, later = balance, Decimal(0), moved
-    explained = max(up, down) if direction == 0 else up if direction > 0 else down
+    ways = (direction,) if direction else (1, -1)
+    explained = max(after[way] for way in ways)
+    if opening:
+        explained = max(explained, *(first[way] for way in ways))
     return explained * 100 // steps if steps else 0
 
 
@@ -77,8 +90,14 @@ def _direction(entries: Sequence[Entry]) -> int:
     return -1 if downs and not ups else 0
 
 
-def _proof(entries: Sequence[Entry], values: Sequence[Decimal | None]) -> int:
-    """`chain_share` within each currency, as every currency has a balance of its own."""
+def _proof(
+    entries: Sequence[Entry], values: Sequence[Decimal | None], *, as_written: bool = True
+) -> int:
+    """`chain_share` of the currency with most rows, as every currency has its own balance.
+
+    Signs as written may also be proven by other layouts than the usual one; what turns them
+    round may not, as a balance before each amount looks like the usual one with turned signs.
+    """
     chains: dict[str | None, tuple[list[Decimal | None], list[Decimal | None]]] = {}
     for entry, value in zip(entries, values, strict=True):
         amounts, balances = chains.setdefault(entry.currency, ([], []))
@@ -87,8 +106,10 @@ def _proof(entries: Sequence[Entry], values: Sequence[Decimal | None]) -> int:
     longest = max(chains.values(), key=lambda chain: len(chain[0]), default=([], []))
     direction = _direction(entries)
     share = chain_share(*longest, direction)
-    # Within a day some banks list the other way round than across days.
-    return share if share >= 50 or not direction else chain_share(*longest)
+    if as_written and share < 50:
+        # Within a day some banks list the other way round than across days.
+        share = chain_share(*longest, opening=True)
+    return share
 
 
 def decide(
@@ -204,7 +225,7 @@ def _by_balance(entries: Sequence[Entry], *, negative: int) -> Verdict | None:
         return None
     plain = [e.amount for e in entries]
     signed = _proof(entries, plain)
-    negated = _proof(entries, [_times(a, -1) for a in plain])
+    negated = _proof(entries, [_times(a, -1) for a in plain], as_written=False)
     # Amounts without any minus must explain every step, or their signs are not as written.
     enough = 50 if negative else 100
     if max(signed, negated) >= enough and signed != negated:
@@ -259,23 +280,27 @@ def _mixed(
     """Amounts with signs: as written, unless they are a card's charges without a minus."""
     is_card = any(word in (account_type or "").upper() for word in _CARDS)
     positive = len(moved) - negative
-    if not negative or positive * 10 < len(moved) * 6:
+    mostly_in = positive * 10 >= len(moved) * 6
+    if not negative or not positive:
         return _ruled(entries, "SIGNED")
-    known = [e for e in moved if e.text and MONEY_IN.search(fold(e.text))]
-    against = [e for e in known if e.amount is not None and e.amount < 0]
-    if known and len(against) == len(known):
-        verdict = _ruled(entries, "NEGATED")
-        if not is_card:
-            verdict.questions.append(
-                Question(
-                    "signRule",
-                    "Payments received carry a minus and charges do not, as on a credit card: "
-                    "are the signs turned round (NEGATED)?",
-                    ("NEGATED", "SIGNED"),
-                )
+    texts = [(e.amount or 0, fold(e.text())) for e in moved]
+    received = [amount for amount, text in texts if MONEY_IN.search(text)]
+    bought = [amount for amount, text in texts if MONEY_OUT.search(text)]
+    received_out = mostly_in and bool(received) and all(amount < 0 for amount in received)
+    bought_in = bool(bought) and all(amount > 0 for amount in bought)
+    if not (received_out or bought_in or (is_card and mostly_in)) or (bought and not bought_in):
+        return _ruled(entries, "SIGNED")
+    verdict = _ruled(entries, "NEGATED")
+    if not (is_card and (received_out or bought_in)) and not (bought_in and len(bought) > 2):
+        verdict.questions.append(
+            Question(
+                "signRule",
+                "Payments received carry a minus and charges do not, as on a credit card: are the "
+                "signs turned round (NEGATED)?",
+                ("NEGATED", "SIGNED"),
             )
-        return verdict
-    return _ruled(entries, "SIGNED")
+        )
+    return verdict
 
 
 def _apply_fees(entries: Sequence[Entry], verdict: Verdict, name: str, *, given: bool) -> None:

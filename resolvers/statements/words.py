@@ -59,7 +59,7 @@ HEADER_WORDS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "debit": _phrases(
         "debit|debit amount|debits|withdrawal|withdrawals|withdrawal amount|withdrawal amt|"
-        "withdrawal dr|paid out|money out|outflow|out|payments|amount debited|debit value|"
+        "withdrawal dr|withdrawn|debited|money sent|paid out|money out|outflow|out|payments|amount debited|debit value|"
         "spent|spending|expense|expenses|belastung|lastschrift|soll|ausgabe|ausgaben|ausgang|"
         "abgang|debet|af|uitgaven|uitgaand|sortie|sorties|depense|depenses|retrait|retraits|"
         "cargo|cargos|debe|retiro|retiros|adeudo|gasto|gastos|egreso|egresos|uscite|uscita|"
@@ -70,7 +70,7 @@ HEADER_WORDS: Final[dict[str, tuple[str, ...]]] = {
         "お支払い金額|출금|출금액|찾으신금액|rut|ghi no|debet rp|מדין|חובה|مدين"
     ),
     "credit": _phrases(
-        "credit|credit amount|credits|deposit|deposits|deposit amount|deposit amt|deposit cr|"
+        "credit|credit amount|credits|deposit|deposits|deposit amount|deposit amt|deposit cr|deposited|credited|money received|"
         "paid in|money in|inflow|in|receipts|amount credited|credit value|received|income|"
         "gutschrift|haben|einnahme|einnahmen|eingang|zugang|bij|inkomsten|inkomend|entree|"
         "entrees|recette|recettes|depot|depots|versement|abono|abonos|haber|deposito|depositos|"
@@ -105,7 +105,7 @@ HEADER_WORDS: Final[dict[str, tuple[str, ...]]] = {
         "kozlemeny|konyvelesi informaciok|megnevezes|leiras|beskrivning|tekst|"
         "beskrivelse|forklaring|selitys|viesti|selgitus|paskirtis|mokejimo paskirtis|"
         "описание|назначение|назначение платежа|περιγραφη|aciklama|摘要|お取引内容|取引内容|"
-        "内容|交易摘要|商品|적요|내용|거래내용|תיאור|البيان|noi dung|keterangan|uraian|"
+        "内容|利用店名|利用先|店名|加盟店名|交易摘要|商品|적요|내용|거래내용|תיאור|البيان|noi dung|keterangan|uraian|"
         "reference text|payment details|subject|betreff|product name|item|spesifikasjon|"
         "transaction|motivo|detalii|svrha|svrha placanja|raksta"
     ),

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Select,
     Uuid,
     and_,
+    any_,
     cast,
     func,
     literal,
@@ -86,7 +87,7 @@ async def _conditions(
     if wanted.status is not None:
         found.append(T.c.status == wanted.status)
     if wanted.tag is not None:
-        found.append(T.c.tags.any(literal(wanted.tag)))
+        found.append(literal(wanted.tag) == any_(T.c.tags))
     if wanted.search:
         pattern = _like(wanted.search)
         found.append(

@@ -60,7 +60,9 @@ _MAGIC: Final[tuple[tuple[bytes, str, str | None], ...]] = (
 _LETTERS: Final = frozenset({b"BM", b"MZ", b"ID3", b"RIFF", b"OggS", b"BZh", b"GIF8"})
 _HEIC_BRANDS: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1"})
 _ZIP_ENTRY: Final = re.compile(rb"PK\x03\x04.{22}(..)..", re.DOTALL)
-_MARKUP: Final = re.compile(r"<\s*(?:!doctype\s+)?(svg|html|head|body|script|iframe|img)\b", re.IGNORECASE)
+_MARKUP: Final = re.compile(
+    r"<\s*(?:!doctype\s+)?(svg|html|head|body|script|iframe|img)\b", re.IGNORECASE
+)
 _BINARY: Final = re.compile(rb"[\x00-\x08\x0e-\x19\x1b-\x1f]")
 _SWIFT: Final = re.compile(r"^(?:\{1:[^\r\n]*)?:20:.*?^:25[A-Z]?:", re.MULTILINE | re.DOTALL)
 

@@ -91,6 +91,32 @@ def test_wide_encodings_are_read(encoding) -> None:
     assert statement.headers == ("Date", "Text", "Amount")
 
 
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1252", "Café — Überweisung für 20 €, Gebühr"),
+        ("cp1250", "Sklep spożywczy i żłobek w Łodzi, płatność"),
+        ("cp1251", "Оплата товаров в магазине Пятёрочка"),
+        ("cp1253", "Αγορά από κατάστημα στην Αθήνα"),
+        ("cp932", "ラクテンカード 振込 タナカ様"),
+        ("gb18030", "微信支付商户消费牛肉面馆"),
+        ("cp949", "카드 결제 편의점 서울"),
+    ],
+)
+def test_old_encodings_are_recognised(encoding, text) -> None:
+    lines = "".join(f"2024-01-{day};{text};-1.00\n" for day in range(13, 29))
+    statement = read_csv(("Date;Text;Amount\n" + lines).encode(encoding))
+    assert {row.description for row in statement.rows} == {text}
+
+
+def test_a_few_broken_signs_do_not_change_the_encoding() -> None:
+    text = HEAD + "2024-01-16,Müßiggänger größer süß,-2.00\n"
+    statement = read_csv(text.encode() + b"2024-01-17,broken \xc3,-3.00\n")
+    assert statement.detected.encoding == "utf-8"
+    assert statement.rows[1].description == "Müßiggänger größer süß"
+    assert statement.warnings
+
+
 @pytest.mark.case("F04")
 def test_rows_are_capped() -> None:
     with pytest.raises(StatementError) as refused:

@@ -113,6 +113,15 @@ BANKS = [
         '"14-02-2020","11:00","UTC","111223","Card","","30.00","USD","Completed"',
     ),
     _bank(
+        "decimal-comma-unquoted",
+        "utf-8",
+        2,
+        {None: "-30.75"},
+        "Datum,Text,Betrag,Währung",
+        "13.02.2020,Laden,-12,50,",
+        "14.02.2020,Markt,-18,25,",
+    ),
+    _bank(
         "whole-line-quoted",
         "utf-8",
         2,

@@ -1,13 +1,35 @@
-"""When a process must stop: by a signal, or because the process that started it does."""
+"""What a serving process has around its event loop: its port, its signals and its parent."""
 
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 HARD_STOP_SECONDS: Final = 24.0
+_BACKLOG: Final = 2_048
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Take the port, so that a second instance fails before it starts anything.
+
+    Callers that come before we are ready wait in its queue.  Raises OSError.
+    """
+    family, kind, _, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    taken = socket.socket(family, kind)
+    try:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(address)
+        taken.listen(_BACKLOG)
+    except OSError:
+        taken.close()
+        raise
+    taken.setblocking(False)
+    return taken
 
 
 class StopSignals:

@@ -1,0 +1,98 @@
+# Everything a developer or an operator does here.  `make help` lists it.
+
+PORT ?= $(or $(POCKETTREND_PORT),8000)
+DATA ?= $(or $(POCKETTREND_DATA),.pockettrend)
+DEMO ?= $(or $(POCKETTREND_DEMO),1)
+
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON := .venv/bin/python
+RUN := .venv/.ready-to-run
+DEV := .venv/.ready-to-develop
+ASSETS := graph/http/static/vendor/.complete
+
+# Name of the newest Python that works: a name alone may be an empty shell of a version manager.
+FIND_PYTHON = for one in python3.13 python3.12 python3.11 python3; do \
+	  if $$one -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	  then echo $$one; break; fi; done
+
+.PHONY: help serve worker test check bench schema migrate fix lock assets clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  Variables: PORT=$(PORT)  DATA=$(DATA)  DEMO=$(DEMO)"
+
+serve: export POCKETTREND_PORT := $(PORT)
+serve: export POCKETTREND_DATA := $(DATA)
+serve: export POCKETTREND_DEMO := $(DEMO)
+serve: $(RUN) ## Serve on 127.0.0.1:PORT in the foreground, with all state in DATA
+	@test -e $(ASSETS) || $(MAKE) assets || echo "Without them the pages lack their editor." >&2
+	@exec $(PYTHON) -m cli serve --follow-parent
+
+worker: $(RUN) ## Run the worker as a process of its own (needs POCKETTREND_DATABASE_URL)
+	@exec $(PYTHON) -m cli worker
+
+test: $(DEV) $(ASSETS) ## Run all tests
+	@$(PYTHON) -m pytest -n 2
+
+check: $(DEV) ## What CI runs: format, lint, types, walls between rooms, schema drift, tests
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy -p graph -p resolvers -p models -p rest_compat -m app -m cli -m settings
+	@.venv/bin/lint-imports
+	@$(PYTHON) -m cli export-schema .venv/schema.graphql
+	@diff -u schema.graphql .venv/schema.graphql || \
+	  { echo "schema.graphql is not what the code says: make schema" >&2; exit 1; }
+	@$(MAKE) test
+
+bench: $(DEV) ## Measure the product (bench/)
+	@$(PYTHON) -m bench
+
+schema: $(RUN) ## Write schema.graphql
+	@$(PYTHON) -m cli export-schema schema.graphql
+
+migrate: export POCKETTREND_DATA := $(DATA)
+migrate: $(RUN) ## Bring the database in DATA (or the one that is set) up to date
+	@exec $(PYTHON) -m cli migrate
+
+fix: $(DEV) ## Format, and repair what the linter can
+	@.venv/bin/ruff format .
+	@.venv/bin/ruff check --fix .
+
+lock: $(DEV) ## Resolve pyproject.toml anew into both lock files
+	@$(PYTHON) -m venv .venv/tools
+	@.venv/tools/bin/python -m pip install --quiet uv
+	@.venv/tools/bin/uv pip compile --quiet --universal --generate-hashes --no-header \
+	  --no-emit-index-url --python-version 3.11 pyproject.toml -o requirements.lock
+	@.venv/tools/bin/uv pip compile --quiet --universal --generate-hashes --no-header \
+	  --no-emit-index-url --python-version 3.11 --extra dev pyproject.toml \
+	  -o requirements-dev.lock
+
+assets: $(ASSETS) ## Fetch the pinned browser libraries of the pages
+
+clean: ## Remove caches; DATA and .venv stay
+	@rm -rf .mypy_cache .ruff_cache .hypothesis .import_linter_cache build *.egg-info
+	@find . -path ./.venv -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+$(PYTHON):
+	@found=$$($(FIND_PYTHON)); \
+	  test -n "$$found" || { echo "Python 3.11 or newer is needed." >&2; exit 1; }; \
+	  echo "making .venv with $$($$found --version)"; $$found -m venv --clear .venv
+
+$(RUN): requirements.lock | $(PYTHON)
+	@echo "installing what the server needs"
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(DEV): requirements-dev.lock | $(PYTHON)
+	@echo "installing what development needs"
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@ $(RUN)
+
+$(ASSETS): graph/http/assets.py | $(PYTHON)
+	@$(PYTHON) -m graph.http.assets
+	@touch $@

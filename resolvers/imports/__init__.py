@@ -1,0 +1,32 @@
+"""Imports: statements turned into transactions, with a decision and a reason for every row."""
+
+from resolvers.imports.inputs import JOB_KIND, ImportCreate, ImportProcess
+from resolvers.imports.rows import (
+    count_import_rows,
+    count_imports,
+    get_import,
+    imports_by_id,
+    list_import_rows,
+    list_imports,
+    rows_by_import,
+)
+from resolvers.imports.run import BATCH_ROWS, abandon_import, run_import
+from resolvers.imports.start import process_import, start_import
+
+__all__ = [
+    "BATCH_ROWS",
+    "JOB_KIND",
+    "ImportCreate",
+    "ImportProcess",
+    "abandon_import",
+    "count_import_rows",
+    "count_imports",
+    "get_import",
+    "imports_by_id",
+    "list_import_rows",
+    "list_imports",
+    "process_import",
+    "rows_by_import",
+    "run_import",
+    "start_import",
+]

@@ -1,0 +1,298 @@
+"""The work of an import: read the file, decide its rows, and book them batch by batch.
+
+Each batch is one ledger write: decisions, transactions, totals and how far the import has come
+commit together.  A worker that is killed leaves whole batches, and the next one goes on behind
+the last of them; no row is booked twice or left out.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, Generic, Protocol, TypeVar
+from uuid import UUID
+
+from sqlalchemy import select
+
+from models.accounts import AccountRow
+from models.database import Database
+from models.database import Transaction as Tx
+from models.ids import new_id
+from models.imports import ImportRunRow
+from models.sealing import SealBroken
+from models.stores.files import FileStore
+from resolvers.access import Actor
+from resolvers.accounts import accounts_by_id
+from resolvers.errors import AppError, ErrorCode, Gone
+from resolvers.imports.booking import book_batch
+from resolvers.imports.decide import content_key, ledger_secret
+from resolvers.imports.prepare import Line, prepare, read_statement
+from resolvers.imports.rows import NO_COUNTS, L, imports_by_id, update_run
+from resolvers.imports.targets import Accounts, accounts_of, settle_accounts, told
+from resolvers.ledgers import Ledgers, LedgerWrite
+from resolvers.statements import CsvMapping, Statement, StatementError
+from resolvers.uploads.reading import open_upload
+from resolvers.uploads.rows import uploads_by_id
+
+BATCH_ROWS: Final = 500
+
+
+class ImportJob(Protocol):
+    """What a claimed job tells the import."""
+
+    @property
+    def subject_id(self) -> UUID:
+        """The import."""
+
+
+J = TypeVar("J", bound=ImportJob)
+T = TypeVar("T")
+Fence = Callable[[Tx, J], Awaitable[None]]
+"""Raises inside a write when the job has been given to another worker."""
+
+
+class _Failure(Exception):
+    """The import as a whole cannot go on; it ends as FAILED and is not tried again."""
+
+    def __init__(self, code: str, message: str, headers: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.headers = headers
+
+
+@dataclass(slots=True)
+class Plan:
+    """A file that has been read: its rows and everything that stays the same over batches."""
+
+    statement: Statement
+    lines: list[Line]
+    warnings: list[str]
+    book: bool
+    """Whether rows are booked: not in a dry run, not while a question is open."""
+    waits: bool
+    """Whether the import ends as PENDING."""
+    accounts: Accounts = field(default_factory=dict)
+    keys: list[bytes | None] = field(default_factory=list)
+    used: set[UUID] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Run(Generic[J]):
+    ledgers: Ledgers
+    database: Database
+    files: FileStore
+    job: J
+    actor: Actor
+    fence: Fence[J]
+    secret: bytes
+
+    async def current(self, tx: Tx) -> ImportRunRow | None:
+        """The import as it is now, unless somebody else has brought it to an end."""
+        found = (await imports_by_id(tx, [(self.actor.ledger_id, self.job.subject_id)]))[0]
+        return found if found is not None and found.status == "PROCESSING" else None
+
+    async def write(self, work: Callable[[LedgerWrite, ImportRunRow], Awaitable[T]]) -> T | None:
+        """One write as long as the job is ours and the import goes on; None when it does not."""
+
+        async def fenced(write: LedgerWrite) -> T | None:
+            await self.fence(write.tx, self.job)
+            run = await self.current(write.tx)
+            return None if run is None else await work(write, run)
+
+        return (await self.ledgers.write(self.actor, fenced)).value
+
+    async def fail(self, code: str, message: str, headers: tuple[str, ...] = ()) -> None:
+        """End the import as FAILED."""
+        await self.write(lambda write, run: _fail(write, run, code, message, headers))
+
+
+async def run_import(
+    ledgers: Ledgers,
+    database: Database,
+    files: FileStore,
+    job: J,
+    *,
+    actor: Actor,
+    fence: Fence[J],
+    secret: bytes,
+) -> None:
+    """Bring an import to its end, from wherever an earlier worker stopped.
+
+    ``secret`` keys the hashes of contents; it must stay the same for the life of the
+    installation.  A file that cannot be read ends the import as FAILED; what may pass when it is
+    tried again (a busy ledger, a lost connection) is raised.
+    """
+    doer = _Run(ledgers, database, files, job, actor, fence, secret)
+    try:
+        await _go(doer)
+    except _Failure as failure:
+        await doer.fail(failure.code, failure.message, failure.headers)
+    except SealBroken:
+        message = "The stored file failed its authenticity check."
+        await doer.fail(ErrorCode.DATA_INTEGRITY, message)
+    except AppError as error:
+        if error.code != ErrorCode.OVERFLOW:
+            raise
+        await doer.fail(error.code, error.message)
+
+
+async def _go(doer: _Run[J]) -> None:
+    async with doer.database.read(doer.actor.user_id) as tx:
+        run = await doer.current(tx)
+        if run is None:
+            return
+        target = await _target(tx, run)
+        content_type, data = await _file(tx, doer.files, run)
+        used = await _used(tx, run)
+    plan = await asyncio.to_thread(_plan, run, target, content_type, data)
+    plan.used = used
+    begun = await doer.write(lambda write, current: _begin(write, current, plan))
+    if begun is None:
+        return
+    plan.accounts = accounts_of(begun)
+    for currency in {line.currency for line in plan.lines if line.decision is None}:
+        # Only where nothing is booked may an account be missing: its rows are all new.
+        plan.accounts.setdefault(currency, new_id())
+    await asyncio.to_thread(_hash, plan, ledger_secret(doer.secret, run.ledger_id))
+    status = begun.status
+    while status == "PROCESSING":
+        stepped = await doer.write(lambda write, current: _step(write, current, plan))
+        if stepped is None:
+            return
+        # What a batch used up counts only now that it is committed.
+        status, plan.used = stepped
+
+
+async def _target(tx: Tx, run: ImportRunRow) -> AccountRow:
+    account = (await accounts_by_id(tx, [(run.ledger_id, run.account_id)]))[0]
+    if account is None:
+        raise _Failure("ACCOUNT_GONE", "The account has been deleted meanwhile.")
+    return account
+
+
+async def _file(tx: Tx, files: FileStore, run: ImportRunRow) -> tuple[str, bytes]:
+    upload = (await uploads_by_id(tx, [(run.ledger_id, run.upload_id)]))[0]
+    if upload is None:
+        raise _Failure("UPLOAD_GONE", "The file has been removed meanwhile.")
+    try:
+        chunks = await open_upload(tx, files, upload)
+    except Gone as error:
+        raise _Failure("UPLOAD_GONE", error.message) from error
+    return upload.content_type, b"".join([chunk async for chunk in chunks])
+
+
+async def _used(tx: Tx, run: ImportRunRow) -> set[UUID]:
+    """Transactions that rows of this import already stand for."""
+    rows = await tx.rows(
+        select(L.c.transaction_id).where(
+            L.c.ledger_id == run.ledger_id,
+            L.c.import_id == run.id,
+            L.c.transaction_id.is_not(None),
+        )
+    )
+    return {row.transaction_id for row in rows}
+
+
+def _plan(run: ImportRunRow, target: AccountRow, content_type: str, data: bytes) -> Plan:
+    mapping = None if run.mapping is None else CsvMapping.model_validate(run.mapping)
+    try:
+        statement = read_statement(data, content_type, mapping, target.type)
+    except StatementError as error:
+        raise _Failure(error.code, error.message, error.headers) from error
+    lines, warnings = prepare(statement, target.currency)
+    waits = bool(statement.questions) and not run.confirmed
+    return Plan(
+        statement=statement,
+        lines=lines,
+        warnings=[*statement.warnings, *warnings],
+        book=not run.dry_run and not waits,
+        waits=waits,
+    )
+
+
+def _hash(plan: Plan, key: bytes) -> None:
+    plan.keys = [
+        content_key(key, plan.accounts[line.currency], line) if line.decision is None else None
+        for line in plan.lines
+    ]
+
+
+async def _begin(write: LedgerWrite, run: ImportRunRow, plan: Plan) -> ImportRunRow:
+    """Note how the file was read, and open the siblings that its currencies need."""
+    if run.rows_total is not None:
+        return run
+    target = await _target(write.tx, run)
+    currencies = {line.currency for line in plan.lines if line.decision is None}
+    accounts = await settle_accounts(write, run, target, currencies, book=plan.book)
+    detected = plan.statement.detected
+    return await update_run(
+        write,
+        run,
+        format=plan.statement.format,
+        detected={
+            "delimiter": detected.delimiter,
+            "encoding": detected.encoding,
+            "dateFormat": detected.date_format,
+            "decimalMark": detected.decimal_mark,
+            "columns": dict(detected.columns),
+            "signRule": detected.sign_rule,
+            "headerLine": detected.header_line,
+        },
+        questions=[
+            {**asdict(question), "choices": list(question.choices)}
+            for question in plan.statement.questions
+        ],
+        warnings=plan.warnings,
+        headers=list(plan.statement.headers),
+        accounts=told(accounts),
+        counts={**NO_COUNTS, "rows": len(plan.lines)},
+        rows_total=len(plan.lines),
+        started_at=run.started_at or write.now,
+    )
+
+
+async def _step(write: LedgerWrite, run: ImportRunRow, plan: Plan) -> tuple[str, set[UUID]]:
+    """Decide and book the next rows, and note how far that is; the last step ends the import.
+
+    Returns the status and the transactions that rows stand for by now.
+    """
+    await _target(write.tx, run)
+    used = set(plan.used)
+    end = min(run.rows_done + BATCH_ROWS, len(plan.lines))
+    made = await book_batch(
+        write,
+        run,
+        list(zip(plan.lines[run.rows_done : end], plan.keys[run.rows_done : end], strict=True)),
+        plan.accounts,
+        used=used,
+        book=plan.book,
+    )
+    counts = {name: run.counts.get(name, 0) + made.get(name, 0) for name in NO_COUNTS}
+    changes: dict[str, Any] = {"rows_done": end, "counts": counts}
+    if end == len(plan.lines):
+        changes["status"] = "PENDING" if plan.waits else "COMPLETED"
+        changes["finished_at"] = None if plan.waits else write.now
+    return (await update_run(write, run, **changes)).status, used
+
+
+async def _fail(
+    write: LedgerWrite, run: ImportRunRow, code: str, message: str, headers: tuple[str, ...] = ()
+) -> None:
+    await update_run(
+        write,
+        run,
+        status="FAILED",
+        error_code=str(code),
+        error_message=message,
+        headers=list(headers) or run.headers,
+        started_at=run.started_at or write.now,
+        finished_at=write.now,
+    )
+
+
+async def abandon_import(write: LedgerWrite, import_id: UUID) -> None:
+    """End an import whose job will not be tried again; batches that were booked stay."""
+    run = (await imports_by_id(write.tx, [(write.ledger_id, import_id)]))[0]
+    if run is not None and run.status == "PROCESSING":
+        message = "The import was given up after several attempts."
+        await _fail(write, run, ErrorCode.INTERNAL_ERROR, message)

@@ -1,0 +1,107 @@
+"""Shared fixtures: real parts once a process, one event loop, fresh people for every test."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from starlette.applications import Starlette
+
+from app import Running, create_app, migrate_all, start
+from graph.context import Services
+from models.embedded.parts import Endpoints, temporary_parts
+from settings import Settings
+from tests.doors import Door, GraphQLDoor, Person, RestDoor, register
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """One event loop for the whole process: the pool of connections belongs to it."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def shared_folder() -> Path:
+    """Real bank files beside the project; absent elsewhere, but never in continuous integration."""
+    if not SHARED.is_dir():
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{SHARED} is absent although CI=true")
+        pytest.skip("the folder with real bank files is not beside this checkout")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def parts() -> Iterator[Endpoints]:
+    """Real PostgreSQL and Valkey for this process."""
+    with temporary_parts() as endpoints:
+        yield endpoints
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of a local server whose passwords hash quickly."""
+    return Settings(
+        data=tmp_path_factory.mktemp("data"),
+        argon2_memory_kib=8_192,
+        argon2_passes=1,
+        public_url="http://testserver",
+    )
+
+
+@pytest.fixture(scope="session")
+async def running(
+    parts: Endpoints, settings: Settings, anyio_backend: str
+) -> AsyncIterator[Running]:
+    """A migrated database and all services around it."""
+    await migrate_all(settings, parts)
+    process = await start(settings, parts)
+    yield process
+    await process.close()
+
+
+@pytest.fixture(scope="session")
+def services(running: Running) -> Services:
+    """The services of this process."""
+    return running.services
+
+
+@pytest.fixture(scope="session")
+def app(running: Running, settings: Settings) -> Starlette:
+    """The whole application."""
+    return create_app(running.services, settings, running)
+
+
+@pytest.fixture
+async def client(app: Starlette) -> AsyncIterator[httpx2.AsyncClient]:
+    """An HTTP client of the application, signed in as nobody."""
+    transport = httpx2.ASGITransport(app=app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://testserver") as found:
+        yield found
+
+
+@pytest.fixture
+async def ada(client: httpx2.AsyncClient) -> Person:
+    """A person who has just registered."""
+    return await register(client, name="Ada")
+
+
+@pytest.fixture
+async def bob(client: httpx2.AsyncClient) -> Person:
+    """Somebody else."""
+    return await register(client, name="Bob")
+
+
+@pytest.fixture(params=["graphql", "rest"])
+def door_kind(request: pytest.FixtureRequest) -> Any:
+    """Both doors, one after the other."""
+    return {"graphql": GraphQLDoor, "rest": RestDoor}[request.param]
+
+
+@pytest.fixture
+def door(door_kind: type[Door], client: httpx2.AsyncClient, ada: Person) -> Door:
+    """One of the doors, entered by Ada."""
+    return door_kind(client, ada)
