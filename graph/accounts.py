@@ -333,7 +333,7 @@ class AccountMutations:
             work,
             answer=AccountRow,
             key=idempotency_key,
-            payload=[id, raw_value(input), expected_version, unchanged],
+            payload=[id, raw_value(input), expected_version],
         )
         return UpdateAccountPayload(account=row)  # type: ignore[arg-type]
 

@@ -228,7 +228,7 @@ class CategoryMutations:
             work,
             answer=CategoryRow,
             key=idempotency_key,
-            payload=[id, raw_value(input), expected_version, unchanged],
+            payload=[id, raw_value(input), expected_version],
         )
         return UpdateCategoryPayload(category=row)  # type: ignore[arg-type]
 

@@ -157,7 +157,7 @@ class UserMutations:
             work,
             answer=UserRow,
             key=idempotency_key,
-            payload=[raw_value(input), expected_version, unchanged],
+            payload=[raw_value(input), expected_version],
         )
         await info.context.services.auth.forget_sessions(info.context.actor)
         return UpdateProfilePayload(user=user)  # type: ignore[arg-type]

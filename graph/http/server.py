@@ -2,8 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Any, Final
 
@@ -19,7 +19,9 @@ HEADER_COUNT: Final = 100
 HEAD_SECONDS: Final = 20.0
 SOCKET_MESSAGE_BYTES: Final = 256 * 1024
 KEEP_ALIVE_SECONDS: Final = 20
-_TICK_SECONDS: Final = 0.05
+_TICK_SECONDS: Final = 0.02
+_QUIET_TICKS: Final = 8
+_FRESH_SECONDS: Final = 1.0
 _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
@@ -96,9 +98,11 @@ class DrainingServer(Server):
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         self.listening = asyncio.Event()
+        self._listeners: list[socket.socket] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to accept connections."""
+        self._listeners = sockets or []
         await super().startup(sockets)
         self.listening.set()
 
@@ -110,12 +114,56 @@ class DrainingServer(Server):
     async def drain(self, draining: Draining, *, at_most: float, early: bool) -> None:
         """Let callers go one by one: every answer closes its connection from now on.
 
-        With ``early`` it ends as soon as no connection is open.
+        With ``early`` it ends once nobody has been connected for a moment.
         """
         draining.on = True
+        await self._until(lambda: early and not self._connected(), at_most, _QUIET_TICKS)
+        await self._stop_listening()
+        # Who came last has connected and not yet asked.
+        await self._until(lambda: not any(map(_is_fresh, self._connected())), _FRESH_SECONDS, 1)
+
+    def _connected(self) -> set[Any]:
+        return set(self.server_state.connections)
+
+    async def _until(self, holds: Callable[[], bool], at_most: float, ticks: int) -> None:
+        """Wait until something holds for so many ticks; the server tells nobody of its changes."""
         until = monotonic() + at_most
-        while monotonic() < until and not (early and not self.server_state.connections):  # noqa: ASYNC110
-            await asyncio.sleep(_TICK_SECONDS)  # the server tells nobody when one closes
+        held = 0
+        while held < ticks and monotonic() < until:
+            await asyncio.sleep(_TICK_SECONDS)
+            held = held + 1 if holds() else 0
+
+    async def _stop_listening(self) -> None:
+        """Close the port, and serve those whom the kernel has let in but we have not yet.
+
+        Closing alone would reset them in the middle of their request.
+        """
+        loop = asyncio.get_running_loop()
+        copies = [listener.dup() for listener in self._listeners]
+        for server in self.servers:
+            server.close()
+        for listener in self._listeners:
+            listener.close()
+        # The loop lets go of its own descriptor in its next round.
+        await asyncio.sleep(0)
+        waiting = []
+        for copy in copies:
+            copy.setblocking(False)
+            with suppress(OSError):
+                while True:
+                    waiting.append(copy.accept()[0])
+            copy.close()
+        for accepted in waiting:
+            await loop.connect_accepted_socket(self._protocol, accepted)
+
+    def _protocol(self) -> asyncio.Protocol:
+        return BoundedProtocol(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+
+
+def _is_fresh(connection: Any) -> bool:
+    return isinstance(connection, HttpToolsProtocol) and connection.cycle is None
 
 
 def make_server(app: ASGIApp, *, shutdown_seconds: int, proxies: tuple[str, ...]) -> DrainingServer:

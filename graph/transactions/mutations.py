@@ -116,7 +116,7 @@ class TransactionMutations:
             work,
             answer=TransactionRow,
             key=idempotency_key,
-            payload=[id, raw_value(input), expected_version, unchanged],
+            payload=[id, raw_value(input), expected_version],
         )
         return UpdateTransactionPayload(transaction=row)  # type: ignore[arg-type]
 

@@ -12,6 +12,7 @@ from resolvers.imports.rows import (
 )
 from resolvers.imports.run import BATCH_ROWS, abandon_import, run_import
 from resolvers.imports.start import process_import, start_import
+from resolvers.imports.work import import_handler
 
 __all__ = [
     "BATCH_ROWS",
@@ -22,6 +23,7 @@ __all__ = [
     "count_import_rows",
     "count_imports",
     "get_import",
+    "import_handler",
     "imports_by_id",
     "list_import_rows",
     "list_imports",

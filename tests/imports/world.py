@@ -1,7 +1,5 @@
-"""A database of its own with the parts that uploads and imports need, and people to act."""
+"""A person with files and statements: what tests of uploads and imports do in one line each."""
 
-import asyncio
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,17 +9,12 @@ from uuid import UUID
 from sqlalchemy import delete, insert, select, text
 
 from models.base import table, utc_now
-from models.database import Database, Transaction, connect, key_context
-from models.embedded.parts import Endpoints
+from models.database import Database, Transaction, key_context
 from models.ids import encode, new_id
 from models.jobs import Job
 from models.ledgers import LedgerKey
-from models.migrate import migrate
 from models.sealing import new_key
-from models.stores.broker import LocalBroker
 from models.stores.files import LocalFiles
-from models.stores.keys import LocalKeys
-from models.system_keys import ensure_system_keys, load_system_keys
 from models.transactions import TransactionRow
 from models.uploads import UploadRow
 from models.users import User
@@ -43,21 +36,6 @@ from resolvers.paging import PageRequest
 from resolvers.transactions import TransactionFilter, delete_transactions, list_transactions
 from resolvers.uploads import UploadCreate, store_upload
 
-MASTER = new_key()
-
-
-async def prepare_database(ends: Endpoints) -> None:
-    """Migrate as the owner and make the installation's keys."""
-    owner = connect(
-        host=ends.database_host, port=ends.database_port, name=ends.database_name,
-        user="pockettrend_owner", password=ends.owner_password,
-    )  # fmt: skip
-    try:
-        await migrate(owner, app_role="pockettrend_app")
-        await ensure_system_keys(owner, LocalKeys(MASTER))
-    finally:
-        await owner.dispose()
-
 
 async def pieces(data: bytes, size: int = 10_000) -> AsyncIterator[bytes]:
     """Bytes as the network gives them."""
@@ -67,6 +45,11 @@ async def pieces(data: bytes, size: int = 10_000) -> AsyncIterator[bytes]:
 
 async def no_fence(tx: Transaction, job: "Work") -> None:
     """A job that nobody else claims."""
+
+
+def stored(folder: Path) -> list[Path]:
+    """The objects that a file store has under a folder."""
+    return [path for path in (folder / "files").rglob("*") if path.is_file()]
 
 
 @dataclass(frozen=True)
@@ -196,36 +179,3 @@ class World:
         found = await self.database.call(select(jobs.c.kind, jobs.c.subject_id).where(mine))
         await self.database.call(delete(jobs).where(mine).returning(jobs.c.id))
         return [(row.kind, row.subject_id) for row in found]
-
-
-Scene = Callable[[World], Awaitable[None]]
-
-
-def play_in(ends: Endpoints, folder: Path, scene: Scene) -> None:
-    """Run one scene with its own connections and a fresh person."""
-
-    async def whole() -> None:
-        engine = connect(
-            host=ends.database_host, port=ends.database_port, name=ends.database_name,
-            user="pockettrend_app", password=ends.app_password,
-        )  # fmt: skip
-        keys = LocalKeys(MASTER)
-        database = Database(engine, keys)
-        try:
-            system = await load_system_keys(engine, keys)
-            ledgers = Ledgers(database, system.chain, LocalBroker())
-            world = World(database, ledgers, LocalFiles(folder / "files"), b"s" * 32)
-            await world.person()
-            await scene(world)
-        finally:
-            await database.close()
-
-    asyncio.run(whole())
-
-
-def bank_data(*parts: str) -> Path | None:
-    """A statement of the collection beside the project, where there is one."""
-    path = Path(__file__).parents[3] / "shared" / "bank-data" / Path(*parts)
-    if path.exists() or os.environ.get("CI") == "true":
-        return path
-    return None

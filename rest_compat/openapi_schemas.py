@@ -1,0 +1,379 @@
+"""From GraphQL types to JSON Schemas, and from JSON Schemas to lifelike examples."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, cast
+
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    InlineFragmentNode,
+    SelectionSetNode,
+    is_list_type,
+    is_non_null_type,
+)
+
+Json = dict[str, Any]
+Leaf = Callable[[GraphQLNamedType], Json]
+"""The schema of a named type, without its lists and its nullability."""
+
+_AMOUNT: Final = r"^-?(0|[1-9][0-9]{0,18})(\.[0-9]{1,18})?$"
+_CURRENCY: Final = "^[A-Z]{3}$"
+_COLOR: Final = "^#[0-9a-fA-F]{6}$"
+_ID_BODY: Final = "[0-7][0-9a-hjkmnp-tv-z]{25}$"
+_ANY_PREFIX: Final = "^[a-z]{3,5}_"
+
+# The type name in an id is decided where ids are made, out of reach of this room.  A noun that is
+# missing here only means that the pattern takes an id of any type.
+_PREFIXES: Final[Mapping[str, str]] = {
+    "account": "acct", "balance": "acct", "budget": "bdgt", "category": "cat", "file": "file",
+    "group": "grp", "grouptransaction": "gtxn", "import": "imp", "invitation": "inv",
+    "invitedby": "user", "item": "item", "member": "user", "moveto": "cat",
+    "notification": "notif", "parent": "cat", "profile": "user", "refundof": "txn",
+    "rule": "rule", "session": "ses", "template": "tmpl", "token": "tok", "transaction": "txn",
+    "transfer": "txn", "tx": "gtxn", "upload": "file", "user": "user", "viewer": "user",
+}  # fmt: skip
+
+_NUMBER_WORDS: Final = {"two": 2}
+_LENGTHS: Final = (
+    # How a description words a limit, and the keywords of its groups, for text and for lists.
+    (re.compile(r"\b([\d,]+) to ([\d,]+) characters"), ("minLength", "maxLength")),
+    (re.compile(r"\b[Uu]p to ([\d,]+) characters"), ("maxLength",)),
+    (re.compile(r"\b[Aa]t least ([\d,]+) characters"), ("minLength",)),
+)
+# A plural has to follow, or the limits of a list's values would be taken for those of the list.
+_COUNTS: Final = (
+    (re.compile(r"\b([\d,]+) to ([\d,]+) (?!characters)[a-z]+s\b"), ("minItems", "maxItems")),
+    (re.compile(r"\b(?:[Uu]p to|[Aa]t most) ([\d,]+) (?!characters)[a-z]+s\b"), ("maxItems",)),
+    (re.compile(r"\b[Aa]t least ([\d,]+|two) (?!characters)[a-z]+s\b"), ("minItems",)),
+)
+
+
+def _limits(description: str, wordings: Iterable[tuple[re.Pattern[str], tuple[str, ...]]]) -> Json:
+    """Limits that a description states: what people read is what programs check."""
+    found: Json = {}
+    for pattern, keywords in wordings:
+        match = pattern.search(description)
+        for keyword, text in zip(keywords, match.groups() if match else (), strict=False):
+            bare = text.replace(",", "")
+            number = int(bare) if bare.isdecimal() else _NUMBER_WORDS.get(bare)
+            if number is not None:
+                found.setdefault(keyword, number)
+    return found
+
+
+def list_limits(description: str) -> Json:
+    """Limits on the length of a list."""
+    return _limits(description, _COUNTS)
+
+
+def id_schema(field: str, owner: str) -> Json:
+    """An id: its prefix by the field's name (``accountId``), of a bare ``id`` by the owner's."""
+    bare_id = field in {"id", "ids"}
+    text = (owner if bare_id else field.removesuffix("Ids").removesuffix("Id")).lower()
+    # The noun that ends last names the thing: an item of a budget, a transaction of a group.
+    nouns = [noun for noun in _PREFIXES if noun in text]
+    noun = max(nouns, key=lambda one: (text.rindex(one) + len(one), len(one)), default=None)
+    start = f"^{_PREFIXES[noun]}_" if noun else _ANY_PREFIX
+    return {"type": "string", "pattern": start + _ID_BODY}
+
+
+def _text(field: str, description: str) -> Json:
+    found: Json = {"type": "string"}
+    if field.lower() in {"email", "password"}:
+        found["format"] = field.lower()
+    elif field.endswith("Url"):
+        found["format"] = "uri"
+    if "ISO 4217" in description:
+        found["pattern"] = _CURRENCY
+    elif "#rrggbb" in description:
+        found["pattern"] = _COLOR
+    return found | _limits(description, _LENGTHS)
+
+
+def scalar_schema(name: str, field: str, owner: str, description: str, *, typed: bool) -> Json:
+    """The schema of a scalar; ``typed`` is a JSON input, where an amount may be a number too."""
+    if name == "ID":
+        return id_schema(field, owner)
+    if name == "String":
+        return _text(field, description)
+    if name == "Amount":
+        text = {"type": "string", "pattern": _AMOUNT}
+        # The largest amount of a currency without minor units.
+        bounds = {"minimum": -(10**14), "maximum": 10**14}
+        return {**text, **bounds, "type": ["string", "number"]} if typed else text
+    known: dict[str, Json] = {
+        "Boolean": {"type": "boolean"},
+        "Date": {"type": "string", "format": "date"},
+        "Float": {"type": "number"},
+        "Instant": {"type": "string", "format": "date-time"},
+        "Int": {"type": "integer", "format": "int32"},
+        "JSONObject": {"type": "object"},
+    }
+    return dict(known.get(name, {}))
+
+
+def nullable(schema: Json) -> Json:
+    """The same schema or null."""
+    if "$ref" in schema:
+        return {"anyOf": [schema, {"type": "null"}]}
+    kind = schema.get("type")
+    if kind is None:
+        return schema
+    return {**schema, "type": [*(kind if isinstance(kind, list) else [kind]), "null"]}
+
+
+def wrapped(kind: Any, leaf: Leaf, description: str = "") -> Json:
+    """A type with its lists and its nullability around the schema of its named type."""
+    if is_non_null_type(kind):
+        return bare(kind.of_type, leaf, description)
+    return nullable(bare(kind, leaf, description))
+
+
+def bare(kind: Any, leaf: Leaf, description: str = "") -> Json:
+    """A type without its own nullability: that of its entries stays."""
+    inner = kind.of_type if is_non_null_type(kind) else kind
+    if is_list_type(inner):
+        items = wrapped(inner.of_type, leaf)
+        return {"type": "array", "items": items, **list_limits(description)}
+    return leaf(cast("GraphQLNamedType", inner))
+
+
+def closed(properties: Json, required: list[str], **more: Any) -> Json:
+    """An object with these properties and no others."""
+    return {
+        "type": "object",
+        **{name: value for name, value in more.items() if value},
+        "properties": properties,
+        **({"required": required} if required else {}),
+        "additionalProperties": False,
+    }
+
+
+def described(schema: Json, text: str | None) -> Json:
+    """The schema with a description (a reference may have one beside it)."""
+    return {**schema, "description": text} if text else schema
+
+
+class Schemas:
+    """Named schemas, collected while the operations are described."""
+
+    def __init__(self, schema: GraphQLSchema) -> None:
+        self._schema = schema
+        self.named: Json = {}
+
+    def ref(self, name: str, make: Callable[[], Json]) -> Json:
+        """A reference to a named schema, made at its first use."""
+        if name not in self.named:
+            self.named[name] = {}  # a type that holds itself finds its name taken
+            self.named[name] = make()
+        return {"$ref": f"#/components/schemas/{name}"}
+
+    def _enum(self, kind: GraphQLEnumType) -> Json:
+        lines = [f"- `{name}`: {value.description}" for name, value in kind.values.items()]
+        text = "\n".join([kind.description or "", "", *lines])
+        return {"type": "string", "description": text, "enum": list(kind.values)}
+
+    def leaf(self, field: str, owner: str, description: str, *, typed: bool = False) -> Leaf:
+        """Schemas of scalars, enums and inputs that are called so in that owner."""
+
+        def of(kind: GraphQLNamedType) -> Json:
+            if isinstance(kind, GraphQLEnumType):
+                return self.ref(kind.name, lambda: self._enum(kind))
+            if isinstance(kind, GraphQLInputObjectType):
+                return self.ref(kind.name, lambda: self.input_object(kind))
+            return scalar_schema(kind.name, field, owner, description, typed=typed)
+
+        return of
+
+    def input_object(self, kind: GraphQLInputObjectType) -> Json:
+        """An input as the body that is sent."""
+        properties: Json = {}
+        for name, field in kind.fields.items():
+            said = field.description or ""
+            leaf = self.leaf(name, kind.name, said, typed=True)
+            properties[name] = described(wrapped(field.type, leaf, said), said)
+        required = [name for name, field in kind.fields.items() if is_non_null_type(field.type)]
+        return closed(properties, required, description=kind.description)
+
+    def selected(
+        self,
+        selection: SelectionSetNode,
+        kind: GraphQLNamedType,
+        fragments: Mapping[str, FragmentDefinitionNode],
+    ) -> Json:
+        """What is selected of an object; a fragment alone is a named schema."""
+        first = selection.selections[0]
+        if isinstance(first, FragmentSpreadNode) and len(selection.selections) == 1:
+            fragment = fragments[first.name.value]
+            inner = self._schema.type_map[fragment.type_condition.name.value]
+            name = fragment.name.value.removesuffix("Body")
+            return self.ref(name, lambda: self._object(fragment.selection_set, inner, fragments))
+        return {**self._object(selection, kind, fragments), "title": kind.name}
+
+    def _object(
+        self,
+        selection: SelectionSetNode,
+        kind: GraphQLNamedType,
+        fragments: Mapping[str, FragmentDefinitionNode],
+    ) -> Json:
+        properties: Json = {}
+        required: list[str] = []
+        for one in selection.selections:
+            if isinstance(one, FieldNode):
+                name = one.alias.value if one.alias else one.name.value
+                properties[name] = self._field(one, kind, fragments)
+                required.append(name)
+                continue
+            if isinstance(one, InlineFragmentNode):
+                inner_selection, condition = one.selection_set, one.type_condition
+            else:
+                spread = fragments[cast("FragmentSpreadNode", one).name.value]
+                inner_selection, condition = spread.selection_set, spread.type_condition
+            inner = self._schema.type_map[condition.name.value] if condition else kind
+            part = self._object(inner_selection, inner, fragments)
+            properties |= part["properties"]
+            # Fields of one of several possible types are only there for that type.
+            if inner is kind:
+                required += part.get("required", [])
+        return closed(properties, list(dict.fromkeys(required)), description=kind.description)
+
+    def _field(
+        self,
+        node: FieldNode,
+        owner: GraphQLNamedType,
+        fragments: Mapping[str, FragmentDefinitionNode],
+    ) -> Json:
+        if not isinstance(owner, GraphQLObjectType | GraphQLInterfaceType):
+            return {"type": "string"}  # of a union only __typename can be asked
+        if node.name.value == "__typename":
+            return {"type": "string"}
+        field = owner.fields[node.name.value]
+        said = field.description or ""
+        inside = node.selection_set
+        if inside is None:
+            leaf = self.leaf(node.name.value, owner.name, said)
+        else:
+
+            def leaf(kind: GraphQLNamedType) -> Json:
+                return self.selected(inside, kind, fragments)
+
+        return described(wrapped(field.type, leaf), said)
+
+
+_MOMENT: Final = "2026-01-15T09:30:00.000Z"
+_SAMPLE_ID: Final = "01kf0fv2e0eejr3h79pz9fc2m3"
+_BY_PATTERN: Final[Mapping[str, str]] = {_CURRENCY: "EUR", _COLOR: "#2f855a"}
+_BY_FORMAT: Final[Mapping[str, str]] = {
+    "date": "2026-01-15",
+    "date-time": _MOMENT,
+    "email": "mara@example.com",
+    "password": "violet-harbour-41-lantern",
+    "uri": "https://example.com/file",
+}
+# Values by the name of a field, or of a field of one type where the name alone says too little.
+_BY_NAME: Final[Mapping[str, Any]] = {
+    "accessToken": "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJ1c2VyIn0.c2lnbmF0dXJl",
+    "amount": "-4.50", "balance": "1284.30", "category.name": "Groceries",
+    "deleted": True, "description": "Coffee at the station", "emailVerified": True,
+    "expiresIn": 900, "failed": 0, "icon": "basket", "institution": "First Bank",
+    "key": "groceries", "kind": "EXPENSE", "locale": "en-IE", "loggedOut": True,
+    "name": "Everyday", "number": "••••4821", "openingBalance": "250.00",
+    "payee": "Station Cafe", "pending": "-4.50", "posted": "1288.80",
+    "refreshToken": "mR3v8Qd1uXo5kTz7", "rowresult.status": "ok", "status": "POSTED",
+    "succeeded": 1, "tags": ["coffee"], "timeZone": "Europe/Dublin", "tokenType": "Bearer",
+    "user.name": "Mara Lind", "profile.name": "Mara Lind", "register.name": "Mara Lind",
+    "version": 3,
+}  # fmt: skip
+_OFTEN_SENT: Final = frozenset(
+    {
+        "baseCurrency", "categoryId", "color", "icon", "institution", "name", "payee",
+        "refreshToken", "tags", "timeZone",
+    }
+)  # fmt: skip
+_LEFT_OUT: Final = frozenset({"children", "missingDates", "missingRates", "splits", "staleRates"})
+
+
+class Examples:
+    """One lifelike value for any schema, from its type and the names of its fields."""
+
+    def __init__(self, named: Mapping[str, Json], *, request: bool = False) -> None:
+        self._named = named
+        self._request = request
+
+    def of(self, schema: Json, field: str = "", owner: str = "") -> Any:
+        """An example of a schema; what may be null is only shown when its name says a value."""
+        if "const" in schema:
+            return schema["const"]
+        if "$ref" in schema:
+            owner = schema["$ref"].rpartition("/")[2]
+            return self.of(self._named[owner], field, owner)
+        if "anyOf" in schema:
+            inner = self._named.get(schema["anyOf"][0].get("$ref", "").rpartition("/")[2], {})
+            return self.of(schema["anyOf"][0], field, owner) if "enum" in inner else None
+        kinds = schema.get("type", "null")
+        kind = kinds[0] if isinstance(kinds, list) else kinds
+        if kind == "object":
+            return self._object(schema, schema.get("title", owner))
+        if kind == "array":
+            return self._array(schema, field, owner)
+        if kind == "string":
+            return self._text(schema, field, owner, optional="null" in kinds)
+        value = self._named_value(field, owner)
+        if kind in {"integer", "number"}:
+            known = isinstance(value, int) and not isinstance(value, bool)
+            return value if known else schema.get("minimum", 0)
+        if kind == "boolean":
+            return value if isinstance(value, bool) else False
+        return None
+
+    def _object(self, schema: Json, owner: str) -> Json:
+        required = schema.get("required", [])
+        return {
+            name: self.of(inner, name, owner)
+            for name, inner in schema.get("properties", {}).items()
+            if not self._request
+            or name in required
+            or (name in _OFTEN_SENT and not inner.get("readOnly"))
+        }
+
+    def _array(self, schema: Json, field: str, owner: str) -> list[Any]:
+        if field in _LEFT_OUT and not schema.get("minItems"):
+            return []
+        known = self._named_value(field, owner)
+        return known if isinstance(known, list) else [self.of(schema["items"], field, owner)]
+
+    def _text(self, schema: Json, field: str, owner: str, *, optional: bool) -> str | None:
+        pattern, form = schema.get("pattern", ""), schema.get("format", "")
+        if pattern.endswith(_ID_BODY):
+            # Ids of other things than account and category only fit special rows.
+            if optional and field not in {"accountId", "categoryId"}:
+                return None
+            prefix = pattern.removeprefix("^").removesuffix(_ID_BODY).rstrip("_")
+            return f"{prefix if prefix.isalpha() else 'txn'}_{_SAMPLE_ID}"
+        value = self._named_value(field, owner)
+        if "enum" in schema:
+            return value if value in schema["enum"] else cast("str", schema["enum"][0])
+        if pattern == _AMOUNT:
+            return value if isinstance(value, str) else "120.00"
+        if optional and not isinstance(value, str) and not self._request:
+            return None
+        fixed = _BY_PATTERN.get(pattern) or _BY_FORMAT.get(form)
+        if fixed is not None:
+            return fixed
+        return (value if isinstance(value, str) else "Example")[: schema.get("maxLength")]
+
+    @staticmethod
+    def _named_value(field: str, owner: str) -> Any:
+        for name, value in _BY_NAME.items():
+            noun, dot, bare_name = name.partition(".")
+            if dot and bare_name == field and noun in owner.lower():
+                return value
+        return _BY_NAME.get(field)
