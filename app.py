@@ -62,6 +62,8 @@ class Running:
     services: Services
     metrics: Metrics
     rules: EdgeRules
+    chain_key: bytes = field(default=b"", repr=False)
+    """Opens the change chain, for those who verify it."""
     cache: Cache | None = None
     broker: LocalBroker = field(default_factory=LocalBroker)
     passwords: Passwords | None = None
@@ -242,6 +244,7 @@ async def start(
     )
     running = Running.around(services, settings)
     running.cache, running.broker, running.passwords = cache, broker, hasher
+    running.chain_key = system.chain
     return running
 
 

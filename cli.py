@@ -371,9 +371,18 @@ def verify() -> None:
     """Recompute balances, seals and the change chain, and say what differs."""
 
     async def work(running: "Running") -> int:
+        from rich.console import Console  # noqa: PLC0415
+        from rich.progress import Progress  # noqa: PLC0415
+
         from resolvers.verify import verify_all  # noqa: PLC0415
 
-        report = await verify_all(running.services)
+        with Progress(console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("verifying ledgers", total=None)
+            report = await verify_all(
+                running.services.database,
+                running.chain_key,
+                progress=lambda done, of: bar.update(task, completed=done, total=of),
+            )
         for line in report.lines():
             typer.echo(line)
         return FAILED if report.differences else 0

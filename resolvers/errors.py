@@ -288,3 +288,15 @@ class Invalid(AppError):
 def invalid(path: str, message: str, code: str = "INVALID") -> Invalid:
     """One wrong field as an error."""
     return Invalid([FieldError(path, code, message)])
+
+
+def errors_page() -> str:
+    """The registry as a page: one paragraph for each code, committed as ``docs/errors.md``."""
+    head = (
+        "# Errors\n\nGenerated from the registry in `resolvers/errors.py`. GraphQL shows the code "
+        "in `errors[].extensions`, REST in `error.code`; both with the same `details`.\n"
+    )
+    rows = [
+        f"\n## {code}\n\nHTTP {facts.status}. {facts.meaning}\n" for code, facts in REGISTRY.items()
+    ]
+    return head + "".join(rows)

@@ -281,9 +281,9 @@ _BY_FORMAT: Final[Mapping[str, str]] = {
 # Values by the name of a field, or of a field of one type where the name alone says too little.
 _BY_NAME: Final[Mapping[str, Any]] = {
     "accessToken": "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJ1c2VyIn0.c2lnbmF0dXJl",
-    "amount": "-4.50", "balance": "1284.30", "category.name": "Groceries",
+    "amount": "-4.50", "balance": "1284.30", "budget.name": "Household", "category.name": "Groceries",
     "deleted": True, "description": "Coffee at the station", "emailVerified": True,
-    "expiresIn": 900, "failed": 0, "icon": "basket", "institution": "First Bank",
+    "expiresIn": 900, "failed": 0, "group.name": "Flat 12", "icon": "basket", "institution": "First Bank",
     "key": "groceries", "kind": "EXPENSE", "locale": "en-IE", "loggedOut": True,
     "name": "Everyday", "number": "••••4821", "openingBalance": "250.00",
     "payee": "Station Cafe", "pending": "-4.50", "posted": "1288.80",
@@ -368,7 +368,8 @@ class Examples:
         fixed = _BY_PATTERN.get(pattern) or _BY_FORMAT.get(form)
         if fixed is not None:
             return fixed
-        return (value if isinstance(value, str) else "Example")[: schema.get("maxLength")]
+        text = value if isinstance(value, str) else "Example"
+        return text.ljust(schema.get("minLength", 0), ".")[: schema.get("maxLength")]
 
     @staticmethod
     def _named_value(field: str, owner: str) -> Any:

@@ -28,8 +28,10 @@ _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection
 class BoundedProtocol(HttpToolsProtocol):
     """Refuses heads that are too large, have too many headers or come too slowly."""
 
-    _head_bytes = 0
+    _arrived = 0
+    _size = 0
     _in_head = True
+    _refused = False
     _head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -39,44 +41,67 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the timer with the connection."""
-        self._head_arrived()
+        self._head_ended()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Count what comes while a head is not complete."""
+        if self._refused:
+            return
         # The parser keeps a header until its end: one without an end would fill the memory.
-        if self._in_head:
-            self._head_bytes += len(data)
+        self._arrived = self._arrived + len(data) if self._in_head else 0
         super().data_received(data)
-        if self._in_head and self._head_bytes > HEAD_BYTES:
-            self._refuse_head()
+        if self._in_head and self._arrived > HEAD_BYTES:
+            self._refuse()
 
     def on_message_begin(self) -> None:
         """A head begins."""
         super().on_message_begin()
-        self._in_head = True
+        self._in_head, self._size = True, 0
         self._wait_for_head()
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of the request line."""
+        self._size += len(url)
+        super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header."""
-        if len(self.headers) < HEADER_COUNT:
-            super().on_header(name, value)
+        self._size += len(name) + len(value)
+        if len(self.headers) >= HEADER_COUNT or self._size > HEAD_BYTES:
+            self._refuse()
         else:
-            self._refuse_head()
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """The head is complete; what follows is counted as a body."""
-        self._in_head = False
-        self._head_bytes = 0
-        self._head_arrived()
-        if not self.transport.is_closing():
+        """The head is complete; what follows is a body."""
+        self._in_head, self._arrived = False, 0
+        self._head_ended()
+        if self._size > HEAD_BYTES:
+            self._refuse()
+        if not self._refused:
             super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body, unless its head was refused."""
+        if not self._refused:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The end of the body, unless its head was refused."""
+        if not self._refused:
+            super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Become a WebSocket, unless the head was refused."""
+        if not self._refused:
+            super().handle_websocket_upgrade()
 
     def _wait_for_head(self) -> None:
         if self._head_timer is None:
             self._head_timer = self.loop.call_later(HEAD_SECONDS, self._too_slow)
 
-    def _head_arrived(self) -> None:
+    def _head_ended(self) -> None:
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
@@ -86,8 +111,9 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._in_head and not self.transport.is_closing():
             self.transport.close()
 
-    def _refuse_head(self) -> None:
-        if not self.transport.is_closing():
+    def _refuse(self) -> None:
+        if not self._refused:
+            self._refused = True
             self.transport.write(_TOO_LARGE)
             self.transport.close()
 

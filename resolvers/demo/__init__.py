@@ -1,0 +1,5 @@
+"""The demo account: three years of a life in two currencies, the same in every installation."""
+
+from resolvers.demo.seed import DEMO_EMAIL, DEMO_PASSWORD, seed_demo
+
+__all__ = ["DEMO_EMAIL", "DEMO_PASSWORD", "seed_demo"]
