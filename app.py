@@ -2,28 +2,30 @@
 
 import asyncio
 import tomllib
-from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import Response
 
 from graph.context import Services
-from graph.http.bare import error_response
+from graph.http.bare import router_failure
 from graph.http.headers import Draining, Edge, EdgeRules
-from graph.http.health import Check, Operator, health_routes
+from graph.http.health import Operator, health_routes
 from graph.http.logs import RequestLog
-from graph.http.metrics import Metrics, metrics_routes, set_jobs
+from graph.http.metrics import Metrics, metrics_routes
+from graph.http.parts import part_checks, part_gauges
 from graph.http.sizes import BodyLimit
+from models.base import utc_now
 from models.database import Database, connect
 from models.embedded.postgres import APP, OWNER
 from models.migrate import migrate, newest_revision, present_revision
@@ -35,10 +37,13 @@ from models.stores.redis import Cache
 from models.stores.sessions import NoSessions, RedisSessions, SessionCache
 from models.system_keys import ensure_system_keys, load_system_keys
 from resolvers.auth import Auth
+from resolvers.imports import JOB_KIND as IMPORT
+from resolvers.imports import import_handler
 from resolvers.jobs import PURGE_TRASH, Handler, Worker, trash_handler
 from resolvers.ledgers import Ledgers
 from resolvers.passwords import Passwords
 from resolvers.tokens import AccessTokens
+from resolvers.uploads import sweep_orphans
 from settings import Settings, SettingsError, database_address
 
 if TYPE_CHECKING:
@@ -47,10 +52,9 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).resolve().parent
 _ROOMS: Final = ("graph", "resolvers", "models", "rest_compat")
 _AUDIENCE: Final = "pockettrend"
-_JOBS: Final = text(
-    "SELECT state, count(*) AS number, coalesce(extract(epoch FROM clock_timestamp() - min(run_at) "
-    "FILTER (WHERE state = 'WAITING')), 0)::float AS waits FROM jobs GROUP BY state"
-)
+_FIRST_SWEEP_SECONDS: Final = 600.0
+_SWEEP_SECONDS: Final = 6 * 3_600.0
+_ORPHAN_AGE: Final = timedelta(days=1)
 _log: Final = structlog.get_logger("app")
 
 
@@ -87,14 +91,36 @@ class Running:
         """Set when the process is about to stop."""
         return self.rules.draining
 
-    def worker(self) -> Worker:
-        """The worker of this process."""
-        return Worker(
+    async def work(self, stopping: asyncio.Event) -> None:
+        """Run jobs, and the upkeep that belongs to no job, until the stop."""
+        worker = Worker(
             self.services.database,
             self.broker,
             job_handlers(self.services),
             observe=self.metrics.job,
         )
+        async with asyncio.TaskGroup() as both:
+            both.create_task(worker.run(stopping))
+            both.create_task(self._sweep_files(stopping))
+
+    async def _sweep_files(self, stopping: asyncio.Event) -> None:
+        """Remove stored files that a crash left without a row; several processes may try."""
+        pause = _FIRST_SWEEP_SECONDS
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), pause)
+            if stopping.is_set():
+                return
+            pause = _SWEEP_SECONDS
+            try:
+                removed = await sweep_orphans(
+                    self.services.database, self.services.files, utc_now() - _ORPHAN_AGE
+                )
+            except (SQLAlchemyError, OSError) as error:
+                _log.warning("files.not_swept", exc_info=error)
+            else:
+                if removed:
+                    _log.info("files.swept", removed=removed)
 
     async def close(self) -> None:
         """Close everything, the database last."""
@@ -237,6 +263,7 @@ async def start(
         auth=Auth(database, ledgers, hasher, tokens, sessions),
         files=LocalFiles(settings.data / "files"),
         cursor_key=derive(system.chain, "cursors"),
+        import_secret=derive(system.chain, "imports"),
         build=await build,
         public_url=public_url,
         production=settings.production,
@@ -264,7 +291,10 @@ async def _warm(engine: AsyncEngine, connections: int = 3) -> None:
 
 def job_handlers(services: Services) -> dict[str, Handler]:
     """What the worker can do, by the kind of job."""
-    return {PURGE_TRASH: trash_handler(services.ledgers)}
+    return {
+        PURGE_TRASH: trash_handler(services.ledgers),
+        IMPORT: import_handler(services.ledgers, services.files, services.import_secret),
+    }
 
 
 def create_app(services: Services, settings: Settings, running: Running | None = None) -> Starlette:
@@ -281,11 +311,12 @@ def create_app(services: Services, settings: Settings, running: Running | None =
     operator = Operator(
         settings.operator_token.get_secret_value(), everyone=not settings.production
     )
-    parts = part_checks(running)
+    parts = part_checks(services.database, running.cache, settings.data / "files")
+    gauges = part_gauges(services.database, parts, running.draining)
     engine = Engine(introspection=services.introspection)
     routes = [
         *health_routes(parts, running.rules, operator, optional=frozenset({"cache"})),
-        *metrics_routes(running.metrics, operator, _gather(running, parts)),
+        *metrics_routes(running.metrics, operator, gauges),
         *graph_routes(
             services, engine, demo_password=running.demo_password, pages=services.introspection
         ),
@@ -298,82 +329,5 @@ def create_app(services: Services, settings: Settings, running: Running | None =
             Middleware(Edge, rules=running.rules),
             Middleware(BodyLimit),
         ],
-        exception_handlers={HTTPException: _plain_failure},
+        exception_handlers={HTTPException: router_failure},
     )
-
-
-_CODES: Final[Mapping[int, tuple[str, str]]] = {
-    404: ("NOT_FOUND", "There is nothing at this address."),
-    405: ("METHOD_NOT_ALLOWED", "This address does not take this method."),
-}
-
-
-async def _plain_failure(request: Request, error: Exception) -> Response:
-    """What the router itself refuses, in the shape of the door that was asked."""
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    code, message = _CODES.get(status, ("BAD_REQUEST", "The request cannot be read."))
-    headers = error.headers if isinstance(error, HTTPException) else None
-    return error_response(request.url.path, status, code, message, headers=headers)
-
-
-def part_checks(running: Running) -> dict[str, Check]:
-    """How each part is touched to see whether it is well."""
-    services, cache = running.services, running.cache
-
-    async def database() -> object:
-        return await services.database.call(text("SELECT 1"))
-
-    async def queue() -> object:
-        return await services.database.call(text("SELECT id FROM jobs LIMIT 1"))
-
-    async def storage() -> object:
-        return await asyncio.to_thread(_probe, running.settings.data / "files")
-
-    checks: dict[str, Check] = {"database": database, "queue": queue, "storage": storage}
-    if cache is not None:
-        there = cache
-
-        async def ping() -> object:
-            return await there.call(_ping)
-
-        checks["cache"] = ping
-    return checks
-
-
-async def _ping(redis: Any) -> object:
-    return await redis.ping()
-
-
-def _probe(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    probe = folder / ".probe"
-    probe.write_bytes(b"")
-    probe.unlink(missing_ok=True)
-
-
-def _gather(running: Running, parts: Mapping[str, Check]) -> Any:
-    async def gather(metrics: Metrics) -> None:
-        metrics.draining.set(1 if running.draining.on else 0)
-        pool: Any = running.services.database.engine.pool
-        metrics.pool_size.set(pool.size())
-        metrics.pool_used.set(pool.checkedout())
-        metrics.pool_idle.set(pool.checkedin())
-        rows = await running.services.database.call(_JOBS)
-        set_jobs(
-            metrics,
-            {row.state: row.number for row in rows},
-            max((row.waits for row in rows), default=0.0),
-        )
-        ups = await asyncio.gather(*(_is_up(check) for check in parts.values()))
-        for name, up in zip(parts, ups, strict=True):
-            metrics.parts_up.labels(name).set(up)
-
-    return gather
-
-
-async def _is_up(check: Check) -> int:
-    try:
-        await check()
-    except Exception:  # noqa: BLE001 - down is down
-        return 0
-    return 1

@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from time import monotonic
@@ -21,7 +22,6 @@ from settings import Settings, SettingsError, describe, load
 
 if TYPE_CHECKING:
     from app import Running
-    from graph.http.server import DrainingServer
     from models.embedded.parts import EmbeddedParts, Endpoints
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ FAILED: Final = 1
 REFUSED: Final = 2
 _DRAIN_SECONDS: Final = 2.0
 _PRODUCTION_DRAIN_SECONDS: Final = 5.0
-_WATCH_SECONDS: Final = 1.0
+_PIPE_WIDTH: Final = 160
 _SERVING: Final = ("app", "graph.http.routes", "graph.http.server", "rest_compat.endpoint")
 _STARTED: Final = monotonic()
 
@@ -194,83 +194,46 @@ async def _serve(
     )
     stopping = asyncio.Event()
     stop.on_stop(lambda: loop.call_soon_threadsafe(stopping.set))
-    serving = asyncio.create_task(server.serve(sockets=[taken]))
-    worker_stop = asyncio.Event()
-    tasks = [serving, asyncio.create_task(running.metrics.watch_loop())]
-    working = None
+    beside = [asyncio.create_task(running.metrics.watch_loop(stopping))]
     if settings.worker:
-        working = asyncio.create_task(running.worker().run(worker_stop))
-        tasks.append(working)
-    listening = asyncio.create_task(server.listening.wait())
-    await asyncio.wait([serving, listening], return_when=asyncio.FIRST_COMPLETED)
-    if listening.done():
+        beside.append(asyncio.create_task(running.work(stopping)))
+
+    def unwell() -> str | None:
+        if parent is not None and parent.stopped():
+            stop.request()
+        return parts.poll() if parts is not None else None
+
+    def ready() -> None:
         running.metrics.is_ready(monotonic() - _STARTED)
         typer.echo(f"ready {settings.address(port)}")
         sys.stdout.flush()
-    failure = await _watch(stopping, tasks, parts, parent, stop)
-    await _stop(settings, running, server, serving, working, worker_stop)
+
+    failure = await server.serve_until(
+        stopping,
+        taken,
+        beside=beside,
+        unwell=unwell,
+        ready=ready,
+        draining=running.draining,
+        # A load balancer needs the time to see that we are not ready any more.
+        drain_seconds=_PRODUCTION_DRAIN_SECONDS if settings.production else _DRAIN_SECONDS,
+        early=not settings.production,
+    )
+    await running.close()
     if failure is not None:
         typer.echo(f"pockettrend: {failure}", err=True)
         return FAILED
     return 0
 
 
-async def _watch(
-    stopping: asyncio.Event,
-    tasks: "list[asyncio.Task[None]]",
-    parts: "EmbeddedParts | None",
-    parent: Parent | None,
-    stop: StopSignals,
-) -> str | None:
-    """Wait for the stop; why there must be one although nobody asked, else None."""
-    asked = asyncio.create_task(stopping.wait())
-    while True:
-        await asyncio.wait(
-            [asked, *tasks], timeout=_WATCH_SECONDS, return_when=asyncio.FIRST_COMPLETED
-        )
-        if asked.done():
-            return None
-        if parent is not None and parent.stopped():
-            stop.request()
-            return None
-        failure = parts.poll() if parts is not None else None
-        for task in tasks:
-            if task.done() and failure is None:
-                error = None if task.cancelled() else task.exception()
-                failure = f"a part of the server ended: {type(error).__name__}: {error}"
-        if failure is not None:
-            stop.request()
-            return failure
-
-
-async def _stop(
-    settings: Settings,
-    running: "Running",
-    server: "DrainingServer",
-    serving: "asyncio.Task[None]",
-    working: "asyncio.Task[None] | None",
-    worker_stop: asyncio.Event,
-) -> None:
-    """Let requests end, then the worker, then close everything."""
-    worker_stop.set()
-    if not serving.done():
-        seconds = _PRODUCTION_DRAIN_SECONDS if settings.production else _DRAIN_SECONDS
-        # A load balancer needs the time to see that we are not ready any more.
-        await server.drain(running.draining, at_most=seconds, early=not settings.production)
-        server.should_exit = True
-    ends = [serving, working] if working is not None else [serving]
-    await asyncio.gather(*ends, return_exceptions=True)
-    await running.close()
-
-
 async def _seed(running: "Running") -> None:
     """Create the demo account unless it is there, and say how to sign in."""
-    from resolvers.demo import seed_demo  # noqa: PLC0415
+    from resolvers.demo import DEMO_EMAIL, DEMO_PASSWORD, seed_demo  # noqa: PLC0415
 
-    account = await seed_demo(running.services)
-    if account is not None:
-        running.demo_password = account.password
-        typer.echo(f"demo account: {account.email}  password: {account.password}")
+    await seed_demo(running.services, password=DEMO_PASSWORD, today=datetime.now(UTC).date())
+    running.demo_password = DEMO_PASSWORD
+    typer.echo(f"demo account: {DEMO_EMAIL}  password: {DEMO_PASSWORD}")
+    sys.stdout.flush()
 
 
 def _run_with_services(work: Callable[["Running"], Awaitable[T]]) -> T:
@@ -299,7 +262,7 @@ def worker() -> None:
 
     async def work(running: "Running") -> None:
         stopping, task = asyncio.Event(), asyncio.current_task()
-        running_worker = asyncio.create_task(running.worker().run(stopping))
+        running_worker = asyncio.create_task(running.work(stopping))
         typer.echo("worker ready")
         sys.stdout.flush()
         try:
@@ -347,9 +310,8 @@ def settings() -> None:
     for row in describe():
         # Words in brackets would be read as styles.
         table.add_row(*(text.replace("[", "\\[") for text in row))
-    console = Console()
-    # In a pipe there is no width to keep to, and a cut name is of no use.
-    console.print(table, width=None if console.is_terminal else 160)
+    # In a pipe there is no width to keep to.
+    Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(table)
 
 
 @cli.command()

@@ -211,10 +211,10 @@ class Settings(BaseSettings):
     )
     shutdown_seconds: int = _field(
         "How long requests in flight may take after a stop signal.",
-        "a number from 1 to 18",
+        "a number from 1 to 15",
         15,
         ge=1,
-        le=18,
+        le=15,
     )
 
     @checked(mode="before")
@@ -346,12 +346,18 @@ def database_address(secret: SecretStr) -> dict[str, Any]:
     """The parts of a database URL, as ``models.database.connect`` takes them."""
     parts = urlsplit(secret.get_secret_value())
     return {
-        "host": parts.hostname or "",
+        "host": _host(parts.netloc),
         "port": parts.port or 5432,
         "name": unquote(parts.path.strip("/")),
         "user": unquote(parts.username or ""),
         "password": unquote(parts.password or ""),
     }
+
+
+def _host(netloc: str) -> str:
+    """The host as it was written: one in percent signs is a socket folder, whose case counts."""
+    host = netloc.rpartition("@")[2]
+    return host[1:].partition("]")[0] if host.startswith("[") else unquote(host.partition(":")[0])
 
 
 def describe() -> list[tuple[str, str, str, str]]:

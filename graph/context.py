@@ -15,7 +15,8 @@ from models.stores.files import FileStore
 from resolvers.access import Actor
 from resolvers.auth import Auth
 from resolvers.errors import Unauthenticated
-from resolvers.ledgers import Ledgers, LedgerWrite, repeat_of
+from resolvers.ledgers import Ledgers, LedgerWrite, Outcome, repeat_of
+from resolvers.uploads import Received
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -33,7 +34,9 @@ class Services:
     auth: Auth
     files: FileStore
     cursor_key: bytes = field(repr=False)
-    """Seals cursors and signs file links."""
+    """Seals cursors; keys of file links derive from it."""
+    import_secret: bytes = field(repr=False)
+    """Keys the fingerprints of imported rows: another secret would forget every import."""
     build: str
     """Names this build in validators, so that a new release answers anew."""
     public_url: str
@@ -51,6 +54,8 @@ class Context:
     user_agent: str | None = None
     replayed: bool = False
     """Whether a write answered with an earlier write's stored result."""
+    received: Received | None = None
+    """The file of a multipart request, stored sealed and not yet named by any ledger."""
     _reader: Transaction | None = None
     _stack: AsyncExitStack | None = None
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -102,16 +107,33 @@ class Context:
         ledger_id: UUID | None = None,
     ) -> T:
         """The one write of a mutation; what is read afterwards is read after its commit."""
+        return await self.told(
+            lambda: self._write(operation, work, answer, key, payload, ledger_id)
+        )
+
+    async def told(self, write: Callable[[], Awaitable[Outcome[T]]]) -> T:
+        """Run a write that opens its own transaction, and note whether it was replayed."""
         await self.close()
-        outcome = await self.services.ledgers.write(
+        outcome = await write()
+        self.replayed = self.replayed or outcome.replayed
+        return outcome.value
+
+    async def _write(
+        self,
+        operation: str,
+        work: Callable[[LedgerWrite], Awaitable[T]],
+        answer: Hashable,
+        key: str | None,
+        payload: Any,
+        ledger_id: UUID | None,
+    ) -> Outcome[T]:
+        return await self.services.ledgers.write(
             self.actor,
             work,
             ledger_id=ledger_id,
             repeat=repeat_of(key, operation, payload),
             answer=answer,
         )
-        self.replayed = self.replayed or outcome.replayed
-        return outcome.value
 
 
 Info = StrawberryInfo[Context, None]

@@ -11,15 +11,24 @@ from graph.auth import AuthMutations
 from graph.categories import CategoryMutations, CategoryQueries
 from graph.context import Info
 from graph.edges import said
+from graph.imports import ImportMutations, ImportQueries
 from graph.nodes import Node, find_node
 from graph.scalars import CONFIG
 from graph.transactions import BulkMutations, TransactionMutations, TransactionQueries
+from graph.uploads import UploadMutations, UploadQueries
 from graph.users import UserMutations, UserQueries
 from resolvers.errors import invalid
 
 
 @strawberry.type(description="What can be asked.")
-class Query(UserQueries, AccountQueries, CategoryQueries, TransactionQueries):
+class Query(
+    UserQueries,
+    AccountQueries,
+    CategoryQueries,
+    TransactionQueries,
+    UploadQueries,
+    ImportQueries,
+):
     """All root fields."""
 
     @strawberry.field(
@@ -48,6 +57,8 @@ class Mutation(
     CategoryMutations,
     TransactionMutations,
     BulkMutations,
+    UploadMutations,
+    ImportMutations,
 ):
     """All writes."""
 

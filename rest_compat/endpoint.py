@@ -22,15 +22,16 @@ from resolvers.errors import (
     Invalid,
     NotFound,
     Unauthenticated,
+    UnsupportedMediaType,
 )
 from rest_compat.bodies import header_variables, json_variables, query_variables
 from rest_compat.envelope import failure, success
+from rest_compat.forms import drop_unused, read_form
+from rest_compat.openapi import openapi_routes
 from rest_compat.routes import ENDPOINTS, Endpoint
 from rest_compat.stored import Stored, load_operations
 
 _NO_VERSION: Final = "0"
-Reader = Callable[[Services, Request, Context, Stored], Awaitable[dict[str, Any]]]
-"""Reads a body that is not JSON into variables (and what the context carries along)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,6 @@ class Rest:
     engine: Engine
     operations: Mapping[str, Stored]
     endpoints: Sequence[Endpoint]
-    readers: Mapping[str, Reader]
 
     def twin(self, row: Endpoint) -> Endpoint | None:
         """The GET that answers the object that a write has just made or changed."""
@@ -73,16 +73,20 @@ class Rest:
 
 
 def rest_routes(
-    services: Services, engine: Engine, *, readers: Mapping[str, Reader] | None = None
+    services: Services,
+    engine: Engine,
+    *,
+    demo_password: str | None = None,
 ) -> list[BaseRoute]:
     """Every row as a route under /v1, most exact paths first, and 404 for all else."""
-    rest = Rest(services, engine, load_operations(engine, ENDPOINTS), ENDPOINTS, readers or {})
+    rest = Rest(services, engine, load_operations(engine, ENDPOINTS), ENDPOINTS)
     by_path: dict[str, dict[str, Endpoint]] = {}
     for row in ENDPOINTS:
         by_path.setdefault(row.path, {})[row.method] = row
     routes: list[BaseRoute] = []
     for path, rows in by_path.items():
         routes.append(Route("/v1" + path, _handler(rest, rows), methods=_ALL_METHODS))
+    routes += openapi_routes(rest, demo_password=demo_password)
 
     async def unknown(_: Request) -> Response:
         return failure(NotFound("There is no such path."))
@@ -142,25 +146,43 @@ async def _answer(rest: Rest, row: Endpoint, request: Request, actor: Actor | No
     )
     variables |= header_variables(operation, request.headers)
     context = new_context(rest.services, request, actor)
-    if row.read is not None:
-        variables |= await rest.readers[row.read](rest.services, request, context, operation)
-    elif operation.writes:
-        raw = await request.body()
-        variables |= json_variables(operation, raw, request.headers.get("content-type"), variables)
-        if "body" not in variables and "body" in operation.variables:
-            variables["body"] = {} if operation.variables["body"].required else None
+    if operation.writes:
+        variables |= await _body_variables(row, request, context, operation, variables)
     tag = None
-    if not operation.writes and actor is not None:
+    if not operation.writes and actor is not None and not row.expires:
         tag = await rest.validator(actor, row.operation, variables)
         same = _unchanged(request.headers.get("if-none-match"), tag)
         if same is not None:
             return Response(status_code=304, headers=_headers(row, same))
-    answer = await rest.engine.run(
-        context, operation.compiled, variables, operation.name, trusted=True
-    )
+    try:
+        answer = await rest.engine.run(
+            context, operation.compiled, variables, operation.name, trusted=True
+        )
+    finally:
+        await drop_unused(context)
     _raise_failure(answer, request)
     data = _data(operation, answer.data or {})
     return await _respond(rest, row, operation, context, data, tag)
+
+
+async def _body_variables(
+    row: Endpoint,
+    request: Request,
+    context: Context,
+    operation: Stored,
+    given: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Variables of the body: JSON, or a form with a file where the row takes one."""
+    kind = request.headers.get("content-type")
+    form = (kind or "").strip().lower().startswith("multipart/")
+    if row.read == "multipart" and not form:
+        raise UnsupportedMediaType("Send the file as multipart/form-data, in a part named file.")
+    if row.read is not None and form:
+        return {"body": await read_form(context, request.stream(), kind or "")}
+    found = json_variables(operation, await request.body(), kind, given)
+    if "body" not in found and "body" in operation.variables:
+        found["body"] = {} if operation.variables["body"].required else None
+    return found
 
 
 def _raise_failure(answer: Answer, request: Request) -> None:
@@ -188,16 +210,26 @@ def _data(operation: Stored, data: dict[str, Any]) -> Any:
     """The single root field as ``data``."""
     value = data[operation.root]
     if operation.shape == "connection":
-        page = value["pageInfo"]
-        more = page["hasNextPage"]
-        return {
-            "items": value["nodes"],
-            "nextCursor": page["endCursor"] if more else None,
-            "hasMore": more,
-        }
+        return _listed(value)
     if operation.shape == "payload" and operation.inner is not None:
-        return value[operation.inner]
+        value = value[operation.inner]
+    if isinstance(value, dict):
+        return {
+            name: _listed(one) if isinstance(one, dict) and "pageInfo" in one else one
+            for name, one in value.items()
+        }
     return value
+
+
+def _listed(value: dict[str, Any]) -> dict[str, Any]:
+    """A connection as ``{items, nextCursor, hasMore}``."""
+    page = value["pageInfo"]
+    more = page["hasNextPage"]
+    return {
+        "items": value["nodes"],
+        "nextCursor": page["endCursor"] if more else None,
+        "hasMore": more,
+    }
 
 
 async def _respond(
@@ -211,6 +243,8 @@ async def _respond(
     headers: dict[str, str] = {}
     version = data.get("version") if isinstance(data, dict) else None
     twin = rest.twin(row) if operation.writes and version is not None else None
+    if row.expires or (twin is not None and row.status == 202):
+        twin = None
     if twin is not None and not row.secret:
         known = rest.operations[twin.operation].variables
         variables = {"id": data["id"]} if "id" in known else {}
@@ -219,8 +253,9 @@ async def _respond(
         headers = _headers(row, f'"{version if version is not None else _NO_VERSION}.{tag}"')
     elif row.secret:
         headers["Cache-Control"] = "no-store"
-    if row.status == 201 and isinstance(data, dict) and "id" in data:
-        headers["Location"] = f"{rest.services.public_url}/v1{row.path}/{data['id']}"
+    if row.status in {201, 202} and row.method == "POST" and "id" in data:
+        place = row.path.removesuffix("/csv").removesuffix("/{id}/process")
+        headers["Location"] = f"{rest.services.public_url}/v1{place}/{data['id']}"
     if context.replayed:
         headers["Idempotency-Replayed"] = "true"
     return success(data, message=row.message, status=row.status, headers=headers)

@@ -1,81 +1,20 @@
 """The description of the REST layer (OpenAPI 3.1), derived from rows, operations and schema."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, Protocol, cast
+from collections.abc import Callable
+from typing import Final
 
 import orjson
-from graphql import (
-    FieldNode,
-    FragmentDefinitionNode,
-    GraphQLArgument,
-    GraphQLEnumType,
-    GraphQLField,
-    GraphQLInputField,
-    GraphQLInputObjectType,
-    GraphQLObjectType,
-    ObjectValueNode,
-    SelectionSetNode,
-    Undefined,
-    VariableNode,
-    get_named_type,
-    is_list_type,
-    is_non_null_type,
-    type_from_ast,
-    value_from_ast_untyped,
-)
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from graph.context import Services
-from graph.engine import Engine
 from graph.http.pages import api_docs_page
 from resolvers.errors import AppError, ErrorCode
 from rest_compat import openapi_parts as parts
 from rest_compat.envelope import failure
-from rest_compat.openapi_schemas import (
-    Examples,
-    Json,
-    Schemas,
-    bare,
-    closed,
-    described,
-    id_schema,
-    list_limits,
-    wrapped,
-)
-from rest_compat.routes import Endpoint
-from rest_compat.stored import Stored
-
-HEADERS_AND_BODY: Final = frozenset({"idempotencyKey", "expectedVersion", "unchanged", "body"})
-"""Variables that no query parameter fills."""
-_FILE: Final[Json] = {"type": "string", "contentMediaType": "application/octet-stream"}
-_REPLACED_BY_FILE: Final = frozenset({"uploadId"})
-"""What names a stored file where a form may bring the file itself."""
-
-
-class Door(Protocol):
-    """What the description needs to know of the REST door."""
-
-    @property
-    def services(self) -> Services:
-        """Public address and build."""
-
-    @property
-    def engine(self) -> Engine:
-        """Holds the schema."""
-
-    @property
-    def operations(self) -> Mapping[str, Stored]:
-        """The stored operations by name."""
-
-    @property
-    def endpoints(self) -> Sequence[Endpoint]:
-        """The rows."""
-
-    def twin(self, row: Endpoint) -> Endpoint | None:
-        """The GET that answers the object that a write has made or changed."""
+from rest_compat.openapi_rows import Door, Row
+from rest_compat.openapi_schemas import Json, Schemas
 
 
 def openapi_document(door: Door) -> Json:
@@ -84,14 +23,16 @@ def openapi_document(door: Door) -> Json:
     paths: Json = {}
     seen: set[str] = set()
     for row in door.endpoints:
-        described_row = _Row(door, row, schemas).described()
+        described_row = Row(door, row, schemas).described()
         # An operation behind several rows still needs one id for each of them.
         while described_row["operationId"] in seen:
             described_row["operationId"] += "Again"
         seen.add(described_row["operationId"])
         paths.setdefault(row.path, {})[row.method.lower()] = described_row
     paths |= parts.plain_paths()
-    nouns = dict.fromkeys(tag for path in paths.values() for one in path.values() for tag in one["tags"])
+    nouns = dict.fromkeys(
+        tag for path in paths.values() for one in path.values() for tag in one["tags"]
+    )
     return {
         "openapi": "3.1.0",
         "info": parts.info(door.services.public_url, door.services.build.partition("+")[0]),
@@ -103,227 +44,47 @@ def openapi_document(door: Door) -> Json:
     }
 
 
-class _Row:
-    """One row on its way to an OpenAPI operation."""
+_METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_ALLOW: Final = "GET, HEAD, OPTIONS"
 
-    def __init__(self, door: Door, row: Endpoint, schemas: Schemas) -> None:
-        self.door = door
-        self.row = row
-        self.schemas = schemas
-        self.operation = operation = door.operations[row.operation]
-        self.fragments = {
-            one.name.value: one
-            for one in operation.compiled.document.definitions
-            if isinstance(one, FragmentDefinitionNode)
-        }
-        self.root = cast("FieldNode", operation.node.selection_set.selections[0])
-        root_type = door.engine.schema.get_root_type(operation.node.operation)
-        self.field = cast("GraphQLObjectType", root_type).fields[self.root.name.value]
-        self.said = dict(_sayings(self.root, self.field))
-        self.types = {
-            one.variable.name.value: type_from_ast(door.engine.schema, one.type)
-            for one in operation.node.variable_definitions or ()
-        }
-        self.defaults = {
-            one.variable.name.value: value_from_ast_untyped(one.default_value)
-            for one in operation.node.variable_definitions or ()
-            if one.default_value is not None
-        }
 
-    def described(self) -> Json:
-        """The row as an OpenAPI operation."""
-        row, name = self.row, self.row.operation
-        sentence = self.field.description or name
-        verb = "mutation" if self.operation.writes else "query"
-        body = self._body()
-        return {
-            "operationId": name[0].lower() + name[1:],
-            "tags": [row.path.split("/")[1]],
-            "summary": sentence.partition(". ")[0].rstrip("."),
-            "description": f"{sentence}\n\nThe same as the {verb} `{self.root.name.value}` of the graph.",
-            "parameters": [*self._path(), *self._query(), *self._headers()],
-            **({"requestBody": body} if body else {}),
-            "responses": self._responses(body is not None),
-            **({"security": []} if row.public else {}),
-        }
+def openapi_routes(door: Door, *, demo_password: str | None = None) -> list[BaseRoute]:
+    """GET /v1/openapi.json, written once at the start, and the page that shows it."""
+    body = orjson.dumps(openapi_document(door))
+    headers = {
+        "ETag": f'"{hashlib.sha256(body).hexdigest()[:24]}"',
+        "Cache-Control": "public, max-age=300",
+    }
+    graphiql = door.services.introspection
 
-    def _path_names(self) -> list[str]:
-        return [part[1:-1] for part in self.row.path.split("/") if part.startswith("{")]
+    def document(request: Request) -> Response:
+        held = request.headers.get("if-none-match", "")
+        tags = {one.strip().removeprefix("W/") for one in held.split(",")}
+        if tags & {"*", headers["ETag"]}:
+            return Response(status_code=304, headers=headers)
+        return Response(body, headers=headers, media_type="application/json")
 
-    def _free(self) -> list[str]:
-        """Variables that neither path nor headers fill."""
-        taken = HEADERS_AND_BODY.union(self._path_names())
-        return [name for name in self.operation.variables if name not in taken]
+    def page(request: Request) -> Response:
+        return api_docs_page(request, demo_password=demo_password, graphiql=graphiql)
 
-    def _query_names(self) -> list[str]:
-        """Variables that are query parameters: what is not the body's."""
-        in_body = self.operation.writes and "body" not in self.operation.variables
-        if self.row.read is not None or (in_body and self.row.method != "DELETE"):
-            return []
-        return self._free()
+    # Every method, or another method would fall through to the rows' "no such path".
+    return [
+        Route("/v1/openapi.json", _only_read(document), methods=_METHODS),
+        Route("/v1/docs", _only_read(page), methods=_METHODS),
+    ]
 
-    def _body_names(self) -> list[str]:
-        """Variables that are fields of the body; a DELETE has one only if it needs a variable."""
-        names = self._free()
-        if not self.operation.writes or "body" in self.operation.variables:
-            return []
-        needed = any(self.operation.variables[name].required for name in names)
-        return names if self.row.method != "DELETE" or needed else []
 
-    def _path(self) -> Iterator[Json]:
-        segments = self.row.path.split("/")
-        for name in self._path_names():
-            noun = segments[segments.index(f"{{{name}}}") - 1]
-            owner = noun[:-3] + "y" if noun.endswith("ies") else noun
-            kind = get_named_type(self.types[name])
-            schema = self.schemas.leaf(name, owner, self.said.get(name, ""))(cast("Any", kind))
-            if name == "id":
-                schema = id_schema(name, owner)
-            yield parts.parameter("path", name, schema, self.said.get(name), required=True)
+def _only_read(answer: Callable[[Request], Response]) -> Callable[[Request], Response]:
+    def endpoint(request: Request) -> Response:
+        if request.method in {"GET", "HEAD"}:
+            return answer(request)
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers={"Allow": _ALLOW})
+        refused = AppError(
+            f"{request.method} is not a method of this path.",
+            code=ErrorCode.METHOD_NOT_ALLOWED,
+            details={"allow": _ALLOW.split(", ")},
+        )
+        return failure(refused, headers={"Allow": _ALLOW})
 
-    def _query(self) -> Iterator[Json]:
-        elsewhere = self._body_names()
-        for name in self._query_names():
-            said = self.said.get(name)
-            required = self.operation.variables[name].required and not elsewhere
-            if name in parts.PAGING:
-                yield parts.parameter("query", name, *parts.PAGING[name])
-                continue
-            if elsewhere and self.operation.variables[name].required:
-                said = f"{said} Give them here or in the body, not in both."
-            schema = self._worded(name) or self._variable(name, typed=False)
-            more = {"style": "form", "explode": False} if schema.get("type") == "array" else {}
-            yield parts.parameter("query", name, schema, said, required=required, **more)
-
-    def _worded(self, name: str) -> Json | None:
-        """A query value that the row translates into an enum's."""
-        words = self.row.words.get(name)
-        if words is None:
-            return None
-        kind = self.operation.variables[name].type
-        schema: Json = {"type": "string", "enum": list(words)}
-        if isinstance(kind, GraphQLEnumType):
-            lines = [f"- `{word}`: {kind.values[value].description}" for word, value in words.items()]
-            schema["description"] = "\n".join(lines)
-        chosen = [word for word, value in words.items() if value == self.defaults.get(name)]
-        return {**schema, "default": chosen[0]} if chosen else schema
-
-    def _variable(self, name: str, *, typed: bool) -> Json:
-        """The schema of a variable; in a query there is no null."""
-        kind, said = self.types[name], self.said.get(name, "")
-        leaf = self.schemas.leaf(name, self.row.operation, said, typed=typed)
-        if get_named_type(cast("Any", kind)).name == "RawRow":
-            leaf = self._raw_row
-        schema = wrapped(kind, leaf, said) if typed else bare(kind, leaf, said)
-        if self.operation.variables[name].many:
-            # How many rows a batch takes is told where the batch is.
-            schema |= list_limits(self.field.description or "")
-        default = self.defaults.get(name)
-        return schema if default is None else {**schema, "default": default}
-
-    def _raw_row(self, _: object) -> Json:
-        """A row of a batch: the body of the operation on a single one.
-
-        The scalar says only that much, so the pair is found by name: CreateTransactions has rows
-        of CreateTransaction.  A row that changes something also has the single one's path id.
-        """
-        single = self.door.operations.get(self.row.operation.removesuffix("s"))
-        if single is None or "body" not in single.variables:
-            return {"type": "object"}
-        if "id" not in single.variables:
-            return self._input(single)
-
-        def make() -> Json:
-            row = self._put(single)
-            key = described(id_schema("id", single.name), "Which one to change.")
-            properties = {**row["properties"], "id": key}
-            return {**row, "properties": properties, "required": ["id", *row.get("required", [])]}
-
-        return self.schemas.ref(f"{single.name}Row", make)
-
-    def _input(self, operation: Stored) -> Json:
-        """The schema of an operation's ``$body``."""
-        kind = cast("GraphQLInputObjectType", operation.variables["body"].type)
-        if "unchanged" in operation.variables:
-            return self.schemas.ref(f"{operation.name}Body", lambda: self._put(operation))
-        return self.schemas.ref(kind.name, lambda: self.schemas.input_object(kind))
-
-    def _put(self, operation: Stored) -> Json:
-        """An input that may also carry what GET answered, so that it can be sent back."""
-        kind = cast("GraphQLInputObjectType", operation.variables["body"].type)
-        schema = self.schemas.input_object(kind)
-        row = next(one for one in self.door.endpoints if one.operation == operation.name)
-        answer = _Row(self.door, row, self.schemas).data()
-        shown = self.schemas.named[answer["$ref"].rpartition("/")[2]] if "$ref" in answer else answer
-        for name, field in shown["properties"].items():
-            if name not in schema["properties"]:
-                schema["properties"][name] = {**field, "readOnly": True}
-        if "version" in shown["properties"]:
-            said = "The version you have seen, as If-Match; another one is STALE_OBJECT."
-            version = {"type": "integer", "format": "int32", "minimum": 1}
-            schema["properties"]["version"] = described(version, said)
-        return {**schema, "title": kind.name}
-
-    def _body(self) -> Json | None:
-        """What the request carries."""
-        variable = self.operation.variables.get("body")
-        names = self._body_names()
-        if variable is not None and isinstance(variable.type, GraphQLInputObjectType):
-            schema = self._input(self.operation)
-            # Every field of it optional: then nothing at all is an empty object.
-            needed = any(is_non_null_type(one.type) for one in variable.type.fields.values())
-            required = variable.required and needed
-        elif names or self.row.read is not None:
-            properties = {
-                name: described(self._variable(name, typed=True), self.said.get(name))
-                for name in names
-            }
-            wanted = [name for name in names if self.operation.variables[name].required]
-            schema = closed(properties, wanted, title=self.row.operation)
-            required = bool(wanted) and self.row.method != "DELETE"
-        else:
-            return None
-        content = {}
-        if self.row.read != "multipart":
-            content["application/json"] = self._with_example(schema)
-        if self.row.read is not None:
-            content["multipart/form-data"] = self._with_example(self._form(schema))
-        return {"required": required or self.row.read is not None, "content": content}
-
-    def _form(self, schema: Json) -> Json:
-        """The fields as parts of a form, with the file in the place of its id."""
-        if "$ref" in schema:
-            schema = self.schemas.named[schema["$ref"].rpartition("/")[2]]
-        properties = {
-            name: field
-            for name, field in schema["properties"].items()
-            if name not in _REPLACED_BY_FILE
-        }
-        wanted = [name for name in schema.get("required", []) if name in properties]
-        properties["file"] = described(_FILE, "The file; a declared type is optional.")
-        wanted = list(dict.fromkeys([*wanted, "file"]))
-        return closed(properties, wanted, title=self.row.operation)
-
-    def _with_example(self, schema: Json) -> Json:
-        example = Examples(self.schemas.named, request=True).of(schema, "", self.row.operation)
-        return {"schema": schema, "example": example}
-
-    def data(self) -> Json:
-        """The schema of ``data`` in the answer: what the operation selects."""
-        operation, selection = self.operation, self.root.selection_set
-        if selection is None:
-            leaf = self.schemas.leaf(self.root.name.value, operation.name, "")
-            return bare(self.field.type, leaf)
-        if operation.shape == "plain":
-            return bare(self.field.type, lambda kind: self._selected(selection, kind))
-        inner = "nodes" if operation.shape == "connection" else operation.inner
-        owner = cast("GraphQLObjectType", operation.returns).fields
-        for one in selection.selections:
-            if isinstance(one, FieldNode) and one.name.value == inner and one.selection_set:
-                kind, chosen = owner[one.name.value].type, one.selection_set
-                found = bare(kind, lambda named: self._selected(chosen, named))
-                return parts.page(found) if is_list_type(_open(kind)) else found
-        return self._selected(selection, operation.returns)
-
-    def _selected(self, selection: SelectionSetNode, kind: Any) -> Json:
-        return self.schemas.selected(selection, kind, self.fragments)
+    return endpoint

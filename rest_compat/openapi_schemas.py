@@ -1,4 +1,4 @@
-"""From GraphQL types to JSON Schemas, and from JSON Schemas to lifelike examples."""
+"""From GraphQL types and selections to JSON Schemas."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -24,10 +24,12 @@ Json = dict[str, Any]
 Leaf = Callable[[GraphQLNamedType], Json]
 """The schema of a named type, without its lists and its nullability."""
 
-_AMOUNT: Final = r"^-?(0|[1-9][0-9]{0,18})(\.[0-9]{1,18})?$"
-_CURRENCY: Final = "^[A-Z]{3}$"
-_COLOR: Final = "^#[0-9a-fA-F]{6}$"
-_ID_BODY: Final = "[0-7][0-9a-hjkmnp-tv-z]{25}$"
+AMOUNT: Final = r"^-?(0|[1-9][0-9]{0,18})(\.[0-9]{1,18})?$"
+# What is sent is at most 10^14 minor units, with at most the four digits that a currency has.
+AMOUNT_SENT: Final = r"^-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,4})?$"
+CURRENCY: Final = "^[A-Z]{3}$"
+COLOR: Final = "^#[0-9a-fA-F]{6}$"
+ID_BODY: Final = "[0-7][0-9a-hjkmnp-tv-z]{25}$"
 _ANY_PREFIX: Final = "^[a-z]{3,5}_"
 
 # The type name in an id is decided where ids are made, out of reach of this room.  A noun that is
@@ -82,7 +84,7 @@ def id_schema(field: str, owner: str) -> Json:
     nouns = [noun for noun in _PREFIXES if noun in text]
     noun = max(nouns, key=lambda one: (text.rindex(one) + len(one), len(one)), default=None)
     start = f"^{_PREFIXES[noun]}_" if noun else _ANY_PREFIX
-    return {"type": "string", "pattern": start + _ID_BODY}
+    return {"type": "string", "pattern": start + ID_BODY}
 
 
 def _text(field: str, description: str) -> Json:
@@ -92,9 +94,9 @@ def _text(field: str, description: str) -> Json:
     elif field.endswith("Url"):
         found["format"] = "uri"
     if "ISO 4217" in description:
-        found["pattern"] = _CURRENCY
+        found["pattern"] = CURRENCY
     elif "#rrggbb" in description:
-        found["pattern"] = _COLOR
+        found["pattern"] = COLOR
     return found | _limits(description, _LENGTHS)
 
 
@@ -105,10 +107,10 @@ def scalar_schema(name: str, field: str, owner: str, description: str, *, typed:
     if name == "String":
         return _text(field, description)
     if name == "Amount":
-        text = {"type": "string", "pattern": _AMOUNT}
-        # The largest amount of a currency without minor units.
+        if not typed:
+            return {"type": "string", "pattern": AMOUNT}
         bounds = {"minimum": -(10**14), "maximum": 10**14}
-        return {**text, **bounds, "type": ["string", "number"]} if typed else text
+        return {"type": ["string", "number"], "pattern": AMOUNT_SENT, **bounds}
     known: dict[str, Json] = {
         "Boolean": {"type": "boolean"},
         "Date": {"type": "string", "format": "date"},
@@ -128,6 +130,18 @@ def nullable(schema: Json) -> Json:
     if kind is None:
         return schema
     return {**schema, "type": [*(kind if isinstance(kind, list) else [kind]), "null"]}
+
+
+def without_null(schema: Json) -> Json:
+    """The same schema where null cannot be said: in forms."""
+    if "anyOf" in schema:
+        more = {name: value for name, value in schema.items() if name != "anyOf"}
+        return {**schema["anyOf"][0], **more}
+    kind = schema.get("type")
+    if not isinstance(kind, list):
+        return schema
+    kinds = [one for one in kind if one != "null"]
+    return {**schema, "type": kinds[0] if len(kinds) == 1 else kinds}
 
 
 def wrapped(kind: Any, leaf: Leaf, description: str = "") -> Json:
@@ -160,6 +174,19 @@ def closed(properties: Json, required: list[str], **more: Any) -> Json:
 def described(schema: Json, text: str | None) -> Json:
     """The schema with a description (a reference may have one beside it)."""
     return {**schema, "description": text} if text else schema
+
+
+def page(rows: Json) -> Json:
+    """A page of a list."""
+    properties = {
+        "items": {**rows, "maxItems": 100},
+        "nextCursor": {
+            "type": ["string", "null"],
+            "description": "Send it as cursor for the next page; null on the last one.",
+        },
+        "hasMore": {"type": "boolean", "description": "Whether another page follows."},
+    }
+    return closed(properties, list(properties))
 
 
 class Schemas:
@@ -210,6 +237,9 @@ class Schemas:
         fragments: Mapping[str, FragmentDefinitionNode],
     ) -> Json:
         """What is selected of an object; a fragment alone is a named schema."""
+        names = {one.name.value: one for one in selection.selections if isinstance(one, FieldNode)}
+        if kind.name.endswith("Connection") and {"nodes", "pageInfo"} <= names.keys():
+            return page(self._field(names["nodes"], kind, fragments))
         first = selection.selections[0]
         if isinstance(first, FragmentSpreadNode) and len(selection.selections) == 1:
             fragment = fragments[first.name.value]
@@ -266,115 +296,3 @@ class Schemas:
                 return self.selected(inside, kind, fragments)
 
         return described(wrapped(field.type, leaf), said)
-
-
-_MOMENT: Final = "2026-01-15T09:30:00.000Z"
-_SAMPLE_ID: Final = "01kf0fv2e0eejr3h79pz9fc2m3"
-_BY_PATTERN: Final[Mapping[str, str]] = {_CURRENCY: "EUR", _COLOR: "#2f855a"}
-_BY_FORMAT: Final[Mapping[str, str]] = {
-    "date": "2026-01-15",
-    "date-time": _MOMENT,
-    "email": "mara@example.com",
-    "password": "violet-harbour-41-lantern",
-    "uri": "https://example.com/file",
-}
-# Values by the name of a field, or of a field of one type where the name alone says too little.
-_BY_NAME: Final[Mapping[str, Any]] = {
-    "accessToken": "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJ1c2VyIn0.c2lnbmF0dXJl",
-    "amount": "-4.50", "balance": "1284.30", "budget.name": "Household", "category.name": "Groceries",
-    "deleted": True, "description": "Coffee at the station", "emailVerified": True,
-    "expiresIn": 900, "failed": 0, "group.name": "Flat 12", "icon": "basket", "institution": "First Bank",
-    "key": "groceries", "kind": "EXPENSE", "locale": "en-IE", "loggedOut": True,
-    "name": "Everyday", "number": "••••4821", "openingBalance": "250.00",
-    "payee": "Station Cafe", "pending": "-4.50", "posted": "1288.80",
-    "refreshToken": "mR3v8Qd1uXo5kTz7", "rowresult.status": "ok", "status": "POSTED",
-    "succeeded": 1, "tags": ["coffee"], "timeZone": "Europe/Dublin", "tokenType": "Bearer",
-    "user.name": "Mara Lind", "profile.name": "Mara Lind", "register.name": "Mara Lind",
-    "version": 3,
-}  # fmt: skip
-_OFTEN_SENT: Final = frozenset(
-    {
-        "baseCurrency", "categoryId", "color", "icon", "institution", "name", "payee",
-        "refreshToken", "tags", "timeZone",
-    }
-)  # fmt: skip
-_LEFT_OUT: Final = frozenset({"children", "missingDates", "missingRates", "splits", "staleRates"})
-
-
-class Examples:
-    """One lifelike value for any schema, from its type and the names of its fields."""
-
-    def __init__(self, named: Mapping[str, Json], *, request: bool = False) -> None:
-        self._named = named
-        self._request = request
-
-    def of(self, schema: Json, field: str = "", owner: str = "") -> Any:
-        """An example of a schema; what may be null is only shown when its name says a value."""
-        if "const" in schema:
-            return schema["const"]
-        if "$ref" in schema:
-            owner = schema["$ref"].rpartition("/")[2]
-            return self.of(self._named[owner], field, owner)
-        if "anyOf" in schema:
-            inner = self._named.get(schema["anyOf"][0].get("$ref", "").rpartition("/")[2], {})
-            return self.of(schema["anyOf"][0], field, owner) if "enum" in inner else None
-        kinds = schema.get("type", "null")
-        kind = kinds[0] if isinstance(kinds, list) else kinds
-        if kind == "object":
-            return self._object(schema, schema.get("title", owner))
-        if kind == "array":
-            return self._array(schema, field, owner)
-        if kind == "string":
-            return self._text(schema, field, owner, optional="null" in kinds)
-        value = self._named_value(field, owner)
-        if kind in {"integer", "number"}:
-            known = isinstance(value, int) and not isinstance(value, bool)
-            return value if known else schema.get("minimum", 0)
-        if kind == "boolean":
-            return value if isinstance(value, bool) else False
-        return None
-
-    def _object(self, schema: Json, owner: str) -> Json:
-        required = schema.get("required", [])
-        return {
-            name: self.of(inner, name, owner)
-            for name, inner in schema.get("properties", {}).items()
-            if not self._request
-            or name in required
-            or (name in _OFTEN_SENT and not inner.get("readOnly"))
-        }
-
-    def _array(self, schema: Json, field: str, owner: str) -> list[Any]:
-        if field in _LEFT_OUT and not schema.get("minItems"):
-            return []
-        known = self._named_value(field, owner)
-        return known if isinstance(known, list) else [self.of(schema["items"], field, owner)]
-
-    def _text(self, schema: Json, field: str, owner: str, *, optional: bool) -> str | None:
-        pattern, form = schema.get("pattern", ""), schema.get("format", "")
-        if pattern.endswith(_ID_BODY):
-            # Ids of other things than account and category only fit special rows.
-            if optional and field not in {"accountId", "categoryId"}:
-                return None
-            prefix = pattern.removeprefix("^").removesuffix(_ID_BODY).rstrip("_")
-            return f"{prefix if prefix.isalpha() else 'txn'}_{_SAMPLE_ID}"
-        value = self._named_value(field, owner)
-        if "enum" in schema:
-            return value if value in schema["enum"] else cast("str", schema["enum"][0])
-        if pattern == _AMOUNT:
-            return value if isinstance(value, str) else "120.00"
-        if optional and not isinstance(value, str) and not self._request:
-            return None
-        fixed = _BY_PATTERN.get(pattern) or _BY_FORMAT.get(form)
-        if fixed is not None:
-            return fixed
-        text = value if isinstance(value, str) else "Example"
-        return text.ljust(schema.get("minLength", 0), ".")[: schema.get("maxLength")]
-
-    @staticmethod
-    def _named_value(field: str, owner: str) -> Any:
-        for name, value in _BY_NAME.items():
-            noun, dot, bare_name = name.partition(".")
-            if dot and bare_name == field and noun in owner.lower():
-                return value
-        return _BY_NAME.get(field)

@@ -32,7 +32,11 @@ class Endpoint:
     write: str | None = None
     public: bool = False
     secret: bool = False
+    expires: bool = False
+    """The body carries expiring links, so it has no validator."""
 
+
+_ACCEPTED: Final = "Accepted; the work goes on"
 
 ENDPOINTS: Final = (
     Endpoint("POST", "/auth/register", "Register", 201, "Welcome", public=True, secret=True),
@@ -63,4 +67,11 @@ ENDPOINTS: Final = (
     Endpoint("DELETE", "/transactions/{id}", "DeleteTransaction"),
     Endpoint("POST", "/transactions/{id}/restore", "RestoreTransaction"),
     Endpoint("POST", "/accounts/{id}/restore", "RestoreAccount"),
+    Endpoint("POST", "/uploads", "CreateUpload", 201, read="multipart", expires=True),
+    Endpoint("GET", "/uploads/{id}", "GetUpload", expires=True),
+    Endpoint("DELETE", "/uploads/{id}", "DeleteUpload"),
+    Endpoint("POST", "/imports/csv", "CreateImport", 202, _ACCEPTED, read="json_or_multipart"),
+    Endpoint("GET", "/imports", "ListImports"),
+    Endpoint("GET", "/imports/{id}", "GetImport"),
+    Endpoint("POST", "/imports/{id}/process", "ProcessImport", 202, _ACCEPTED),
 )

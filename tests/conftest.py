@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 
 from app import Running, create_app, migrate_all, start
 from graph.context import Services
+from graph.http.logs import configure_logs
 from models.embedded.parts import Endpoints, temporary_parts
 from settings import Settings
 from tests.doors import Door, GraphQLDoor, Person, RestDoor, register
@@ -32,6 +33,12 @@ def shared_folder() -> Path:
             pytest.fail(f"{SHARED} is absent although CI=true")
         pytest.skip("the folder with real bank files is not beside this checkout")
     return SHARED
+
+
+@pytest.fixture(scope="session", autouse=True)
+def logs() -> None:
+    """The product's own log lines: short, and the same as in production."""
+    configure_logs(level="warning", style="json", for_good=False)
 
 
 @pytest.fixture(scope="session")

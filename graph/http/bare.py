@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response
 
 REST: Final = "/v1"
@@ -56,3 +58,17 @@ def error_response(
         extensions = {"code": code, "details": about}
         body = {"errors": [{"message": message, "extensions": extensions}]}
     return JsonResponse(body, status, headers=dict(headers or {}))
+
+
+_CODES: Final[Mapping[int, tuple[str, str]]] = {
+    404: ("NOT_FOUND", "There is nothing at this address."),
+    405: ("METHOD_NOT_ALLOWED", "This address does not take this method."),
+}
+
+
+async def router_failure(request: Request, error: Exception) -> Response:
+    """What the router itself refuses, in the shape of the door that was asked."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    code, message = _CODES.get(status, ("BAD_REQUEST", "The request cannot be read."))
+    headers = error.headers if isinstance(error, HTTPException) else None
+    return error_response(request.url.path, status, code, message, headers=headers)

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Final
 
 from prometheus_client import (
@@ -45,6 +46,7 @@ class Metrics:
         Info("pockettrend_build", "What runs here.", registry=registry).info(
             {"build": build, "profile": profile}
         )
+        self._known: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
         names = ("method", "route")
         self.requests = Counter(
             "http_requests", "Requests answered.", (*names, "status"), registry=registry
@@ -92,6 +94,9 @@ class Metrics:
         self.parts_up = Gauge(
             "part_up", "Whether a part answered the last scrape.", ("part",), registry=registry
         )
+        self.gather_failures = Counter(
+            "scrape_failures", "Scrapes that a part did not answer.", registry=registry
+        )
         self.loop_lag = Histogram(
             "event_loop_lag_seconds",
             "How late the event loop is.",
@@ -121,8 +126,12 @@ class Metrics:
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
         route = template_of(scope)
         kind = f"{status // 100}xx"
-        self.requests.labels(method, route, kind).inc()
-        self.latency.labels(method, route, kind).observe(seconds)
+        key = (method, route, kind)
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = (self.requests.labels(*key), self.latency.labels(*key))
+        known[0].inc()
+        known[1].observe(seconds)
         if status >= 500:
             self.server_errors.labels(route).inc()
         elif status in {401, 403, 429}:
@@ -132,29 +141,29 @@ class Metrics:
         """A job ran."""
         self.job_seconds.labels(kind, outcome).observe(seconds)
 
+    def set_jobs(self, counts: Mapping[str, int], oldest_due_seconds: float) -> None:
+        """Jobs by state; a state without jobs is 0 and not absent."""
+        for state in _JOB_STATES:
+            self.jobs.labels(state).set(counts.get(state, 0))
+        self.oldest_job.set(oldest_due_seconds)
+
     def is_ready(self, seconds: float) -> None:
         """The process serves from now on."""
         self.ready.set(time.time())
         self.started.set(seconds)
 
-    async def watch_loop(self) -> None:
-        """Measure how late the event loop is, until cancelled."""
+    async def watch_loop(self, stopping: asyncio.Event) -> None:
+        """Measure how late the event loop is, until the stop."""
         loop = asyncio.get_running_loop()
-        while True:
+        while not stopping.is_set():
             due = loop.time() + _LAG_EVERY_SECONDS
-            await asyncio.sleep(_LAG_EVERY_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), _LAG_EVERY_SECONDS)
             self.loop_lag.observe(max(0.0, loop.time() - due))
 
 
 Gather = Callable[[Metrics], Awaitable[None]]
 """Fills the gauges that are only known by asking, at each scrape."""
-
-
-def set_jobs(metrics: Metrics, counts: Mapping[str, int], oldest_due_seconds: float) -> None:
-    """Jobs by state; a state without jobs is 0 and not absent."""
-    for state in _JOB_STATES:
-        metrics.jobs.labels(state).set(counts.get(state, 0))
-    metrics.oldest_job.set(oldest_due_seconds)
 
 
 def metrics_routes(metrics: Metrics, operator: Operator, gather: Gather) -> list[BaseRoute]:
@@ -174,7 +183,7 @@ def metrics_routes(metrics: Metrics, operator: Operator, gather: Gather) -> list
             async with asyncio.timeout(_TIMEOUT_SECONDS):
                 await gather(metrics)
         except Exception:  # noqa: BLE001 - a part that is away must not hide the other figures
-            metrics.parts_up.labels("database").set(0)
+            metrics.gather_failures.inc()
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     return [Route("/metrics", scrape, methods=["GET"], name="metrics")]

@@ -6,6 +6,7 @@ from starlette.routing import BaseRoute, Route
 
 from graph.context import Services
 from graph.engine import Engine
+from graph.http.files import file_route
 from graph.http.graphql import GraphQLEndpoint
 from graph.http.negotiate import wants_page
 from graph.http.pages import graphiql_page, page_routes
@@ -30,6 +31,7 @@ def graph_routes(
     return [
         Route("/graphql", graphql, methods=methods),
         Route("/.well-known/jwks.json", jwks, methods=["GET"]),
+        file_route(services),
         *page_routes(
             public_url=services.public_url, graphiql=pages, demo=demo_password is not None
         ),

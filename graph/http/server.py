@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Any, Final
@@ -22,6 +22,8 @@ KEEP_ALIVE_SECONDS: Final = 20
 _TICK_SECONDS: Final = 0.02
 _QUIET_TICKS: Final = 8
 _FRESH_SECONDS: Final = 1.0
+_WATCH_SECONDS: Final = 1.0
+_BESIDE_SECONDS: Final = 7.0
 _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
@@ -137,6 +139,40 @@ class DrainingServer(Server):
         """Leave the signals alone."""
         yield
 
+    async def serve_until(
+        self,
+        stopping: asyncio.Event,
+        taken: socket.socket,
+        *,
+        beside: Sequence["asyncio.Task[None]"],
+        unwell: Callable[[], str | None],
+        ready: Callable[[], None],
+        draining: Draining,
+        drain_seconds: float,
+        early: bool,
+    ) -> str | None:
+        """Serve until ``stopping`` is set, or until something fails: then why, in one line.
+
+        ``beside`` are tasks that end by ``stopping`` too; ``unwell`` is asked each
+        second.
+        """
+        serving = asyncio.create_task(self.serve(sockets=[taken]))
+        listening = asyncio.create_task(self.listening.wait())
+        await asyncio.wait([serving, listening], return_when=asyncio.FIRST_COMPLETED)
+        if listening.done():
+            ready()
+        failure = await _watched(stopping, [serving, *beside], unwell)
+        stopping.set()
+        if not serving.done():
+            await self.drain(draining, at_most=drain_seconds, early=early)
+            self.should_exit = True
+        await asyncio.gather(serving, return_exceptions=True)
+        await asyncio.wait(beside, timeout=_BESIDE_SECONDS)
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
+        return failure
+
     async def drain(self, draining: Draining, *, at_most: float, early: bool) -> None:
         """Let callers go one by one: every answer closes its connection from now on.
 
@@ -186,6 +222,31 @@ class DrainingServer(Server):
         return BoundedProtocol(
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
+
+
+async def _watched(
+    stopping: asyncio.Event,
+    tasks: "Sequence[asyncio.Task[None]]",
+    unwell: Callable[[], str | None],
+) -> str | None:
+    """Wait for the stop; why there must be one although nobody asked, else None."""
+    asked = asyncio.create_task(stopping.wait())
+    try:
+        while True:
+            await asyncio.wait(
+                [asked, *tasks], timeout=_WATCH_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            )
+            if asked.done():
+                return None
+            failure = unwell()
+            for task in tasks:
+                if task.done() and failure is None:
+                    error = None if task.cancelled() else task.exception()
+                    failure = f"a part of the server ended: {type(error).__name__}: {error}"
+            if failure is not None:
+                return failure
+    finally:
+        asked.cancel()
 
 
 def _is_fresh(connection: Any) -> bool:

@@ -130,7 +130,7 @@ TRIP_SHOPS: Final = (
 )
 MONTHLY: Final = (
     # day of the month, account, payee, description, category, amount of minor units
-    (1, CHECKING, "Hausverwaltung Brückner", "Rent", "rent", 890_00),
+    (1, CHECKING, "Hausverwaltung Brückner", "Rent", "rent", 1_045_00),
     (3, CHECKING, "Wien Energie", "Electricity and heating", "utilities", 96_40),
     (5, CHECKING, "A1", "Mobile and internet", "utilities", 42_90),
     (6, CHECKING, "Wiener Linien", "Monthly pass", "public_transport", 51_00),
@@ -138,7 +138,7 @@ MONTHLY: Final = (
     (10, CARD, "Spotify", "Music", "subscriptions", 11_99),
     (12, CARD, "Netflix", "Films", "subscriptions", 13_99),
     (15, CARD, "Der Standard", "Newspaper", "subscriptions", 15_90),
-    (18, DOLLARS, "Hetzner Cloud", "Server for the side project", "subscriptions", 6_49),
+    (18, DOLLARS, "DigitalOcean", "Server for the side project", "subscriptions", 6_49),
     (20, CARD, "John Harris Fitness", "Gym", "leisure", 54_90),
 )
 TRIPS: Final = (

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, func, insert, literal, select, update
+from sqlalchemy import ARRAY, Row, Uuid, cast, func, insert, literal, select, update
 
 from models.base import table
 from models.database import Transaction as Tx
@@ -207,7 +207,7 @@ async def rows_by_import(
     pages: dict[tuple[UUID, UUID, int], Page[ImportLineRow]] = {}
     for ledger_id, size in {(key[0], key[2]) for key in keys}:
         wanted = [key[1] for key in keys if key[0] == ledger_id and key[2] == size]
-        which = func.unnest(wanted).table_valued("import_id").render_derived()
+        which = func.unnest(cast(wanted, ARRAY(Uuid))).table_valued("import_id").render_derived()
         top = (
             select(*_LINE_COLUMNS)
             .where(L.c.ledger_id == ledger_id, L.c.import_id == which.c.import_id)

@@ -38,7 +38,7 @@ _SWEPT_AT_ONCE: Final = 1_000
 class UploadCreate(Input):
     """What is told about a file beside its bytes."""
 
-    purpose: Literal["STATEMENT", "RECEIPT"]
+    purpose: Literal["STATEMENT", "RECEIPT"] = "STATEMENT"
     transaction_id: TransactionRef | None = None
 
 

@@ -77,8 +77,12 @@ async def _check_transactions(finder: Finder, sums: Sums) -> int:
             if living and (notes is not None or row.notes is None):
                 whole.append(_transaction(row, minor, notes, mine))
         await _check_transfers(finder, page)
-        await check_images(finder, "transaction", whole)
+        await check_images(finder, "transaction", whole, _trash(page))
     return seen
+
+
+def _trash(page: Sequence[Row[Any]]) -> list[UUID]:
+    return [row.id for row in page if row.deleted_at is not None]
 
 
 def _transaction(
@@ -186,7 +190,7 @@ async def _check_accounts(finder: Finder, sums: Sums) -> None:
             readable = number is not None or row.number is None
             if opening is not None and readable and row.deleted_at is None:
                 whole.append(_account(row, opening, number))
-        await check_images(finder, "account", whole)
+        await check_images(finder, "account", whole, _trash(page))
 
 
 def _account(row: Row[Any], opening: int, number: bytes | None) -> AccountRow:

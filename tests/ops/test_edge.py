@@ -307,7 +307,7 @@ def test_logs_are_json_lines_without_what_people_wrote(capsys, monkeypatch) -> N
     root = logging.getLogger()
     kept = (root.handlers, root.level)
     try:
-        configure_logs(level="info", style="json")
+        configure_logs(level="info", style="json", for_good=False)
         client = door().client
         client.get(
             "/things/1?amount=-12.34&mail=ada@example.org", headers={"X-Request-Id": "a" * 8}

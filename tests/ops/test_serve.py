@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -13,9 +14,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx2
 import pytest
+
+from models.embedded.parts import temporary_parts
+from models.embedded.postgres import APP, OWNER
 
 pytestmark = pytest.mark.serve
 
@@ -227,6 +232,35 @@ def test_wrong_settings_stop_the_start(data: Path) -> None:
     told = (data.parent / "stderr.log").read_text()
     assert process.returncode == 2
     assert told == "pockettrend: POCKETTREND_PORT: must be a number from 0 to 65535.\n"
+
+
+@pytest.mark.case("L03", "L04")
+def test_production_runs_on_servers_that_are_set(data: Path) -> None:
+    key = data.parent / "master.key"
+    key.write_text(secrets.token_hex(32))
+    token = secrets.token_urlsafe(32)
+    with temporary_parts() as ends:
+        where = f"{quote(ends.database_host, safe='')}:{ends.database_port}/{ends.database_name}"
+        environment = {
+            "POCKETTREND_PROFILE": "production",
+            "POCKETTREND_DATABASE_URL": f"postgresql://{APP}:{ends.app_password}@{where}",
+            "POCKETTREND_DATABASE_OWNER_URL": f"postgresql://{OWNER}:{ends.owner_password}@{where}",
+            "POCKETTREND_MASTER_KEY_FILE": str(key),
+            "POCKETTREND_PUBLIC_URL": "https://money.example.org",
+            "POCKETTREND_OPERATOR_TOKEN": token,
+        }
+        with served(data.parent / "production", **environment) as product:
+            stranger = httpx2.get(f"{product.url}/health/detailed")
+            assert stranger.json() == {"status": "ok"}
+            assert stranger.headers["strict-transport-security"]
+            assert httpx2.get(f"{product.url}/metrics").status_code == 401
+            operator = {"Authorization": f"Bearer {token}"}
+            assert "jobs{" in httpx2.get(f"{product.url}/metrics", headers=operator).text
+            told = product.errors.read_text()
+            assert product.stop(signal.SIGTERM)[0] == 0
+        assert token not in told
+        assert ends.app_password not in told
+        assert not (data.parent / "production/postgres").exists()
 
 
 def test_heads_that_are_too_large_are_refused(data: Path) -> None:

@@ -1,6 +1,7 @@
 """Settings: unknown names, wrong values, what production refuses, and secrets that stay secret."""
 
 import pytest
+from pydantic import SecretStr
 
 import settings
 from settings import SettingsError, load
@@ -145,3 +146,16 @@ def test_every_setting_is_described() -> None:
     assert all(
         name.startswith("POCKETTREND_") and kind and meaning for name, kind, _, meaning in rows
     )
+
+
+@pytest.mark.parametrize(
+    ("host", "read"),
+    [
+        ("db.internal:5433", "db.internal"),
+        ("[::1]:5433", "::1"),
+        ("%2Frun%2FPostgres:5433", "/run/Postgres"),
+    ],
+)
+def test_a_database_address_is_read_in_parts(host: str, read: str) -> None:
+    found = settings.database_address(SecretStr(f"postgresql://a%40b:p%2Fw@{host}/name"))
+    assert found == {"host": read, "port": 5433, "name": "name", "user": "a@b", "password": "p/w"}

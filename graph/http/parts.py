@@ -1,0 +1,83 @@
+"""The parts behind us: how each is touched to see whether it is well, and its gauges."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import text
+
+from graph.http.headers import Draining
+from graph.http.health import Check
+from graph.http.metrics import Gather, Metrics
+from models.database import Database
+from models.stores.redis import Cache
+
+_TOUCH: Final = text("SELECT 1")
+_QUEUE: Final = text("SELECT id FROM jobs LIMIT 1")
+_JOBS: Final = text(
+    "SELECT state, count(*) AS number, coalesce(extract(epoch FROM clock_timestamp() - min(run_at) "
+    "FILTER (WHERE state = 'WAITING')), 0)::float AS waits FROM jobs GROUP BY state"
+)
+
+
+def part_checks(database: Database, cache: Cache | None, files: Path) -> dict[str, Check]:
+    """How each part is touched; a part that is not there is not among them."""
+
+    async def touch() -> object:
+        return await database.call(_TOUCH)
+
+    async def queue() -> object:
+        return await database.call(_QUEUE)
+
+    async def storage() -> object:
+        return await asyncio.to_thread(_probe, files)
+
+    checks: dict[str, Check] = {"database": touch, "queue": queue, "storage": storage}
+    if cache is not None:
+        there = cache
+
+        async def ping() -> object:
+            return await there.call(_ping)
+
+        checks["cache"] = ping
+    return checks
+
+
+async def _ping(redis: Any) -> object:
+    return await redis.ping()
+
+
+def _probe(folder: Path) -> None:
+    """Write and remove a file: a disk that is full or read-only can still be read."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    probe = folder / ".probe"
+    probe.write_bytes(b"1")
+    probe.unlink(missing_ok=True)
+
+
+def part_gauges(database: Database, parts: Mapping[str, Check], draining: Draining) -> Gather:
+    """What each scrape asks the parts."""
+
+    async def gather(metrics: Metrics) -> None:
+        metrics.draining.set(draining.on)
+        pool: Any = database.engine.pool
+        metrics.pool_size.set(pool.size())
+        metrics.pool_used.set(pool.checkedout())
+        metrics.pool_idle.set(pool.checkedin())
+        ups = await asyncio.gather(*(_is_up(check) for check in parts.values()))
+        for name, up in zip(parts, ups, strict=True):
+            metrics.parts_up.labels(name).set(up)
+        rows = await database.call(_JOBS)
+        counts = {row.state: row.number for row in rows}
+        metrics.set_jobs(counts, max((row.waits for row in rows), default=0.0))
+
+    return gather
+
+
+async def _is_up(check: Check) -> bool:
+    try:
+        await check()
+    except Exception:  # noqa: BLE001 - down is down
+        return False
+    return True

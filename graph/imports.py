@@ -1,0 +1,420 @@
+"""Imports in the graph."""
+
+from enum import Enum
+from typing import Annotated, Any
+
+import strawberry
+from strawberry import UNSET, Parent
+from strawberry.scalars import ID
+
+from graph.accounts import Account, ExpectedVersion, IdempotencyKey
+from graph.context import Info
+from graph.edges import edge, own_ledger, plain, said
+from graph.inputs import expected, parsed, raw_value
+from graph.nodes import Stored, node_kind
+from graph.paging import (
+    After,
+    Before,
+    Connection,
+    ConnectionView,
+    Cursors,
+    First,
+    Last,
+    connection,
+)
+from graph.scalars import Instant, JSONObject, id_of, id_text
+from graph.transactions import Transaction
+from graph.uploads import Upload
+from models.imports import ImportLineRow, ImportRunRow
+from resolvers.accounts import accounts_by_id
+from resolvers.imports import (
+    ImportCreate,
+    ImportProcess,
+    count_import_rows,
+    count_imports,
+    get_import,
+    imports_by_id,
+    list_import_rows,
+    list_imports,
+    process_import,
+    rows_by_import,
+    start_import,
+)
+from resolvers.ledgers import LedgerWrite
+from resolvers.paging import page_request
+from resolvers.transactions import transactions_by_id
+from resolvers.uploads import UploadCreate, insert_upload, uploads_by_id
+
+node_kind("imp", imports_by_id)
+
+
+@strawberry.enum(description="How far an import has come.")
+class ImportStatus(Enum):
+    """Statuses of imports."""
+
+    PROCESSING = strawberry.enum_value("PROCESSING", description="Queued or running.")
+    PENDING = strawberry.enum_value("PENDING", description="Waits for a person's answer.")
+    COMPLETED = strawberry.enum_value("COMPLETED", description="Done.")
+    FAILED = strawberry.enum_value("FAILED", description="Could not be read; see its error.")
+    REVERTED = strawberry.enum_value("REVERTED", description="Taken back.")
+
+
+@strawberry.enum(description="What became of a row of a file.")
+class ImportDecision(Enum):
+    """Decisions about rows."""
+
+    NEW = strawberry.enum_value("NEW", description="Booked.")
+    DUPLICATE = strawberry.enum_value("DUPLICATE", description="Was there already.")
+    MATCHED = strawberry.enum_value("MATCHED", description="Joined to a row made by hand.")
+    TRANSFER = strawberry.enum_value("TRANSFER", description="Booked as a transfer; counts as new.")
+    SKIPPED = strawberry.enum_value("SKIPPED", description="Left out, with a reason.")
+    FAILED = strawberry.enum_value("FAILED", description="Could not be read, with a reason.")
+
+
+@strawberry.enum(description="What happens to rows that you deleted after an earlier import.")
+class DeletedPolicy(Enum):
+    """Policies for deleted rows."""
+
+    SKIP = strawberry.enum_value("SKIP", description="They stay deleted.")
+    RESTORE = strawberry.enum_value("RESTORE", description="They come back.")
+
+
+@strawberry.type(description="How many rows came to what.")
+class ImportCounts:
+    """A view over the counts."""
+
+    @strawberry.field(description="Rows of the file.")
+    def rows(row: Parent[dict[str, int]]) -> int:
+        """All rows."""
+        return row["rows"]
+
+    @strawberry.field(description="Booked.")
+    def new(row: Parent[dict[str, int]]) -> int:
+        """New rows."""
+        return row["new"]
+
+    @strawberry.field(description="Were there already.")
+    def duplicate(row: Parent[dict[str, int]]) -> int:
+        """Duplicates."""
+        return row["duplicate"]
+
+    @strawberry.field(description="Joined to rows made by hand.")
+    def matched(row: Parent[dict[str, int]]) -> int:
+        """Matches."""
+        return row["matched"]
+
+    @strawberry.field(description="Left out.")
+    def skipped(row: Parent[dict[str, int]]) -> int:
+        """Skipped."""
+        return row["skipped"]
+
+    @strawberry.field(description="Could not be read.")
+    def failed(row: Parent[dict[str, int]]) -> int:
+        """Failed."""
+        return row["failed"]
+
+
+@strawberry.type(description="Into which account rows of a currency go.")
+class ImportAccount:
+    """A currency of a file with its account."""
+
+    currency: str = plain("ISO 4217 code.")
+    account_id: ID = plain("The account.")
+
+
+@strawberry.type(description="What a person has to decide before the import goes on.")
+class ImportQuestion:
+    """An open question."""
+
+    field: str = plain("The part of the mapping that answers it.")
+    message: str = plain("What is undecidable and why.")
+    choices: list[str] = plain("Good answers.")
+
+
+@strawberry.type(description="Why an import could not be done.")
+class ImportFailure:
+    """The failure of an import."""
+
+    code: str = plain("A short word.")
+    message: str = plain("What was found, where, and what to do.")
+
+
+@strawberry.type(description="How many rows are decided.")
+class ImportProgress:
+    """Progress of a running import."""
+
+    done: int = plain("Rows whose decision is stored.")
+    total: int | None = plain("Rows of the file, once it is read.")
+
+
+@strawberry.type(description="One record of an imported file and what became of it.")
+class ImportRow:
+    """A view over ImportLineRow."""
+
+    line: int = plain("Line of the file, from 1.")
+    decision: ImportDecision = plain("What became of it.")
+    reason: str | None = plain("Why, where it was not simply booked.")
+    date: str | None = plain("Its posting date.")
+    amount: str | None = plain("Its amount, signed, as booked.")
+    currency: str | None = plain("ISO 4217 code.")
+    description: str | None = plain("Its text.")
+    transaction: Transaction | None = edge(
+        transactions_by_id, own_ledger("transaction_id"), "What it became or duplicates."
+    )
+
+    @strawberry.field(description="What it became or duplicates.")
+    def transaction_id(row: Parent[ImportLineRow]) -> ID | None:
+        """Wire id."""
+        return id_text("txn", row.transaction_id)
+
+
+ImportRowConnection = Connection[ImportRow]
+DecisionFilter = Annotated[ImportDecision | None, said("Only rows that came to this.")]
+
+
+@strawberry.type(description="A run over one file, with a decision for every row.")
+class Import(Stored):
+    """A view over ImportRunRow."""
+
+    status: ImportStatus = plain("How far it has come.")
+    format: str | None = plain("What the file was read as.")
+    dry_run: bool = plain("Whether it only shows what it would do.")
+    detected: JSONObject | None = plain(
+        "What was found out about the file: delimiter, encoding, dateFormat, decimalMark, "
+        "columns, signRule."
+    )
+    mapping: JSONObject | None = plain("What a person fixed about the file.")
+    warnings: list[str] = plain("What a person should know, such as rounded amounts.")
+    headers: list[str] = plain("The file's columns, where a mapping is needed.")
+    started_at: Instant | None = plain("When a worker took it up.")
+    finished_at: Instant | None = plain("When it ended.")
+    upload: Upload | None = edge(uploads_by_id, own_ledger("upload_id"), "The file.")
+    account: Account | None = edge(accounts_by_id, own_ledger("account_id"), "The account.")
+
+    @classmethod
+    def is_type_of(cls, obj: object, info: Any) -> bool:
+        """Whether a row is an import."""
+        return isinstance(obj, ImportRunRow)
+
+    @strawberry.field(description="The file.")
+    def upload_id(row: Parent[ImportRunRow]) -> ID:
+        """Wire id."""
+        return ID(id_text("file", row.upload_id) or "")
+
+    @strawberry.field(description="The account that it fills.")
+    def account_id(row: Parent[ImportRunRow]) -> ID:
+        """Wire id."""
+        return ID(id_text("acct", row.account_id) or "")
+
+    @strawberry.field(description="What happens to rows that you deleted earlier.")
+    def deleted(row: Parent[ImportRunRow]) -> DeletedPolicy:
+        """The policy."""
+        return DeletedPolicy(row.deleted_policy)
+
+    @strawberry.field(description="How many rows came to what.", graphql_type=ImportCounts)
+    def counts(row: Parent[ImportRunRow]) -> Any:
+        """The counts."""
+        return row.counts
+
+    @strawberry.field(description="One for each currency of the file.")
+    def accounts(row: Parent[ImportRunRow]) -> list[ImportAccount]:
+        """Accounts by currency."""
+        return [
+            ImportAccount(currency=one["currency"], account_id=ID(one["accountId"]))
+            for one in row.accounts
+        ]
+
+    @strawberry.field(description="What a person has to decide before it goes on.")
+    def questions(row: Parent[ImportRunRow]) -> list[ImportQuestion]:
+        """Open questions."""
+        return [
+            ImportQuestion(field=q["field"], message=q["message"], choices=list(q["choices"]))
+            for q in row.questions
+        ]
+
+    @strawberry.field(description="Why it could not be done.")
+    def error(row: Parent[ImportRunRow]) -> ImportFailure | None:
+        """The failure."""
+        if row.error_code is None:
+            return None
+        return ImportFailure(code=row.error_code, message=row.error_message or "")
+
+    @strawberry.field(description="How many rows are decided.")
+    def progress(row: Parent[ImportRunRow]) -> ImportProgress:
+        """Progress."""
+        return ImportProgress(done=row.rows_done, total=row.rows_total)
+
+    @strawberry.field(
+        description="Its rows in the order of the file.", graphql_type=ImportRowConnection
+    )
+    async def rows(
+        row: Parent[ImportRunRow],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        decision: DecisionFilter = None,
+    ) -> Any:
+        """First pages of many imports load together; a later page is one import's own."""
+        context, word = info.context, raw_value(decision)
+        ledger, scope = row.ledger_id, f"import:{row.id}:{word}"
+
+        async def count(tx: Any) -> int:
+            return await count_import_rows(tx, ledger, row.id, decision=word)
+
+        if after is None and word is None:
+            size = page_request(first, None, None, None).size
+            page = await context.load(rows_by_import, (ledger, row.id, size))
+            cursors = Cursors(context.services.cursor_key, context.actor.user_id, scope)
+            return ConnectionView(page, cursors, count)
+        return await connection(
+            info,
+            scope,
+            lambda tx, page: list_import_rows(tx, ledger, row.id, page, decision=word),
+            count,
+            first=first,
+            after=after,
+        )
+
+
+ImportConnection = Connection[Import]
+
+
+@strawberry.input(description="Which file goes into which account.")
+class CreateImportInput:
+    """Fields of a new import."""
+
+    account_id: ID = strawberry.field(description="The account that it fills.")
+    upload_id: ID | None = strawberry.field(
+        default=UNSET, description="The file; absent when it comes with the request."
+    )
+    mapping: JSONObject | None = strawberry.field(
+        default=UNSET,
+        description="What is known about the file: delimiter, encoding, dateFormat, decimalMark, "
+        "signRule, headerLine, currency, columns (role to header name or #n), includePending, "
+        "skipRows.",
+    )
+    dry_run: bool | None = strawberry.field(
+        default=UNSET, description="Only show what it would do."
+    )
+    deleted: DeletedPolicy | None = strawberry.field(
+        default=UNSET, description="What happens to rows that you deleted earlier (SKIP)."
+    )
+
+
+@strawberry.input(description="Answers to the questions of a pending import.")
+class ProcessImportInput:
+    """The answers."""
+
+    mapping: JSONObject | None = strawberry.field(
+        default=UNSET, description="Laid over the earlier mapping; absent accepts the guess."
+    )
+
+
+@strawberry.type(description="The import, whose work goes on.")
+class CreateImportPayload:
+    """Answer of createImport."""
+
+    import_: Import = strawberry.field(name="import", description="The import.")
+
+
+@strawberry.type(description="The import, whose work goes on.")
+class ProcessImportPayload:
+    """Answer of processImport."""
+
+    import_: Import = strawberry.field(name="import", description="The import.")
+
+
+@strawberry.type
+class ImportQueries:
+    """Root fields of imports."""
+
+    @strawberry.field(description="Your imports, newest first.", graphql_type=ImportConnection)
+    async def imports(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        status: Annotated[ImportStatus | None, said("Only of this status.")] = None,
+    ) -> Any:
+        """A page of imports."""
+        actor, word = info.context.actor, raw_value(status)
+        return await connection(
+            info,
+            f"imports:{word}",
+            lambda tx, page: list_imports(tx, actor, page, status=word),
+            lambda tx: count_imports(tx, actor, status=word),
+            first=first,
+            after=after,
+            last=last,
+            before=before,
+        )
+
+    @strawberry.field(name="import", description="One import.", graphql_type=Import | None)
+    async def import_(self, info: Info, id: Annotated[ID, said("Its id.")]) -> Any:
+        """Raises NOT_FOUND."""
+        context = info.context
+        return await get_import(await context.reader(), context.actor, id_of("imp", id))
+
+
+@strawberry.type
+class ImportMutations:
+    """Writes of imports."""
+
+    @strawberry.mutation(
+        description="Import a file; a worker does it.", graphql_type=CreateImportPayload
+    )
+    async def create_import(
+        self,
+        info: Info,
+        input: Annotated[CreateImportInput, said("File and account.")],
+        idempotency_key: IdempotencyKey = None,
+    ) -> Any:
+        """A file that comes with the request is stored in the same write."""
+        context = info.context
+        raw = raw_value(input)
+        received, context.received = context.received, None
+        if received is not None:
+            raw["uploadId"] = id_text("file", received.file_id)
+        data = parsed(ImportCreate, raw)
+        payload = {**raw, "uploadId": received.sha256} if received is not None else raw
+
+        async def work(write: LedgerWrite) -> ImportRunRow:
+            if received is not None:
+                await insert_upload(write, received, parsed(UploadCreate, {}))
+            return await start_import(write, data)
+
+        row = await context.write(
+            "createImport", work, answer=ImportRunRow, key=idempotency_key, payload=payload
+        )
+        return CreateImportPayload(import_=row)  # type: ignore[arg-type]
+
+    @strawberry.mutation(
+        description="Answer a pending import's questions and let it go on.",
+        graphql_type=ProcessImportPayload,
+    )
+    async def process_import(
+        self,
+        info: Info,
+        id: Annotated[ID, said("The import.")],
+        input: Annotated[ProcessImportInput | None, said("The answers.")] = None,
+        expected_version: ExpectedVersion = None,
+        idempotency_key: IdempotencyKey = None,
+    ) -> Any:
+        """Raises CONFLICT for an import that does not wait."""
+        data = parsed(ImportProcess, input)
+
+        async def work(write: LedgerWrite) -> ImportRunRow:
+            return await process_import(
+                write, id_of("imp", id), data, expected_version=expected(expected_version)
+            )
+
+        row = await info.context.write(
+            "processImport",
+            work,
+            answer=ImportRunRow,
+            key=idempotency_key,
+            payload=[id, raw_value(input), expected_version],
+        )
+        return ProcessImportPayload(import_=row)  # type: ignore[arg-type]

@@ -1,0 +1,242 @@
+"""Uploading and importing through both doors, with a real worker."""
+
+import asyncio
+from base64 import b64encode
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from app import Running
+from tests.doors import Door, GraphQLDoor, Person, Refused, RestDoor
+
+pytestmark = pytest.mark.anyio
+
+CSV = b"""Date,Description,Amount
+2026-01-05,Coffee,-3.50
+2026-01-05,Coffee,-3.50
+2026-01-05,Coffee,-3.50
+2026-01-06,Salary,2000.00
+2026-01-07,broken,12,x.50
+"""
+
+
+@pytest.fixture
+async def worker(running: Running):
+    """The product's own worker beside the application."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(running.work(stop))
+    yield
+    stop.set()
+    await task
+
+
+async def account(door: Door, currency: str = "EUR") -> str:
+    body = {"name": "Giro", "type": "CHECKING", "currency": currency}
+    return (await door.call("CreateAccount", body))["id"]
+
+
+async def upload(client: httpx2.AsyncClient, door: Door, data: bytes, name: str = "a.csv") -> Any:
+    """A file through the door that is being tested."""
+    if isinstance(door, GraphQLDoor):
+        body = {"filename": name, "content": b64encode(data).decode()}
+        return await door.call("CreateUpload", body)
+    files = {"file": (name, data, "application/octet-stream")}
+    answer = await client.post("/v1/uploads", files=files, headers=door.headers)
+    content = answer.json()
+    if not content["success"]:
+        error = content["error"]
+        raise Refused(answer.status_code, error["code"], error["message"], error["details"])
+    assert answer.status_code == 201
+    return content["data"]
+
+
+async def finished(door: Door, import_id: str, **more: Any) -> Any:
+    for _ in range(400):
+        found = await door.call("GetImport", id=import_id, **more)
+        if found["status"] != "PROCESSING":
+            return found
+        await asyncio.sleep(0.025)
+    raise AssertionError("the import did not finish")
+
+
+def rows_of(found: Any) -> list[Any]:
+    """Rows of an import in either door's shape."""
+    return found["rows"].get("items", found["rows"].get("nodes"))
+
+
+async def test_a_file_is_stored_told_and_given_back(door: Door, client: Any) -> None:
+    stored = await upload(client, door, CSV, "../January statement.csv")
+    assert (stored["size"], stored["purpose"]) == (len(CSV), "STATEMENT")
+    assert stored["filename"] == "January statement.csv"
+    found = await door.call("GetUpload", id=stored["id"])
+    link = found["downloadUrl"].removeprefix("http://testserver")
+    given = await client.get(link)
+    assert (given.status_code, given.content) == (200, CSV)
+    assert given.headers["content-disposition"].startswith("attachment")
+    assert (await client.get(link[:-1] + ("A" if link[-1] != "A" else "B"))).status_code == 404
+    assert (await door.call("DeleteUpload", id=stored["id"]))["deleted"] is True
+    assert (await client.get(link)).status_code == 410
+    with pytest.raises(Refused) as refused:
+        await door.call("GetUpload", id=stored["id"])
+    assert refused.value.code == "NOT_FOUND"
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"PK\x03\x04" + b"\x00" * 40, "UNSUPPORTED_MEDIA_TYPE"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "UNSUPPORTED_MEDIA_TYPE"),
+        (b"\x7fELF" + b"\x00" * 40, "UNSUPPORTED_MEDIA_TYPE"),
+        (b"", "VALIDATION_ERROR"),
+    ],
+)
+@pytest.mark.case("F02")
+async def test_what_is_no_statement_is_refused_by_what_it_is(
+    door: Door, client: Any, data: bytes, code: str
+) -> None:
+    with pytest.raises(Refused) as refused:
+        await upload(client, door, data)
+    assert refused.value.code == code
+
+
+@pytest.mark.case("F08")
+async def test_the_same_file_twice_adds_nothing_and_equal_rows_stay(
+    door: Door, client: Any, worker: None
+) -> None:
+    giro = await account(door)
+    stored = await upload(client, door, CSV)
+    body = {"uploadId": stored["id"], "accountId": giro}
+    started = await door.call("CreateImport", body)
+    assert started["status"] == "PROCESSING"
+    first = await finished(door, started["id"])
+    assert first["status"] == "COMPLETED", first
+    assert first["counts"] == {
+        "rows": 5, "new": 4, "duplicate": 0, "matched": 0, "skipped": 0, "failed": 1,
+    }  # fmt: skip
+    assert [row["decision"] for row in rows_of(first)] == ["NEW"] * 4 + ["FAILED"]
+    assert rows_of(first)[4]["line"] == 6
+    assert rows_of(first)[4]["reason"]
+    assert (await door.call("GetAccount", id=giro))["balance"] == "1989.50"
+    again = await finished(door, (await door.call("CreateImport", body))["id"])
+    assert (again["counts"]["new"], again["counts"]["duplicate"]) == (0, 4)
+    booked = await door.pages("ListTransactions", limit=2)
+    assert len(booked) == 4
+    assert {row["importId"] for row in booked} == {started["id"]}
+    assert {row["transactionId"] for row in rows_of(first)[:4]} == {row["id"] for row in booked}
+
+
+async def test_a_dry_run_shows_everything_and_books_nothing(
+    door: Door, client: Any, worker: None
+) -> None:
+    giro = await account(door)
+    stored = await upload(client, door, CSV)
+    body = {"uploadId": stored["id"], "accountId": giro, "dryRun": True}
+    shown = await finished(door, (await door.call("CreateImport", body))["id"])
+    assert (shown["status"], shown["dryRun"], shown["counts"]["new"]) == ("COMPLETED", True, 4)
+    assert (await door.call("ListTransactions"))["items"] == []
+    real = await finished(door, (await door.call("CreateImport", {**body, "dryRun": False}))["id"])
+    assert real["counts"] == shown["counts"]
+
+
+async def test_an_undecidable_file_waits_and_is_processed_with_an_answer(
+    door: Door, client: Any, worker: None
+) -> None:
+    giro = await account(door)
+    data = b"Date,Text,Amount\n2026-01-05,Rent,500.00\n2026-01-06,Food,20.00\n"
+    stored = await upload(client, door, data)
+    body = {"uploadId": stored["id"], "accountId": giro}
+    waiting = await finished(door, (await door.call("CreateImport", body))["id"])
+    assert waiting["status"] == "PENDING"
+    assert [one["field"] for one in waiting["questions"]] == ["signRule"]
+    assert [row["amount"] for row in rows_of(waiting)] == ["500.00", "20.00"]
+    assert (await door.call("ListTransactions"))["items"] == []
+    going = await door.call(
+        "ProcessImport", {"mapping": {"signRule": "NEGATED"}}, id=waiting["id"]
+    )
+    assert going["status"] == "PROCESSING"
+    done = await finished(door, waiting["id"])
+    assert (done["status"], done["counts"]["new"]) == ("COMPLETED", 2)
+    assert (await door.call("GetAccount", id=giro))["balance"] == "-520.00"
+    with pytest.raises(Refused) as refused:
+        await door.call("ProcessImport", {}, id=waiting["id"])
+    assert refused.value.code == "CONFLICT"
+
+
+async def test_a_file_that_is_no_table_says_so(door: Door, client: Any, worker: None) -> None:
+    stored = await upload(client, door, b"Dear customer,\nthank you for asking.\n")
+    body = {"uploadId": stored["id"], "accountId": await account(door)}
+    failed = await finished(door, (await door.call("CreateImport", body))["id"])
+    assert failed["status"] == "FAILED"
+    assert failed["error"]["code"]
+    assert failed["error"]["message"]
+
+
+async def test_rows_are_paged_and_filtered(door: Door, client: Any, worker: None) -> None:
+    lines = "".join(f"2026-01-{1 + n % 28:02d},row {n},-{n}.00\n" for n in range(1, 131))
+    stored = await upload(client, door, ("Date,Text,Amount\n" + lines).encode())
+    body = {"uploadId": stored["id"], "accountId": await account(door)}
+    done = await finished(door, (await door.call("CreateImport", body))["id"], limit=100)
+    assert (len(rows_of(done)), done["counts"]["new"]) == (100, 130)
+    none = await door.call("GetImport", id=done["id"], decision="DUPLICATE")
+    assert rows_of(none) == []
+
+
+async def test_one_request_uploads_and_imports(client: Any, ada: Person, worker: None) -> None:
+    door = RestDoor(client, ada)
+    giro = await account(door)
+    for _ in range(2):
+        answer = await client.post(
+            "/v1/imports/csv",
+            files={"file": ("a.csv", CSV, "text/csv")},
+            data={"accountId": giro},
+            headers={**ada.headers, "Idempotency-Key": "k"},
+        )
+        assert answer.status_code == 202, answer.text
+    assert answer.headers["idempotency-replayed"] == "true"
+    data = answer.json()["data"]
+    assert answer.headers["location"] == f"http://testserver/v1/imports/{data['id']}"
+    assert (await finished(door, data["id"]))["counts"]["new"] == 4
+    assert len((await door.call("ListImports"))["items"]) == 1
+    bad = await client.post(
+        "/v1/imports/csv",
+        files={"file": ("a.csv", CSV, "text/csv")},
+        data={"accountId": "acct_x"},
+        headers=ada.headers,
+    )
+    assert bad.json()["error"]["details"]["fields"][0]["path"] == "accountId"
+
+
+async def test_another_persons_files_and_imports_are_not_found(
+    door: Door, bob: Person, client: Any
+) -> None:
+    other = door.as_person(bob)
+    stored = await upload(client, other, CSV)
+    theirs = await account(other)
+    run = await other.call("CreateImport", {"uploadId": stored["id"], "accountId": theirs})
+    for operation, wanted in (("GetUpload", stored), ("DeleteUpload", stored), ("GetImport", run), ("ProcessImport", run)):  # fmt: skip
+        with pytest.raises(Refused) as refused:
+            await door.call(operation, id=wanted["id"])
+        assert refused.value.code == "NOT_FOUND"
+    mine = await account(door)
+    for body in ({"uploadId": stored["id"], "accountId": mine}, {"uploadId": "file_x", "accountId": mine}):  # fmt: skip
+        with pytest.raises(Refused) as refused:
+            await door.call("CreateImport", body)
+        assert refused.value.paths == {"uploadId": "NOT_FOUND"}
+
+
+async def test_806_real_rows_by_either_door(
+    door: Door, client: Any, worker: None, shared_folder: Path
+) -> None:
+    path = shared_folder / "bank-data/Predictive-Spending-Tracker/personal_transactions.csv"
+    giro = await account(door, "USD")
+    stored = await upload(client, door, path.read_bytes())
+    body = {"uploadId": stored["id"], "accountId": giro}
+    done = await finished(door, (await door.call("CreateImport", body))["id"])
+    assert (done["status"], done["counts"]["new"]) == ("COMPLETED", 806)
+    rows = await door.pages("ListTransactions", limit=100)
+    assert len({row["id"] for row in rows}) == 806
+    assert sum(Decimal(row["amount"]) for row in rows) == Decimal("28185.98")
+    assert (await door.call("GetAccount", id=giro))["balance"] == "28185.98"
