@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 failed, 2 refused to start (a wrong setting, a port in use
 """
 
 import asyncio
+import gc
 import os
 import socket
 import sys
@@ -99,6 +100,9 @@ Work = Callable[["Endpoints | None", "EmbeddedParts | None"], Coroutine[Any, Any
 
 def _with_parts(settings: Settings, work: Work[T], *, serving: bool = False) -> T:
     """Run work in an event loop, with embedded parts around it where no others are set."""
+    # What the imports make lives as long as the process: looking through it again and again would
+    # take a tenth of the start, and of every full collection later on.
+    gc.disable()
     imports = _Imports(serving=serving)
     imports.start()
     from models.embedded import parts as embedded  # noqa: PLC0415
@@ -107,6 +111,8 @@ def _with_parts(settings: Settings, work: Work[T], *, serving: bool = False) -> 
     try:
         endpoints = parts.start() if parts is not None else None
         imports.finish()
+        gc.freeze()
+        gc.enable()
         _start_logs(settings)
         import uvloop  # noqa: PLC0415
 

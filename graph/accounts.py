@@ -11,6 +11,7 @@ from strawberry.scalars import ID
 from graph.context import Info
 from graph.edges import plain, said
 from graph.inputs import expected, object_or_none, parsed, raw_value
+from graph.listing import newest_of_account
 from graph.nodes import Stored, node_kind
 from graph.paging import After, Before, Connection, First, Last, connection
 from graph.scalars import Amount, Date, JSONObject, id_of, id_text
@@ -152,9 +153,6 @@ class Account(Stored):
         row: Parent[AccountRow], info: Info, first: First = None, after: After = None
     ) -> Any:
         """First pages of many accounts load together."""
-        # The side that owns the foreign key imports; this is the reverse edge.
-        from graph.transactions import newest_of_account  # noqa: PLC0415
-
         return await newest_of_account(row, info, first, after)
 
 

@@ -115,9 +115,10 @@ _DUE_TRASH: Final = text("SELECT ledger_id, user_id FROM due_trash(:before)")
 _ENQUEUE_ONCE: Final = text(
     """
     INSERT INTO jobs (id, kind, ledger_id, actor_id, subject_id, run_at, created_at)
-    SELECT :id, :kind, :ledger, :actor, :ledger, clock_timestamp(), clock_timestamp()
+    SELECT :id, CAST(:kind AS text), CAST(:ledger AS uuid), :actor, CAST(:ledger AS uuid),
+      clock_timestamp(), clock_timestamp()
     WHERE NOT EXISTS (
-      SELECT 1 FROM jobs WHERE kind = :kind AND ledger_id = :ledger
+      SELECT 1 FROM jobs WHERE kind = CAST(:kind AS text) AND ledger_id = CAST(:ledger AS uuid)
         AND (state IN ('WAITING', 'RUNNING') OR created_at > clock_timestamp() - interval '20 hours')
     )
     """

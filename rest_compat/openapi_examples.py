@@ -18,18 +18,19 @@ _BY_FORMAT: Final[Mapping[str, str]] = {
 # Values by the name of a field, or of a field of one type where the name alone says too little.
 _BY_NAME: Final[Mapping[str, Any]] = {
     "accessToken": "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJ1c2VyIn0.c2lnbmF0dXJl",
-    "amount": "-4.50", "balance": "1284.30", "budget.name": "Household", "category.name": "Groceries",
-    "deleted": True, "description": "Coffee at the station", "emailVerified": True,
-    "contentType": "text/csv", "expiresIn": 900, "failed": 0, "file": "Date,Amount,Text\n2026-01-15,-4.50,Coffee\n",
-    "filename": "statement-2026-01.csv", "format": "csv", "group.name": "Flat 12", "headers": ["Date", "Amount", "Text"], "icon": "basket", "institution": "First Bank",
-    "key": "groceries", "kind": "EXPENSE", "line": 2, "locale": "en-IE", "loggedOut": True,
-    "name": "Everyday", "number": "••••4821", "openingBalance": "250.00",
-    "payee": "Station Cafe", "pending": "-4.50", "posted": "1288.80",
-    "refreshToken": "mR3v8Qd1uXo5kTz7", "rowresult.status": "ok", "status": "POSTED",
+    "amount": "-4.50", "balance": "1284.30", "budget.name": "Household",
+    "category.name": "Groceries", "contentType": "text/csv", "deleted": True,
+    "description": "Coffee at the station", "emailVerified": True, "expiresIn": 900, "failed": 0,
+    "file": "Date,Amount,Text\n2026-01-15,-4.50,Coffee\n", "filename": "statement-2026-01.csv",
+    "format": "csv", "group.name": "Flat 12", "headers": ["Date", "Amount", "Text"],
+    "icon": "basket", "institution": "First Bank", "key": "groceries", "kind": "EXPENSE",
+    "line": 2, "locale": "en-IE", "loggedOut": True, "name": "Everyday", "number": "••••4821",
+    "openingBalance": "250.00", "payee": "Station Cafe", "pending": "-4.50",
+    "posted": "1288.80", "profile.name": "Mara Lind", "refreshToken": "mR3v8Qd1uXo5kTz7",
+    "register.name": "Mara Lind", "rowresult.status": "ok",
     "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-    "size": 4096, "succeeded": 1, "tags": ["coffee"], "timeZone": "Europe/Dublin", "tokenType": "Bearer",
-    "user.name": "Mara Lind", "profile.name": "Mara Lind", "register.name": "Mara Lind",
-    "version": 3,
+    "size": 4096, "status": "POSTED", "succeeded": 1, "tags": ["coffee"],
+    "timeZone": "Europe/Dublin", "tokenType": "Bearer", "user.name": "Mara Lind", "version": 3,
 }  # fmt: skip
 _OFTEN_SENT: Final = frozenset(
     {

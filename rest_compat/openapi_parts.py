@@ -67,6 +67,7 @@ _PARAMETERS: Final[Mapping[str, tuple[Json, str]]] = {
     ),
 }
 _HEADERS: Final[Mapping[str, tuple[Json, str]]] = {
+    "Allow": (_TEXT, "The methods that the path has."),
     "Content-Disposition": (_TEXT, "The name of the file."),
     "ETag": (
         {"type": "string", "pattern": _TAG_PATTERN},
@@ -85,6 +86,7 @@ _HEADERS: Final[Mapping[str, tuple[Json, str]]] = {
 }
 _ERROR_HEADERS: Final[Mapping[int, tuple[str, ...]]] = {
     401: ("WWW-Authenticate",),
+    405: ("Allow",),
     409: ("Retry-After",),
     429: ("Retry-After", "RateLimit", "RateLimit-Policy"),
     503: ("Retry-After",),
@@ -252,8 +254,14 @@ def plain_paths() -> Json:
             whole = envelope(schema, summary)
             example = {**Examples({}).of(whole), "data": data}
             responses[str(status)] = success(whole, example, ["X-Request-Id"], f"{summary}.")
-        described = {"operationId": name, "tags": ["health"], "summary": summary}
-        return {"get": {**described, "responses": {**responses, "500": error_ref(500)}}}
+        described = {
+            "operationId": name,
+            "tags": ["health"],
+            "summary": summary,
+            "description": f"{summary}; open to everyone.",
+        }
+        responses |= {str(status): error_ref(status) for status in (405, 500)}
+        return {"get": {**described, "responses": responses}}
 
     health = operation("health", "Whether the process lives", {200: (alive, {"status": "ok"})})
     found = {name: {"status": "ok", "latencyMs": 0.8} for name in ("database", "cache")}

@@ -110,12 +110,13 @@ class Row:
         row, name = self.row, self.row.operation
         sentence = self.field.description or name
         verb = "mutation" if self.operation.writes else "query"
+        twin = f"The same as the {verb} `{self.root.name.value}` of the graph."
         body = self._body()
         return {
             "operationId": name[0].lower() + name[1:],
             "tags": [row.path.split("/")[1]],
             "summary": re.split(r"[.;] |\.$", sentence)[0],
-            "description": f"{sentence}\n\nThe same as the {verb} `{self.root.name.value}` of the graph.",
+            "description": f"{sentence}\n\n{twin}",
             "parameters": [*self._path(), *self._query(), *self._headers()],
             **({"requestBody": body} if body else {}),
             "responses": self._responses(has_body=body is not None),

@@ -4,8 +4,6 @@ from graph.transactions.bulk import BulkMutations
 from graph.transactions.mutations import TransactionMutations
 from graph.transactions.queries import (
     TransactionQueries,
-    connection_of,
-    newest_of_account,
     transaction_connection,
 )
 from graph.transactions.types import (
@@ -23,7 +21,5 @@ __all__ = [
     "TransactionMutations",
     "TransactionQueries",
     "TransactionSort",
-    "connection_of",
-    "newest_of_account",
     "transaction_connection",
 ]

@@ -62,8 +62,8 @@ class Report:
         """The report for a person: one line a difference, then the counts."""
         told = [f"{one.kind} in ledger {one.ledger_id}: {one.message}" for one in self.differences]
         told.append(
-            f"{self.ledgers} ledgers, {self.transactions} transactions, {self.changes} changes: "
-            f"{len(self.differences) or 'no'} differences"
+            f"ledgers: {self.ledgers}, transactions: {self.transactions}, "
+            f"changes: {self.changes}, differences: {len(self.differences) or 'none'}"
         )
         return told
 

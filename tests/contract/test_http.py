@@ -131,7 +131,9 @@ async def test_what_was_got_can_be_put_back(client: Any, ada: Person) -> None:
     stale = {**made, "name": "Neu", "version": 7}
     assert_failure(await client.put(path, json=stale, headers=ada.headers), 412, "STALE_OBJECT")
     moved = {**made, "id": made["id"][:-1] + "0"}
-    error = assert_failure(await client.put(path, json=moved, headers=ada.headers), 422, "READ_ONLY")
+    error = assert_failure(
+        await client.put(path, json=moved, headers=ada.headers), 422, "READ_ONLY"
+    )
     assert error["details"]["fields"][0]["path"] == "id"
     for wrong in ('"x"', "3", '"1", "2"'):
         answer = await client.put(path, json={}, headers={**ada.headers, "If-Match": wrong})
@@ -155,7 +157,9 @@ GQL = "application/graphql-response+json"
     [(None, "application/json"), ("*/*", "application/json"), (GQL, GQL), (f"text/html;q=0.1, {GQL}", GQL)],
 )  # fmt: skip
 @pytest.mark.case("G09")
-async def test_graphql_answers_in_the_wanted_type(client: Any, accept: str | None, kind: str) -> None:
+async def test_graphql_answers_in_the_wanted_type(
+    client: Any, accept: str | None, kind: str
+) -> None:
     headers = {"Accept": accept} if accept else {"Accept": ""}
     answer = await client.post("/graphql", json={"query": "{__typename}"}, headers=headers)
     assert (answer.status_code, answer.headers["content-type"]) == (200, f"{kind}; charset=utf-8")
@@ -174,7 +178,7 @@ async def test_graphql_answers_in_the_wanted_type(client: Any, accept: str | Non
     ("method", "options", "status"),
     [
         ("GET", {"params": {"query": "{__typename}"}}, 200),
-        ("GET", {"params": {"query": 'mutation{logout{loggedOut}}'}}, 405),
+        ("GET", {"params": {"query": "mutation{logout{loggedOut}}"}}, 405),
         ("GET", {}, 400),
         ("PUT", {"json": {"query": "{__typename}"}}, 405),
         ("POST", {"json": [{"query": "{__typename}"}]}, 400),

@@ -1,4 +1,4 @@
-"""The description of the REST layer: whole, true to rows and schema, and with examples that hold."""
+"""The description of the REST layer: whole, true to rows and schema, its examples valid."""
 
 from types import SimpleNamespace
 from typing import Any, cast

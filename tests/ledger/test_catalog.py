@@ -52,7 +52,9 @@ async def test_the_application_role_owns_nothing_and_cannot_pass_the_fence(
         "WHERE rolname = 'pockettrend_app'"
     )
     assert tuple(role)[:4] == (False, False, False, False)
-    owned = await superuser.fetchval("SELECT count(*) FROM pg_class WHERE relowner = $1", role["oid"])
+    owned = await superuser.fetchval(
+        "SELECT count(*) FROM pg_class WHERE relowner = $1", role["oid"]
+    )
     assert owned == 0
     granted = await superuser.fetch(
         "SELECT table_name, privilege_type FROM information_schema.role_table_grants "

@@ -25,13 +25,15 @@ async def filled(door: Door) -> dict[str, str]:
     category = await door.call("CreateCategory", {"name": "Mine", "kind": "EXPENSE"})
     row = {"accountId": account["id"], "date": "2026-01-01", "amount": "-1", "description": "x"}
     transaction = await door.call("CreateTransaction", row)
-    return {"accounts": account["id"], "categories": category["id"], "transactions": transaction["id"]}
+    return {
+        "accounts": account["id"],
+        "categories": category["id"],
+        "transactions": transaction["id"],
+    }
 
 
 @pytest.mark.case("T01")
-async def test_each_id_of_another_person_is_not_found_at_each_path(
-    door: Door, bob: Person
-) -> None:
+async def test_each_id_of_another_person_is_not_found_at_each_path(door: Door, bob: Person) -> None:
     theirs = await filled(door.as_person(bob))
     before = await door.as_person(bob).call("ListTransactions")
     tried = 0
@@ -42,9 +44,7 @@ async def test_each_id_of_another_person_is_not_found_at_each_path(
         variables = operations()[row.operation].variables
         body: Any = {"name": "Stolen"} if noun != "transactions" else {"amount": "9"}
         with pytest.raises(Refused) as refused:
-            await door.call(
-                row.operation, body if "body" in variables else None, id=theirs[noun]
-            )
+            await door.call(row.operation, body if "body" in variables else None, id=theirs[noun])
         assert refused.value.code == "NOT_FOUND", row
         tried += 1
     assert tried >= 13

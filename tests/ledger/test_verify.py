@@ -1,8 +1,5 @@
 """Verification on a real database: sound books are silent, every tampering is named exactly."""
 
-import itertools
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,13 +7,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from graph.context import Services
-from models.database import Database
-from models.embedded.parts import Endpoints
-from models.embedded.postgres import SUPERUSER
 from models.ids import encode
-from models.transactions import TransactionRow
-from resolvers.access import Actor
 from resolvers.accounts import (
     AccountCreate,
     AccountUpdate,
@@ -25,151 +16,15 @@ from resolvers.accounts import (
     restore_account,
     update_account,
 )
-from resolvers.auth import RegisterInput
-from resolvers.categories import CategoryCreate, CategoryUpdate, create_category, update_category
+from resolvers.categories import CategoryUpdate, update_category
 from resolvers.inputs import parse
 from resolvers.ledgers import LedgerWrite, repeat_of
-from resolvers.transactions import (
-    TransactionCreate,
-    TransactionUpdate,
-    create_transactions,
-    delete_transactions,
-    purge_trash,
-    restore_transaction,
-    update_transactions,
-)
+from resolvers.transactions import delete_transactions, purge_trash, restore_transaction
 from resolvers.transactions.trash import delete_rows_of_account, restore_rows_of_account
-from resolvers.transactions.writes import Patch, one
-from resolvers.users import actor_of
 from resolvers.verify import Difference, Report, verify_all, verify_ledger
+from tests.ledger.books import Books, feed, flipped, found_books
 
 pytestmark = pytest.mark.anyio
-
-Found = set[tuple[str, str, UUID]]
-AMOUNTS = ("1234.56", "-77.77", "-88.88", "-300.30", "-45.67", "-23.45", "-22.22", "-55.55")
-NUMBERS = itertools.count(1)
-
-
-@pytest.fixture
-async def root(parts: Endpoints) -> AsyncIterator[asyncpg.Connection]:
-    """The database's superuser, whom no policy stops."""
-    connection = await asyncpg.connect(
-        host=parts.database_host,
-        port=parts.database_port,
-        database=parts.database_name,
-        user=SUPERUSER,
-        password=parts.superuser_password,
-    )
-    yield connection
-    await connection.close()
-
-
-@dataclass(slots=True)
-class Books:
-    """A ledger with a bit of everything and its owner."""
-
-    services: Services
-    actor: Actor
-    chain_key: bytes
-    giro: UUID
-    savings: UUID
-    category: UUID
-    rows: list[TransactionRow] = field(default_factory=list)
-
-    @property
-    def database(self) -> Database:
-        return self.services.database
-
-    async def write(self, work: Any, **more: Any) -> Any:
-        return (await self.services.ledgers.write(self.actor, work, **more)).value
-
-    async def book(self, amount: str, **more: Any) -> TransactionRow:
-        data = {
-            "accountId": self.giro, "date": "2026-03-01", "amount": amount, "description": "x",
-            **more,
-        }  # fmt: skip
-        return await self.write(
-            lambda write: _one(create_transactions(write, [parse(TransactionCreate, data)]))
-        )
-
-    async def change(self, row: TransactionRow, **data: Any) -> TransactionRow:
-        patch = Patch(row.id, parse(TransactionUpdate, data))
-        return await self.write(lambda write: _one(update_transactions(write, [patch])))
-
-    async def report(self) -> Report:
-        actor = self.actor
-        return await verify_ledger(self.database, self.chain_key, actor.ledger_id, actor.user_id)
-
-    async def found(self) -> Found:
-        """Kind, entity and id of each difference, none told twice, none with an amount."""
-        differences = (await self.report()).differences
-        told = [(str(d.kind), d.entity, d.entity_id) for d in differences]
-        assert len(told) == len(set(told)), differences
-        for difference in differences:
-            assert difference.ledger_id == self.actor.ledger_id
-            assert not any(
-                amount.lstrip("-").replace(".", mark) in difference.message
-                for amount in AMOUNTS
-                for mark in ("", ".")
-            )
-        return set(told)
-
-
-async def _one(made: Any) -> TransactionRow:
-    return one(await made)
-
-
-async def _found_books(services: Services) -> Books:
-    data = {
-        "email": f"verify{next(NUMBERS)}@example.org",
-        "password": "correct horse battery staple 9",
-        "name": "Ada",
-    }
-    actor = actor_of((await services.auth.register(parse(RegisterInput, data))).user)
-
-    async def ground(write: LedgerWrite) -> tuple[UUID, UUID, UUID]:
-        made = []
-        for name in ("Giro", "Savings"):
-            body = {
-                "name": name, "type": "CHECKING", "currency": "EUR", "openingBalance": "10",
-                "number": "AT61 1904",
-            }  # fmt: skip
-            made.append((await create_account(write, parse(AccountCreate, body))).id)
-        category = parse(CategoryCreate, {"name": "Own", "kind": "EXPENSE"})
-        return made[0], made[1], (await create_category(write, category)).id
-
-    giro, savings, category = (await services.ledgers.write(actor, ground)).value
-    return Books(services, actor, services.ledgers._chain_key, giro, savings, category)
-
-
-@pytest.fixture
-async def books(services: Services) -> Books:
-    """Own books for one test: plain rows, a split, a transfer, one changed, one in the trash."""
-    books = await _found_books(services)
-    salary = await books.book("1234.56", notes="Net", tags=["work"])
-    first = await books.book("-77.77", categoryId=books.category)
-    second = await books.book("-88.88", categoryId=books.category)
-    side = await books.book("-300.30", transferAccountId=books.savings)
-    parts = [
-        {"categoryId": books.category, "amount": "-23.45", "notes": "one"},
-        {"categoryId": books.category, "amount": "-22.22"},
-    ]
-    split = await books.book("-45.67", splits=parts)
-    changed = await books.change(await books.book("-55.55"), amount="-66.66", payee="Καφές")
-    gone = await books.book("-9.99", notes="gone")
-    await books.write(lambda write: delete_transactions(write, [(gone.id, None)]))
-    books.rows = [salary, first, second, side, split, changed, gone]
-    return books
-
-
-async def feed(root: asyncpg.Connection, books: Books) -> list[asyncpg.Record]:
-    return await root.fetch(
-        "SELECT * FROM changes WHERE ledger_id = $1 ORDER BY version, seq", books.actor.ledger_id
-    )
-
-
-def flipped(value: bytes, at: int = 20) -> bytes:
-    return value[:at] + bytes([value[at] ^ 1]) + value[at + 1 :]
 
 
 async def test_sound_books_have_no_differences(books: Books) -> None:
@@ -177,7 +32,7 @@ async def test_sound_books_have_no_differences(books: Books) -> None:
     assert report.differences == ()
     assert (report.ledgers, report.transactions) == (1, 8)
     assert report.changes == 19 + 3 + 10
-    assert report.lines() == ["1 ledgers, 8 transactions, 32 changes: no differences"]
+    assert report.lines() == ["ledgers: 1, transactions: 8, changes: 32, differences: none"]
 
 
 async def test_books_stay_sound_through_everything_that_a_person_can_do(books: Books) -> None:
@@ -381,137 +236,6 @@ async def test_a_transfer_names_both_its_sides(books: Books, root: asyncpg.Conne
     }
 
 
-async def test_an_altered_change_is_named(books: Books, root: asyncpg.Connection) -> None:
-    row = (await feed(root, books))[-3]
-    where = "WHERE ledger_id = $1 AND version = $2 AND seq = $3"
-    key = (row["ledger_id"], row["version"], row["seq"])
-    for column, value in (
-        ("at", row["at"] + timedelta(microseconds=1)),
-        ("actor_id", books.giro),
-        ("op", "RESTORE"),
-        ("content_mac", flipped(row["content_mac"])),
-        ("prev_hash", flipped(row["prev_hash"])),
-        ("hash", flipped(row["hash"])),
-    ):
-        await root.execute(f"UPDATE changes SET {column} = $4 {where}", *key, value)
-        found = await books.found()
-        assert found == {("CHAIN", "change", row["entity_id"])}, (column, found)
-        [difference] = (await books.report()).differences
-        assert f"Change {row['version']}/{row['seq']} " in difference.message
-        await root.execute(f"UPDATE changes SET {column} = $4 {where}", *key, row[column])
-    await root.execute(f"UPDATE changes SET content = $4 {where}", *key, flipped(row["content"]))
-    assert await books.found() == {("SEAL", "change", row["entity_id"])}
-
-
-async def test_contents_of_two_changes_of_one_object_open_in_each_others_place(
-    books: Books, root: asyncpg.Connection
-) -> None:
-    changed = books.rows[5]
-    one_row, other = [r for r in await feed(root, books) if r["entity_id"] == changed.id]
-    for row, content in ((one_row, other["content"]), (other, one_row["content"])):
-        await root.execute(
-            "UPDATE changes SET content = $4 WHERE ledger_id = $1 AND version = $2 AND seq = $3",
-            row["ledger_id"], row["version"], row["seq"], content,
-        )  # fmt: skip
-    # Both stand side by side in the feed: one break, named by its first row.
-    assert await books.found() == {("CHAIN", "change", changed.id)}
-
-
-async def test_a_removed_change_is_named_by_the_one_behind_it(
-    books: Books, root: asyncpg.Connection
-) -> None:
-    rows = await feed(root, books)
-    # The creation of a row that was changed later: its newest image stays.
-    at = next(i for i, r in enumerate(rows) if r["entity_id"] == books.rows[5].id)
-    await root.execute("DELETE FROM changes WHERE hash = $1", rows[at]["hash"])
-    assert await books.found() == {("CHAIN", "change", rows[at + 1]["entity_id"])}
-    [difference] = (await books.report()).differences
-    last = rows[at - 1]
-    assert f"does not follow {last['version']}/{last['seq']}:" in difference.message
-    # The only change of a row: the row is from nowhere, too.  Two breaks apart are two.
-    await root.execute("DELETE FROM changes WHERE hash = $1", rows[2]["hash"])
-    assert await books.found() == {
-        ("CHAIN", "change", rows[at + 1]["entity_id"]),
-        ("CHAIN", "change", rows[3]["entity_id"]),
-        ("ROW", "category", rows[2]["entity_id"]),
-    }
-
-
-async def test_the_first_change_is_missed(books: Books, root: asyncpg.Connection) -> None:
-    rows = await feed(root, books)
-    await root.execute("DELETE FROM changes WHERE hash = $1", rows[0]["hash"])
-    assert await books.found() == {("CHAIN", "change", rows[1]["entity_id"])}
-    [difference] = (await books.report()).differences
-    assert "does not follow the beginning" in difference.message
-
-
-@pytest.mark.parametrize("distance", [1, 5])
-async def test_changes_that_change_places_are_named(
-    books: Books, root: asyncpg.Connection, distance: int
-) -> None:
-    rows = await feed(root, books)
-    one_row, other = rows[3], rows[3 + distance]
-    assert one_row["version"] == other["version"]
-    for seq, digest in ((-1, one_row["hash"]), (one_row["seq"], other["hash"])):
-        await root.execute("UPDATE changes SET seq = $1 WHERE hash = $2", seq, digest)
-    await root.execute("UPDATE changes SET seq = $1 WHERE hash = $2", other["seq"], one_row["hash"])
-    # In each place stands the other one; neighbours are one break.
-    places = [other["entity_id"], one_row["entity_id"]][: 1 if distance == 1 else 2]
-    assert await books.found() == {("CHAIN", "change", place) for place in places}
-
-
-async def test_a_tail_cut_off_is_missed(books: Books, root: asyncpg.Connection) -> None:
-    rows = await feed(root, books)
-    gone = books.rows[6]
-    assert [r["entity_id"] for r in rows[-2:]] == [gone.id, gone.id]
-    await root.execute(
-        "DELETE FROM changes WHERE ledger_id = $1 AND version >= $2",
-        books.actor.ledger_id,
-        rows[-2]["version"],
-    )
-    assert await books.found() == {("HEAD", "ledger", books.actor.ledger_id)}
-    # With the ledger set back along, the chain is whole, but the row in the trash is left of it.
-    await root.execute(
-        "UPDATE ledgers SET version = $2, head_hash = $3 WHERE id = $1",
-        books.actor.ledger_id,
-        rows[-3]["version"],
-        rows[-3]["hash"],
-    )
-    from_nowhere = ("ROW", "transaction", gone.id)
-    assert await books.found() == {from_nowhere}
-    # One more off the tail: the row that it changed is newer than the feed.
-    await root.execute("DELETE FROM changes WHERE hash = $1", rows[-3]["hash"])
-    await root.execute(
-        "UPDATE ledgers SET version = $2, head_hash = $3 WHERE id = $1",
-        books.actor.ledger_id,
-        rows[-4]["version"],
-        rows[-4]["hash"],
-    )
-    assert await books.found() == {from_nowhere, ("ROW", "transaction", books.rows[5].id)}
-    await root.execute(
-        "UPDATE ledgers SET head_hash = $2 WHERE id = $1", books.actor.ledger_id, rows[-5]["hash"]
-    )
-    assert ("HEAD", "ledger", books.actor.ledger_id) in await books.found()
-
-
-async def test_numbers_that_no_change_can_have_are_no_crash(
-    books: Books, root: asyncpg.Connection
-) -> None:
-    rows = await feed(root, books)
-    last = rows[-1]
-    for column, value in (("version", -5), ("version", 2**62), ("seq", -1), ("seq", 2**31 - 1)):
-        await root.execute(f"UPDATE changes SET {column} = $1 WHERE hash = $2", value, last["hash"])
-        assert "CHAIN" in {kind for kind, _, _ in await books.found()}
-        await root.execute(
-            f"UPDATE changes SET {column} = $1 WHERE hash = $2", last[column], last["hash"]
-        )
-    for at in ("infinity", "-infinity", "1066-10-14"):
-        await root.execute(
-            "UPDATE changes SET at = $1::text::timestamptz WHERE hash = $2", at, last["hash"]
-        )
-        assert await books.found() == {("CHAIN", "change", last["entity_id"])}
-
-
 async def test_lost_keys_are_told_once_and_the_chain_is_checked_still(
     books: Books, root: asyncpg.Connection
 ) -> None:
@@ -533,7 +257,7 @@ async def test_lost_keys_are_told_once_and_the_chain_is_checked_still(
 async def test_all_ledgers_are_walked_and_each_difference_is_its_ledgers_own(
     books: Books, root: asyncpg.Connection
 ) -> None:
-    other = await _found_books(books.services)
+    other = await found_books(books.services)
     await root.execute("UPDATE accounts SET name = 'x' WHERE id = $1", other.giro)
     steps: list[tuple[int, int]] = []
     report = await verify_all(

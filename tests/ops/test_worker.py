@@ -44,7 +44,7 @@ class Bench:
         return (await self.database.call(ROW, {"id": job_id}))[0]
 
     async def set(self, job_id: UUID, what: str) -> None:
-        statement = text(f"UPDATE jobs SET {what} WHERE id = :id RETURNING id")  # noqa: S608
+        statement = text(f"UPDATE jobs SET {what} WHERE id = :id RETURNING id")
         await self.database.call(statement, {"id": job_id})
 
     def worker(self, handler: Callable[[Job], Awaitable[None]], **options: Any) -> Worker:

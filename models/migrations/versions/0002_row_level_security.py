@@ -132,7 +132,10 @@ GATES = (
 
 
 def upgrade() -> None:
-    role = op.get_context().config.attributes["app_role"]
+    config = op.get_context().config
+    if config is None:
+        raise RuntimeError("migrations run through models.migrate, which names the role")
+    role = config.attributes["app_role"]
     app = '"' + role.replace('"', '""') + '"'
     op.execute(f"GRANT USAGE ON SCHEMA public TO {app}")
     for statement in FUNCTIONS:

@@ -1,49 +1,39 @@
-"""Imports in the graph."""
+"""What an import looks like in the graph."""
 
 from enum import Enum
 from typing import Annotated, Any
 
 import strawberry
-from strawberry import UNSET, Parent
+from strawberry import Parent
 from strawberry.scalars import ID
 
-from graph.accounts import Account, ExpectedVersion, IdempotencyKey
+from graph.accounts import Account
 from graph.context import Info
 from graph.edges import edge, own_ledger, plain, said
-from graph.inputs import expected, parsed, raw_value
+from graph.inputs import raw_value
 from graph.nodes import Stored, node_kind
 from graph.paging import (
     After,
-    Before,
     Connection,
     ConnectionView,
     Cursors,
     First,
-    Last,
     connection,
 )
-from graph.scalars import Instant, JSONObject, id_of, id_text
+from graph.scalars import Instant, JSONObject, id_text
 from graph.transactions import Transaction
 from graph.uploads import Upload
 from models.imports import ImportLineRow, ImportRunRow
 from resolvers.accounts import accounts_by_id
 from resolvers.imports import (
-    ImportCreate,
-    ImportProcess,
     count_import_rows,
-    count_imports,
-    get_import,
     imports_by_id,
     list_import_rows,
-    list_imports,
-    process_import,
     rows_by_import,
-    start_import,
 )
-from resolvers.ledgers import LedgerWrite
 from resolvers.paging import page_request
 from resolvers.transactions import transactions_by_id
-from resolvers.uploads import UploadCreate, insert_upload, uploads_by_id
+from resolvers.uploads import uploads_by_id
 
 node_kind("imp", imports_by_id)
 
@@ -277,144 +267,3 @@ class Import(Stored):
 
 
 ImportConnection = Connection[Import]
-
-
-@strawberry.input(description="Which file goes into which account.")
-class CreateImportInput:
-    """Fields of a new import."""
-
-    account_id: ID = strawberry.field(description="The account that it fills.")
-    upload_id: ID | None = strawberry.field(
-        default=UNSET, description="The file; absent when it comes with the request."
-    )
-    mapping: JSONObject | None = strawberry.field(
-        default=UNSET,
-        description="What is known about the file: delimiter, encoding, dateFormat, decimalMark, "
-        "signRule, headerLine, currency, columns (role to header name or #n), includePending, "
-        "skipRows.",
-    )
-    dry_run: bool | None = strawberry.field(
-        default=UNSET, description="Only show what it would do."
-    )
-    deleted: DeletedPolicy | None = strawberry.field(
-        default=UNSET, description="What happens to rows that you deleted earlier (SKIP)."
-    )
-
-
-@strawberry.input(description="Answers to the questions of a pending import.")
-class ProcessImportInput:
-    """The answers."""
-
-    mapping: JSONObject | None = strawberry.field(
-        default=UNSET, description="Laid over the earlier mapping; absent accepts the guess."
-    )
-
-
-@strawberry.type(description="The import, whose work goes on.")
-class CreateImportPayload:
-    """Answer of createImport."""
-
-    import_: Import = strawberry.field(name="import", description="The import.")
-
-
-@strawberry.type(description="The import, whose work goes on.")
-class ProcessImportPayload:
-    """Answer of processImport."""
-
-    import_: Import = strawberry.field(name="import", description="The import.")
-
-
-@strawberry.type
-class ImportQueries:
-    """Root fields of imports."""
-
-    @strawberry.field(description="Your imports, newest first.", graphql_type=ImportConnection)
-    async def imports(
-        self,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-        status: Annotated[ImportStatus | None, said("Only of this status.")] = None,
-    ) -> Any:
-        """A page of imports."""
-        actor, word = info.context.actor, raw_value(status)
-        return await connection(
-            info,
-            f"imports:{word}",
-            lambda tx, page: list_imports(tx, actor, page, status=word),
-            lambda tx: count_imports(tx, actor, status=word),
-            first=first,
-            after=after,
-            last=last,
-            before=before,
-        )
-
-    @strawberry.field(name="import", description="One import.", graphql_type=Import | None)
-    async def import_(self, info: Info, id: Annotated[ID, said("Its id.")]) -> Any:
-        """Raises NOT_FOUND."""
-        context = info.context
-        return await get_import(await context.reader(), context.actor, id_of("imp", id))
-
-
-@strawberry.type
-class ImportMutations:
-    """Writes of imports."""
-
-    @strawberry.mutation(
-        description="Import a file; a worker does it.", graphql_type=CreateImportPayload
-    )
-    async def create_import(
-        self,
-        info: Info,
-        input: Annotated[CreateImportInput, said("File and account.")],
-        idempotency_key: IdempotencyKey = None,
-    ) -> Any:
-        """A file that comes with the request is stored in the same write."""
-        context = info.context
-        raw = raw_value(input)
-        received, context.received = context.received, None
-        if received is not None:
-            raw["uploadId"] = id_text("file", received.file_id)
-        data = parsed(ImportCreate, raw)
-        payload = {**raw, "uploadId": received.sha256} if received is not None else raw
-
-        async def work(write: LedgerWrite) -> ImportRunRow:
-            if received is not None:
-                await insert_upload(write, received, parsed(UploadCreate, {}))
-            return await start_import(write, data)
-
-        row = await context.write(
-            "createImport", work, answer=ImportRunRow, key=idempotency_key, payload=payload
-        )
-        return CreateImportPayload(import_=row)  # type: ignore[arg-type]
-
-    @strawberry.mutation(
-        description="Answer a pending import's questions and let it go on.",
-        graphql_type=ProcessImportPayload,
-    )
-    async def process_import(
-        self,
-        info: Info,
-        id: Annotated[ID, said("The import.")],
-        input: Annotated[ProcessImportInput | None, said("The answers.")] = None,
-        expected_version: ExpectedVersion = None,
-        idempotency_key: IdempotencyKey = None,
-    ) -> Any:
-        """Raises CONFLICT for an import that does not wait."""
-        data = parsed(ImportProcess, input)
-
-        async def work(write: LedgerWrite) -> ImportRunRow:
-            return await process_import(
-                write, id_of("imp", id), data, expected_version=expected(expected_version)
-            )
-
-        row = await info.context.write(
-            "processImport",
-            work,
-            answer=ImportRunRow,
-            key=idempotency_key,
-            payload=[id, raw_value(input), expected_version],
-        )
-        return ProcessImportPayload(import_=row)  # type: ignore[arg-type]
