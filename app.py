@@ -320,7 +320,7 @@ def create_app(services: Services, settings: Settings, running: Running | None =
         *graph_routes(
             services, engine, demo_password=running.demo_password, pages=services.introspection
         ),
-        *rest_routes(services, engine),
+        *rest_routes(services, engine, demo_password=running.demo_password),
     ]
     return Starlette(
         routes=routes,

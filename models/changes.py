@@ -53,6 +53,11 @@ class Link:
     content_mac: bytes
 
 
+def content_place(version: int, seq: int) -> str:
+    """Where the contents of one change are sealed: they open in no other change of its object."""
+    return f"changes.content/{version}/{seq}"
+
+
 def content_mac(chain_key: bytes, plaintext: bytes) -> bytes:
     """HMAC-SHA-256 of the plaintext contents, which begin with their own random salt.
 

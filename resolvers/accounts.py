@@ -379,6 +379,11 @@ async def purge_accounts(write: LedgerWrite, before: datetime) -> int:
         "AND t.account_id = accounts.id) AND NOT EXISTS (SELECT 1 FROM imports i "
         "WHERE i.ledger_id = accounts.ledger_id AND i.account_id = accounts.id)"
     )
-    return await write.tx.run(
-        delete(_A).where(_A.c.ledger_id == write.ledger_id, _A.c.deleted_at < before, empty)
+    gone = await write.tx.rows(
+        delete(_A)
+        .where(_A.c.ledger_id == write.ledger_id, _A.c.deleted_at < before, empty)
+        .returning(_A.c.id)
     )
+    for row in gone:
+        write.purged("account", row.id)
+    return len(gone)

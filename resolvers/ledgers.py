@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from models.accounts import Account
 from models.base import table, utc_now
-from models.changes import Change, Link, content_mac, link_hash
+from models.changes import Change, Link, content_mac, content_place, link_hash
 from models.database import LOCK_TIMEOUT, Database, Transaction, sqlstate
 from models.idempotency import IdempotencyKey
 from models.ids import new_id
@@ -127,6 +127,10 @@ class LedgerWrite:
         """Put one changed object into the feed; rows are dataclasses with an ``id``."""
         row = after if after is not None else before
         self.records.append(_Record(entity, row.id, op, before, after))
+
+    def purged(self, entity: str, entity_id: UUID) -> None:
+        """Tell that an object has left the trash for good: its second tombstone."""
+        self.records.append(_Record(entity, entity_id, "DELETE", None, None))
 
     def move(self, account_id: UUID, delta_minor: int) -> None:
         """Add to an account's running total when the write ends."""
@@ -337,7 +341,9 @@ class Ledgers:
                     "op": link.op,
                     "actor_id": link.actor_id,
                     "at": link.at,
-                    "content": write.ring.seal("changes.content", record.entity_id, plaintext),
+                    "content": write.ring.seal(
+                        content_place(write.version, seq), record.entity_id, plaintext
+                    ),
                     "content_mac": mac,
                     "prev_hash": head,
                     "hash": digest,

@@ -5,6 +5,7 @@ operation's own document to /graphql, so that tests compare what two clients wou
 """
 
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -74,7 +75,7 @@ def row_of(operation: str) -> Endpoint:
 
 
 @dataclass(slots=True)
-class Door:
+class Door(ABC):
     """How a client enters."""
 
     client: httpx2.AsyncClient
@@ -91,17 +92,12 @@ class Door:
         """Headers of every request."""
         return self.person.headers if self.person else {}
 
-    async def call(
-        self,
-        operation: str,
-        body: Any = None,
-        *,
-        key: str | None = None,
-        version: int | None = None,
-        **variables: Any,
-    ) -> Any:
-        """The ``data`` of an operation in REST's shape; raises Refused."""
-        raise AssertionError("each door says how")
+    @abstractmethod
+    async def call(self, operation: str, body: Any = None, **variables: Any) -> Any:
+        """The ``data`` of an operation in REST's shape; raises Refused.
+
+        ``key`` is an idempotency key, ``version`` an expected version.
+        """
 
     async def pages(self, operation: str, *, limit: int, **variables: Any) -> list[Any]:
         """All rows of a list, page by page."""

@@ -17,7 +17,7 @@ TEST_LINES = 600
 FUNCTION_LINES = 70
 MONEY_ROOMS = ("graph/", "resolvers/", "models/", "rest_compat/")
 # Spelled apart, so that this list does not find itself.
-BANNED = tuple("".join(parts) for parts in (("FIX", "ME"), ("TO", "DO"), ("XX", "X"), ("Not", "ImplementedError")))  # fmt: skip
+BANNED = tuple("".join(parts) for parts in (("FIX", "ME"), ("TO", "DO"), ("HA", "CK")))  # fmt: skip
 VAGUE = {"utils", "helpers", "common", "misc", "manager"}
 
 
@@ -52,9 +52,11 @@ def test_every_room_holds_every_noun() -> None:
             places = [ROOT / room / f"{noun}.py", ROOT / room / noun / "__init__.py"]
             if not any(place.is_file() for place in places):
                 missing.append(f"{room}/{noun}")
-    for noun in NOUNS:
-        if not (ROOT / "rest_compat/operations" / f"{noun}.graphql").is_file():
-            missing.append(f"rest_compat/operations/{noun}")
+    missing += [
+        f"rest_compat/operations/{noun}"
+        for noun in NOUNS
+        if not (ROOT / "rest_compat/operations" / f"{noun}.graphql").is_file()
+    ]
     assert missing == []
 
 

@@ -77,6 +77,11 @@ class Metrics:
             ("status",),
             registry=registry,
         )
+        self._add_parts()
+
+    def _add_parts(self) -> None:
+        """What is behind the requests: pool, jobs, event loop, the process itself."""
+        registry = self.registry
         self.pool_size = Gauge("db_pool_size", "Connections kept open.", registry=registry)
         self.pool_used = Gauge("db_pool_checked_out", "Connections in use.", registry=registry)
         self.pool_idle = Gauge("db_pool_checked_in", "Open connections at rest.", registry=registry)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, or_, select, update
 
 from models.transactions import TransactionRow
 from resolvers.accounts import accounts_by_id
@@ -138,14 +138,50 @@ async def restore_rows(write: LedgerWrite, rows: Sequence[TransactionRow]) -> No
 
 
 async def purge_trash(write: LedgerWrite, before: datetime) -> int:
-    """Remove what has been in the trash for 30 days; nothing can bring it back."""
-    old = select(T.c.id).where(T.c.ledger_id == write.ledger_id, T.c.deleted_at < before)
-    for column in (T.c.transfer_id, T.c.refund_of):
-        await write.tx.run(
-            update(T)
-            .where(T.c.ledger_id == write.ledger_id, column.in_(old))
-            .values({column.name: None})
+    """Remove what has been in the trash for 30 days; nothing can bring it back.
+
+    Living rows that pointed at one of them point at nothing afterwards, and say so.
+    """
+    where = (T.c.ledger_id == write.ledger_id, T.c.deleted_at < before)
+    gone = [row.id for row in await write.tx.rows(select(T.c.id).where(*where))]
+    if not gone:
+        return 0
+    for deleted in (False, True):
+        pointing = await write.tx.rows(
+            select(T.c.id).where(
+                T.c.ledger_id == write.ledger_id,
+                or_(T.c.transfer_id.in_(gone), T.c.refund_of.in_(gone)),
+                T.c.id.not_in(gone),
+                T.c.deleted_at.is_not(None) if deleted else T.c.deleted_at.is_(None),
+            )
         )
-    return await write.tx.run(
-        delete(T).where(T.c.ledger_id == write.ledger_id, T.c.deleted_at < before)
+        keys = [(write.ledger_id, row.id) for row in pointing]
+        rows = await transactions_by_id(write.tx, keys, deleted=deleted)
+        lost = set(gone)
+        await update_rows(
+            write,
+            [
+                (
+                    row,
+                    replace(
+                        row,
+                        transfer_id=None if row.transfer_id in lost else row.transfer_id,
+                        refund_of=None if row.refund_of in lost else row.refund_of,
+                        version=row.version + 1,
+                        updated_at=write.now,
+                    ),
+                )
+                for row in rows
+                if row is not None
+            ],
+        )
+    # Rows that go together may name each other: their links go first.
+    await write.tx.run(
+        update(T)
+        .where(T.c.ledger_id == write.ledger_id, T.c.id.in_(gone))
+        .values(transfer_id=None, refund_of=None)
     )
+    await write.tx.run(delete(T).where(T.c.ledger_id == write.ledger_id, T.c.id.in_(gone)))
+    for one in gone:
+        write.purged("transaction", one)
+    return len(gone)

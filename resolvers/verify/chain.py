@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Row, select
 
 from models.base import table
-from models.changes import Change, Link, content_mac, link_hash
+from models.changes import Change, Link, content_mac, content_place, link_hash
 from resolvers.verify.finder import Finder, pages
 from resolvers.verify.report import Kind, named
 
@@ -65,7 +65,9 @@ async def check_chain(finder: Finder, version: int, head_hash: bytes) -> int:
 def _step(finder: Finder, walk: _Walk, row: Row[Any]) -> None:
     """Check one row against itself and against the one before it."""
     digest = _digest(finder.chain_key, row)
-    plaintext = finder.opened("changes.content", "change", row.entity_id, row.content)
+    plaintext = finder.opened(
+        content_place(row.version, row.seq), "change", row.entity_id, row.content
+    )
     itself = hmac.compare_digest(digest or b"", row.hash) and (
         plaintext is None
         or hmac.compare_digest(content_mac(finder.chain_key, plaintext), row.content_mac)

@@ -11,7 +11,7 @@ from sqlalchemy import Row, select, text
 from models.accounts import Account, AccountRow
 from models.base import table
 from models.categories import Category, CategoryRow
-from models.changes import content_mac
+from models.changes import content_mac, content_place
 from models.transactions import TransactionRow
 from resolvers.ledgers import image_of
 from resolvers.transactions.rows import T
@@ -21,9 +21,9 @@ from resolvers.verify.report import Kind, named
 Stored = AccountRow | CategoryRow | TransactionRow
 
 _NEWEST: Final = text(
-    "SELECT wanted.id, newest.content, newest.content_mac "
+    "SELECT wanted.id, newest.version, newest.seq, newest.content, newest.content_mac "
     "FROM unnest(CAST(:ids AS uuid[])) AS wanted (id) CROSS JOIN LATERAL ("
-    "SELECT c.content, c.content_mac FROM changes c WHERE c.ledger_id = :ledger "
+    "SELECT c.version, c.seq, c.content, c.content_mac FROM changes c WHERE c.ledger_id = :ledger "
     "AND c.entity_id = wanted.id AND c.entity = :entity "
     "ORDER BY c.version DESC, c.seq DESC LIMIT 1) AS newest"
 )
@@ -79,7 +79,9 @@ async def check_images(
 
 def _said(finder: Finder, row_id: UUID, found: Row[Any]) -> dict[str, Any] | None:
     """The opened content; None for one that the walk along the chain has told already."""
-    plaintext = finder.opened("changes.content", "change", row_id, found.content, tell=False)
+    plaintext = finder.opened(
+        content_place(found.version, found.seq), "change", row_id, found.content, tell=False
+    )
     if plaintext is None:
         return None
     mac = content_mac(finder.chain_key, plaintext)

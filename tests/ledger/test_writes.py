@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from graph.context import Services
 from models import ids
 from models.base import table
-from models.changes import Change
+from models.changes import Change, content_place
 from models.ledgers import Ledger
 from tests.doors import Door, GraphQLDoor, Person, Refused, RestDoor
 
@@ -58,7 +58,8 @@ async def test_the_feed_tells_each_object_before_and_after(
         await tx.unlock([rows[0].ledger_id])
         ring = tx.ring(rows[0].ledger_id)
         opened = [
-            json.loads(ring.unseal("changes.content", row.entity_id, row.content)) for row in rows
+            json.loads(ring.unseal(content_place(row.version, row.seq), row.entity_id, row.content))
+            for row in rows
         ]
     assert [row.op for row in rows] == ["CREATE", "UPDATE"]
     assert [one.get("before", {}).get("name") for one in opened] == [None, "Giro"]

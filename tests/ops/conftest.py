@@ -1,14 +1,13 @@
-"""A migrated database of the embedded parts, shared by the tests of operation."""
+"""What the tests of operation share: a migrated database, an environment without settings."""
 
 import asyncio
 import os
-from collections.abc import Iterator
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.database import connect
-from models.embedded.parts import Endpoints, temporary_parts
+from models.embedded.parts import Endpoints
 from models.embedded.postgres import APP, OWNER
 from models.migrate import migrate
 
@@ -25,17 +24,16 @@ def engine(endpoints: Endpoints, user: str, password: str) -> AsyncEngine:
 
 
 @pytest.fixture(scope="session")
-def migrated() -> Iterator[Endpoints]:
-    """Embedded parts whose database has all tables."""
-    with temporary_parts() as endpoints:
+def migrated(parts: Endpoints) -> Endpoints:
+    """The embedded parts of this process, with all tables."""
 
-        async def prepare() -> None:
-            owner = engine(endpoints, OWNER, endpoints.owner_password)
-            await migrate(owner, app_role=APP)
-            await owner.dispose()
+    async def prepare() -> None:
+        owner = engine(parts, OWNER, parts.owner_password)
+        await migrate(owner, app_role=APP)
+        await owner.dispose()
 
-        asyncio.run(prepare())
-        yield endpoints
+    asyncio.run(prepare())
+    return parts
 
 
 @pytest.fixture

@@ -147,7 +147,7 @@ def test_repeated_signals_change_nothing(data: Path) -> None:
 
 
 def test_a_signal_during_the_start_stops_it_cleanly(data: Path) -> None:
-    for pause in (0.3, 0.8, 1.3):
+    for pause in (0.5, 1.2):
         process = command_of([sys.executable, "-m", "cli", "serve"], data)
         time.sleep(pause)
         process.send_signal(signal.SIGTERM)
@@ -222,6 +222,16 @@ def test_a_taken_port_is_one_clear_line(data: Path) -> None:
     assert (process.returncode, out) == (2, "")
     assert f"127.0.0.1:{port}" in told
     assert "Traceback" not in told
+
+
+def test_a_second_instance_on_the_same_data_is_told_who_holds_it(data: Path) -> None:
+    with served(data) as product:
+        second = command_of([sys.executable, "-m", "cli", "serve"], data)
+        second.communicate(timeout=READY_SECONDS)
+        told = (data.parent / "stderr.log").read_text()
+        assert second.returncode == 2
+        assert str(product.process.pid) in told
+        assert "Traceback" not in told
 
 
 def test_wrong_settings_stop_the_start(data: Path) -> None:
