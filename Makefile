@@ -52,8 +52,9 @@ check: $(DEV) ## What CI runs: format, lint, types, walls between rooms, schema 
 bench: $(DEV) ## Measure the product (bench/)
 	@$(PYTHON) -m bench
 
-schema: $(RUN) ## Write schema.graphql
+schema: $(RUN) ## Write schema.graphql and docs/errors.md
 	@$(PYTHON) -m cli export-schema schema.graphql
+	@$(PYTHON) -c "from resolvers.errors import errors_page; print(errors_page(), end='')" > docs/errors.md
 
 migrate: export POCKETTREND_DATA := $(DATA)
 migrate: $(RUN) ## Bring the database in DATA (or the one that is set) up to date

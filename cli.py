@@ -10,11 +10,12 @@ import socket
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, TypeVar
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -234,9 +235,15 @@ async def _serve(
 
 async def _seed(running: "Running") -> None:
     """Create the demo account unless it is there, and say how to sign in."""
-    from resolvers.demo import DEMO_EMAIL, DEMO_PASSWORD, seed_demo  # noqa: PLC0415
+    from resolvers.demo import (  # noqa: PLC0415
+        DEMO_EMAIL,
+        DEMO_PASSWORD,
+        DEMO_TIME_ZONE,
+        seed_demo,
+    )
 
-    await seed_demo(running.services, password=DEMO_PASSWORD, today=datetime.now(UTC).date())
+    today = datetime.now(ZoneInfo(DEMO_TIME_ZONE)).date()
+    await seed_demo(running.services, password=DEMO_PASSWORD, today=today)
     running.demo_password = DEMO_PASSWORD
     typer.echo(f"demo account: {DEMO_EMAIL}  password: {DEMO_PASSWORD}")
     sys.stdout.flush()

@@ -32,6 +32,7 @@ from resolvers.users import actor_of, email_key, get_user
 # Both are public: they stand in the documentation and on the local pages.  Production, where a
 # known password would be a hole, refuses to make this account.
 DEMO_EMAIL: Final = "demo@pockettrend.example"
+DEMO_TIME_ZONE: Final = "Europe/Vienna"
 DEMO_PASSWORD: Final = "lantern-harbour-violet-41"  # noqa: S105 - public on purpose
 
 BATCHES: Final = 10
@@ -101,7 +102,7 @@ async def _register(services: DemoServices, password: str) -> UUID:
         "password": password,
         "name": "Dana Demo",
         "baseCurrency": "EUR",
-        "timeZone": "Europe/Vienna",
+        "timeZone": DEMO_TIME_ZONE,
         "locale": "en",
     }
     try:
