@@ -87,7 +87,6 @@ def page_routes(
         base = (public_url or str(request.base_url)).rstrip("/")
         values = {
             "base": base,
-            "socket_base": re.sub("^http", "ws", base),
             "graphiql_note": _GRAPHIQL_NOTES[graphiql],
             "demo_hidden": _hidden_unless(demo and graphiql),
         }

@@ -1,0 +1,131 @@
+"""The cases: what is asked, of whom, and which ratios say something."""
+
+import time
+from itertools import count
+from typing import Any, Final
+
+from bench.client import BadAnswer, Client, checked, request_bytes
+from bench.measure import Contestant, Meter, ratio
+from bench.seed import BATCH, IMPORTED, PAGE, ROWS, Person, batches, row, upload
+from bench.server import Server
+
+_PAGE_ROWS: Final = 50
+_POLL_SECONDS: Final = 0.1
+_ONE: Final = """query ($id: ID!) {
+  transaction(id: $id) {
+    id date amount currency description payee status
+    category { id name kind }
+    account { id name currency }
+  }
+}"""
+_CREATE: Final = """mutation ($body: CreateTransactionInput!) {
+  createTransaction(input: $body) { transaction { id version } }
+}"""
+
+
+def reads(
+    product: Server, baseline: Server, person: Person, wanted: str, deep: str
+) -> list[Contestant]:
+    """All that asks and changes nothing."""
+    page = person.query(PAGE, first=_PAGE_ROWS)
+    path = f"/transactions?limit={_PAGE_ROWS}"
+    listed = person.get(path)
+    with Client(product.port) as client:
+        tag = checked(client.send(listed)).headers["etag"]
+    plain = request_bytes("GET", f"/page?first={_PAGE_ROWS}")
+    table = (
+        ("nested_page", "baseline", baseline, plain, 200),
+        ("nested_page", "graphql", product, page, 200),
+        ("nested_page", "rest", product, listed, 200),
+        ("unchanged", "rest", product, person.get(path, **{"If-None-Match": tag}), 304),
+        ("get_one", "graphql", product, person.query(_ONE, id=wanted), 200),
+        ("get_one", "rest", product, person.get(f"/transactions/{wanted}"), 200),
+        ("deep_page", "graphql", product, person.query(PAGE, first=_PAGE_ROWS, after=deep), 200),
+        (
+            "amount_page",
+            "graphql",
+            product,
+            person.query(PAGE, first=_PAGE_ROWS, sort="AMOUNT_DESC"),
+            200,
+        ),
+    )
+    return [
+        Contestant(case, name, server, lambda request=request: request, status)
+        for case, name, server, request, status in table
+    ]
+
+
+def writes(product: Server, person: Person) -> list[Contestant]:
+    """Single creates, each another row."""
+    numbers = count(ROWS)
+    return [
+        Contestant(
+            "create",
+            "graphql",
+            product,
+            lambda: person.query(_CREATE, body=row(person, next(numbers))),
+        ),
+        Contestant(
+            "create",
+            "rest",
+            product,
+            lambda: person.post("/transactions", row(person, next(numbers))),
+            201,
+        ),
+    ]
+
+
+def seeded(meter: Meter, product: Server, client: Client, person: Person) -> Contestant:
+    """The rows of the books, measured while they are made: costs of one row of a batch."""
+    made = Contestant("create_in_bulk", "rest", product, bytes)
+    for request in batches(person):
+        with meter.slice(product, made.slices.append) as counted:
+            checked(client.send(request))
+            counted.count = BATCH
+    return made
+
+
+def imported(meter: Meter, product: Server, person: Person, runs: int) -> Contestant:
+    """Bank files through upload, job and worker: costs of one row, polls included."""
+    made = Contestant("import_csv", "rest", product, bytes)
+    with Client(product.port) as client:
+        for run in range(runs):
+            with meter.slice(product, made.slices.append) as counted:
+                answer = checked(client.send(upload(person, run)), 202)
+                _finished(client, person, answer.json()["data"]["id"])
+                counted.count = IMPORTED
+    return made
+
+
+def _finished(client: Client, person: Person, import_id: str) -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        time.sleep(_POLL_SECONDS)
+        found = checked(client.send(person.get(f"/imports/{import_id}?limit=1"))).json()["data"]
+        if found["status"] != "PROCESSING":
+            if found["counts"]["new"] != IMPORTED:
+                raise BadAnswer(f"the import did not book every row: {found}")
+            return
+    raise BadAnswer("an import did not end within a minute")
+
+
+def ratios(contestants: list[Contestant]) -> dict[str, float]:
+    """What may be compared between two machines; medians over rounds of the same run."""
+    by = {(one.case, one.name): one for one in contestants}
+    plain, graph = by["nested_page", "baseline"], by["nested_page", "graphql"]
+    rest, create = by["nested_page", "rest"], by["create", "rest"]
+    found: dict[str, Any] = {
+        "graphql_page_to_baseline_cpu": ratio(graph, plain),
+        "graphql_page_to_baseline_cpu_with_database": ratio(graph, plain, what="all_cpu_ms"),
+        "graphql_page_to_baseline_wall": ratio(graph, plain, what="wall_ms"),
+        "rest_page_to_baseline_cpu": ratio(rest, plain),
+        "rest_page_to_graphql_page_cpu": ratio(rest, graph),
+        "unchanged_to_rest_page_cpu": ratio(by["unchanged", "rest"], rest),
+        "deep_page_to_first_page_cpu": ratio(by["deep_page", "graphql"], graph),
+        "amount_page_to_first_page_cpu": ratio(by["amount_page", "graphql"], graph),
+        "get_one_graphql_to_page_cpu": ratio(by["get_one", "graphql"], graph),
+        "create_to_get_one_cpu": ratio(create, by["get_one", "rest"]),
+        "create_to_bulk_row_cpu": ratio(create, by["create_in_bulk", "rest"]),
+        "import_rows_to_creates_per_cpu_second": ratio(create, by["import_csv", "rest"]),
+    }
+    return found

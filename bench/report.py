@@ -1,0 +1,39 @@
+"""The table for people and results.json for machines."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+
+_FILE: Final = Path(__file__).resolve().parent / "results.json"
+_FIGURES: Final = ("cpu_ms", "db_cpu_ms", "rps", "p50_ms", "p99_ms", "runs")
+
+
+def show(measurements: list[dict[str, Any]], ratios: dict[str, float], *, notes: list[str]) -> None:
+    """Print everything."""
+    console = Console()
+    table = Table(title="Costs of one request, or of one row in bulk and imports")
+    table.add_column("case")
+    table.add_column("contestant")
+    for name in _FIGURES:
+        table.add_column(name, justify="right")
+    for one in measurements:
+        figures = ["-" if one[name] is None else f"{one[name]:g}" for name in _FIGURES]
+        table.add_row(one["case"], one["contestant"], *figures)
+    console.print(table)
+    table = Table(title="Ratios of this run")
+    table.add_column("ratio")
+    table.add_column("value", justify="right")
+    for name, value in ratios.items():
+        table.add_row(name, f"{value:.2f}")
+    console.print(table)
+    for note in notes:
+        console.print(note, markup=False)
+
+
+def write(measurements: list[dict[str, Any]], ratios: dict[str, float], **more: Any) -> None:
+    """Write the same figures beside this module."""
+    content = {"measurements": measurements, "ratios": ratios, **more}
+    _FILE.write_text(json.dumps(content, indent=2) + "\n")

@@ -1,0 +1,178 @@
+"""Who may do what: every root field for nobody, a stranger and the owner; refusals change nothing."""
+
+import json
+from base64 import b64encode
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from graph.context import Services
+from graph.schema import schema
+from models import ids
+from models.base import table
+from models.ledgers import Ledger
+from tests.doors import PASSWORD, GraphQLDoor, Person, Refused
+
+pytestmark = [pytest.mark.anyio, pytest.mark.case("T01")]
+
+ROW = '{accountId: "$account", date: "2026-01-01", amount: "-1", description: "x"}'
+
+# Root field -> a document that works for the owner of the ids in it, and what a stranger is told.
+# OWN: the field has no id, so a stranger gets her own (and nobody else's) things.
+MATRIX: dict[str, tuple[str, str]] = {
+    "viewer": ("{viewer{id accounts(first:1){nodes{id}}}}", "OWN"),
+    "node": ('{node(id:"$account"){id}}', "NULL"),
+    "nodes": ('{nodes(ids:["$account","$transaction","$upload","$import"]){id}}', "NULL"),
+    "account": ('{account(id:"$account"){id}}', "NOT_FOUND"),
+    "accounts": ("{accounts(first:1){nodes{id}}}", "OWN"),
+    "accountBalance": ('{accountBalance(id:"$account"){balance}}', "NOT_FOUND"),
+    "accountTransactions": ('{accountTransactions(id:"$account"){nodes{id}}}', "NOT_FOUND"),
+    "category": ('{category(id:"$category"){id}}', "NOT_FOUND"),
+    "categories": ("{categories(first:1){nodes{id}}}", "OWN"),
+    "transaction": ('{transaction(id:"$transaction"){id}}', "NOT_FOUND"),
+    "transactions": ("{transactions(first:1){nodes{id}}}", "OWN"),
+    "upload": ('{upload(id:"$upload"){id}}', "NOT_FOUND"),
+    "uploads": ("{uploads(first:1){nodes{id}}}", "OWN"),
+    "import": ('{import(id:"$import"){id}}', "NOT_FOUND"),
+    "imports": ("{imports(first:1){nodes{id}}}", "OWN"),
+    "updateProfile": ('mutation{updateProfile(input:{name:"N"}){user{id}}}', "OWN"),
+    "createAccount": (
+        'mutation{createAccount(input:{name:"x",type:CASH,currency:"EUR"}){account{id}}}', "OWN",
+    ),
+    "updateAccount": (
+        'mutation{updateAccount(id:"$account",input:{name:"N"}){account{id}}}', "NOT_FOUND",
+    ),
+    "createCategory": (
+        'mutation{createCategory(input:{name:"x",kind:INCOME}){category{id}}}', "OWN",
+    ),
+    "updateCategory": (
+        'mutation{updateCategory(id:"$category",input:{name:"N"}){category{id}}}', "NOT_FOUND",
+    ),
+    "createTransaction": (
+        f"mutation{{createTransaction(input:{ROW}){{transaction{{id}}}}}}", "VALIDATION_ERROR",
+    ),
+    "updateTransaction": (
+        'mutation{updateTransaction(id:"$transaction",input:{amount:"5"}){transaction{id}}}',
+        "NOT_FOUND",
+    ),
+    "createTransactions": (
+        f"mutation{{createTransactions(transactions:[{ROW}]){{succeeded}}}}", "VALIDATION_ERROR",
+    ),
+    "updateTransactions": (
+        'mutation{updateTransactions(transactions:[{id:"$transaction",amount:"6"}]){succeeded}}',
+        "VALIDATION_ERROR",
+    ),
+    "createUpload": (
+        'mutation{createUpload(input:{filename:"a.csv",content:"YSxiCjEsMgo="}){upload{id}}}',
+        "OWN",
+    ),
+    "createImport": (
+        'mutation{createImport(input:{uploadId:"$upload",accountId:"$account"}){import{id}}}',
+        "VALIDATION_ERROR",
+    ),
+    "processImport": ('mutation{processImport(id:"$import"){import{id}}}', "NOT_FOUND"),
+    "deleteTransactions": (
+        'mutation{deleteTransactions(ids:["$transaction"]){succeeded}}', "VALIDATION_ERROR",
+    ),
+    "restoreTransaction": (
+        'mutation{restoreTransaction(id:"$transaction"){transaction{id}}}', "NOT_FOUND",
+    ),
+    "deleteTransaction": ('mutation{deleteTransaction(id:"$transaction"){id}}', "NOT_FOUND"),
+    "deleteCategory": ('mutation{deleteCategory(id:"$category"){id}}', "NOT_FOUND"),
+    "deleteUpload": ('mutation{deleteUpload(id:"$spare"){id}}', "NOT_FOUND"),
+    "deleteAccount": ('mutation{deleteAccount(id:"$account",force:true){id}}', "NOT_FOUND"),
+    "restoreAccount": ('mutation{restoreAccount(id:"$account"){account{id}}}', "NOT_FOUND"),
+}  # fmt: skip
+PUBLIC = {"register", "login", "refresh", "logout"}
+# An import that waits for nobody cannot be processed: right for its owner, too.
+OWNER_REFUSED = {"processImport": "CONFLICT"}
+
+
+def filled(document: str, things: dict[str, str]) -> str:
+    for name, value in things.items():
+        document = document.replace("$" + name, value)
+    return document
+
+
+async def owned(door: GraphQLDoor) -> dict[str, str]:
+    body = {"name": "Giro", "type": "CASH", "currency": "EUR"}
+    account = (await door.call("CreateAccount", body))["id"]
+    row = {"accountId": account, "date": "2026-01-01", "amount": "-1", "description": "x"}
+    content = b64encode(b"Date,Text,Amount\n2026-01-01,x,-1.00\n").decode()
+    files = [
+        (await door.call("CreateUpload", {"filename": "a.csv", "content": content}))["id"]
+        for _ in range(2)
+    ]
+    return {
+        "account": account,
+        "category": (await door.call("CreateCategory", {"name": "x", "kind": "EXPENSE"}))["id"],
+        "transaction": (await door.call("CreateTransaction", row))["id"],
+        "upload": files[0],
+        "spare": files[1],
+        "import": (await door.call("CreateImport", {"uploadId": files[0], "accountId": account}))[
+            "id"
+        ],
+    }
+
+
+async def version(services: Services, person: Person) -> int:
+    ledgers = table(Ledger)
+    async with services.database.read(ids.decode("user", person.id)) as tx:
+        return await tx.scalar(select(ledgers.c.version))
+
+
+def test_the_matrix_holds_every_root_field() -> None:
+    graph = schema()._schema
+    fields = {*graph.query_type.fields, *graph.mutation_type.fields}
+    assert fields == {*MATRIX, *PUBLIC}
+
+
+async def test_nobody_gets_nothing(client: Any, ada: Person, services: Services) -> None:
+    things = await owned(GraphQLDoor(client, ada))
+    before = await version(services, ada)
+    for name, (document, _) in MATRIX.items():
+        with pytest.raises(Refused) as refused:
+            await GraphQLDoor(client, None).query(filled(document, things))
+        assert refused.value.code == "UNAUTHENTICATED", name
+    assert await version(services, ada) == before
+
+
+async def test_a_stranger_gets_nothing_of_it(
+    client: Any, ada: Person, bob: Person, services: Services
+) -> None:
+    things = await owned(GraphQLDoor(client, ada))
+    before = await version(services, ada)
+    door = GraphQLDoor(client, bob)
+    for name, (document, told) in MATRIX.items():
+        if told in {"OWN", "NULL"}:
+            answer = json.dumps((await door.query(filled(document, things)))["data"])
+            assert not any(thing in answer for thing in [*things.values(), ada.id]), name
+        else:
+            with pytest.raises(Refused) as refused:
+                await door.query(filled(document, things))
+            assert refused.value.code == told, name
+            assert not any(thing in refused.value.message for thing in things.values()), name
+    assert await version(services, ada) == before
+
+
+async def test_the_owner_gets_it(client: Any, ada: Person) -> None:
+    door = GraphQLDoor(client, ada)
+    things = await owned(door)
+    for name, (document, _) in MATRIX.items():
+        if name in OWNER_REFUSED:
+            with pytest.raises(Refused) as refused:
+                await door.query(filled(document, things))
+            assert refused.value.code == OWNER_REFUSED[name]
+            continue
+        if name == "deleteCategory":
+            await door.call("UpdateCategory", {"archived": True}, id=things["category"])
+        answer = await door.query(filled(document, things))
+        assert next(iter(answer["data"].values())), name
+
+
+async def test_public_fields_need_no_token(client: Any, ada: Person) -> None:
+    door = GraphQLDoor(client, None)
+    login = "mutation($i: LoginInput!){login(input:$i){session{user{id}}}}"
+    answer = await door.query(login, i={"email": ada.email, "password": PASSWORD})
+    assert answer["data"]["login"]["session"]["user"]["id"] == ada.id

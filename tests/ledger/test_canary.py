@@ -1,0 +1,122 @@
+"""A canary amount goes through every feature and rests nowhere in the clear."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+import redis
+
+from app import Running
+from models.embedded.parts import Endpoints
+from tests.doors import Door, Person
+
+pytestmark = [pytest.mark.anyio, pytest.mark.case("E03")]
+
+MINOR = 7_319_468_255
+AMOUNT = "73194682.55"
+NEEDLES = (
+    b"7319468255",
+    b"73194682.55",
+    b"73194682,55",
+    b"73,194,682",
+    b"73.194.682",
+    *(sign.to_bytes(8, order, signed=True) for sign in (MINOR, -MINOR) for order in ("little", "big")),
+)  # fmt: skip
+SECRET = "canary of a note 73194682.55"
+CSV = f"Date,Text,Amount\n2026-02-01,canary file,-{AMOUNT}\n".encode()
+
+
+def found_in(data: bytes) -> list[bytes]:
+    return [needle for needle in NEEDLES if needle in data]
+
+
+def pieces(path: Path) -> Iterator[bytes]:
+    """A file in overlapping pieces, so that nothing hides on a border."""
+    rest = b""
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 22):
+            yield rest + chunk
+            rest = chunk[-32:]
+
+
+async def every_feature(door: Door, client: Any) -> None:
+    body = {"name": "Giro", "type": "CASH", "currency": "EUR", "openingBalance": AMOUNT}
+    giro = (await door.call("CreateAccount", {**body, "number": SECRET}, key="c1"))["id"]
+    spar = (await door.call("CreateAccount", {**body, "name": "Spar"}))["id"]
+    known = (await door.call("ListCategories"))["items"][0]["id"]
+    row = {"accountId": giro, "date": "2026-01-01", "description": "x", "notes": SECRET}
+    made = await door.call("CreateTransaction", {**row, "amount": f"-{AMOUNT}"}, key="c2")
+    await door.call("UpdateTransaction", {"amount": AMOUNT}, id=made["id"])
+    parts = [{"categoryId": known, "amount": AMOUNT, "notes": SECRET}, {"categoryId": known, "amount": "0"}]  # fmt: skip
+    await door.call("CreateTransaction", {**row, "amount": AMOUNT, "splits": parts})
+    await door.call("CreateTransaction", {**row, "amount": AMOUNT, "transferAccountId": spar})
+    await door.call("CreateTransactions", transactions=[{**row, "amount": AMOUNT}], key="c3")
+    await door.call("ListTransactions", minAmount=AMOUNT, sort="AMOUNT_DESC", limit=1)
+    await door.call("GetAccountBalance", id=giro, asOf="2026-01-01")
+    await door.call("DeleteTransaction", id=made["id"])
+    await door.call("RestoreTransaction", id=made["id"])
+    for amount in ("73194682.555", f"-{AMOUNT}x"):
+        with pytest.raises(Exception, match="amount"):
+            await door.call("CreateTransaction", {**row, "amount": amount})
+    answer = await client.post(
+        "/v1/imports/csv",
+        files={"file": ("canary.csv", CSV, "text/csv")},
+        data={"accountId": giro},
+        headers=door.headers,
+    )
+    wanted = answer.json()["data"]["id"]
+    for _ in range(200):
+        run = await door.call("GetImport", id=wanted)
+        if run["status"] != "PROCESSING":
+            break
+        await asyncio.sleep(0.025)
+    assert run["counts"]["new"] == 1
+
+
+async def test_no_amount_rests_in_the_clear(
+    door: Door,
+    client: Any,
+    ada: Person,
+    running: Running,
+    parts: Endpoints,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    stop = asyncio.Event()
+    worker = asyncio.create_task(running.work(stop))
+    await every_feature(door, client)
+    stop.set()
+    await worker
+    root = await asyncpg.connect(
+        host=parts.database_host,
+        port=parts.database_port,
+        database=parts.database_name,
+        user="postgres",
+        password=parts.superuser_password,
+    )
+    await root.execute("CHECKPOINT")
+    cluster = Path(await root.fetchval("SHOW data_directory"))
+    await root.close()
+    folders = [cluster.parent, running.settings.data / "files"]
+    looked, control = 0, 0
+    for folder in folders:
+        for path in folder.rglob("*"):
+            if path.is_file() and not path.is_symlink():
+                looked += 1
+                for piece in pieces(path):
+                    assert found_in(piece) == [], path
+                    control += b"canary file" in piece
+    assert looked > 500
+    assert control > 0, "a description rests in the clear: not finding it means looking elsewhere"
+    cache = redis.Redis(
+        unix_socket_path=parts.redis_socket,
+        username=parts.redis_username,
+        password=parts.redis_password,
+    )
+    for key in cache.scan_iter("pt:*"):
+        assert found_in(key + (cache.get(key) or b"")) == []
+    cache.close()
+    printed = capfd.readouterr()
+    assert found_in((printed.out + printed.err).encode()) == []

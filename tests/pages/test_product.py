@@ -1,0 +1,112 @@
+"""The product's own pages in a real browser: signed in as the demo person, examples run."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.pages.test_browser import WATCH_POLICY, browser
+
+pytestmark = [pytest.mark.browser, pytest.mark.serve, pytest.mark.timeout(240)]
+ROOT = Path(__file__).resolve().parents[2]
+__all__ = ["browser"]
+
+
+@pytest.fixture(scope="module")
+def address(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A whole server with demo data, as ``make serve`` starts it."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("POCKETTREND_")}
+    environment |= {
+        "POCKETTREND_PORT": str(port),
+        "POCKETTREND_DATA": str(tmp_path_factory.mktemp("product")),
+        "POCKETTREND_DEMO": "1",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cli", "serve"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    with process.stdout as lines:
+        ready = next((line.split()[1] for line in lines if line.startswith("ready ")), None)
+        assert ready == f"http://127.0.0.1:{port}"
+        yield ready
+        process.terminate()
+        process.wait(25)
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    context = browser.new_context(base_url=address, viewport={"width": 1400, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    errors: list[str] = []
+    page.on(
+        "response",
+        lambda r: errors.append(f"{r.status} {r.url} {r.text()}") if r.status >= 400 else None,
+    )
+    page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+    page.add_init_script(WATCH_POLICY)
+    yield page
+    assert (errors, page.evaluate("window.violations")) == ([], [])
+    context.close()
+
+
+def answer_of(page: Page, part: str) -> Any:
+    """The JSON that GraphiQL shows, once it is whole and holds a word (no eval: the policy)."""
+    shown = """() => { const found = document.querySelector('.result-window .CodeMirror');
+      return found && !document.querySelector('.graphiql-spinner')
+        ? found.CodeMirror.getValue() : '' }"""
+    for _ in range(200):
+        text = page.evaluate(shown)
+        if part in text:
+            return json.loads(text)
+        page.wait_for_timeout(100)
+    raise AssertionError(text)
+
+
+def test_graphiql_runs_its_examples_on_the_demo_account(page: Page) -> None:
+    page.goto("/graphql")
+    page.get_by_text("Use the demo account").click()
+    page.get_by_text("Signed in as").wait_for()
+    page.locator(".graphiql-execute-button").click()
+    viewer = answer_of(page, '"viewer"')["data"]["viewer"]
+    assert viewer["email"] == "demo@pockettrend.example"
+    accounts = viewer["accounts"]["nodes"]
+    assert {account["currency"] for account in accounts} == {"EUR", "USD"}
+    assert all(account["transactions"]["nodes"] for account in accounts)
+    page.get_by_role("tab", name="FindTransactions").click()
+    # The editor learns the new operation's name a moment after the tab has changed.
+    page.wait_for_timeout(1_500)
+    page.locator(".graphiql-execute-button").click()
+    found = answer_of(page, '"totalCount"')["data"]["transactions"]
+    assert found["totalCount"] > 0
+    if folder := os.environ.get("PICTURES"):
+        page.screenshot(path=f"{folder}/product-graphiql.png")
+
+
+def test_the_api_page_lists_the_documented_paths(page: Page) -> None:
+    page.goto("/v1/docs")
+    page.locator(".opblock").first.wait_for()
+    shown = page.locator(".opblock-summary-path").all_inner_texts()
+    assert {"/accounts", "/transactions/bulk", "/imports/csv"} <= {
+        text.replace("\u200b", "") for text in shown
+    }
+
+
+def test_the_root_page_says_what_is_where(page: Page) -> None:
+    page.goto("/")
+    links = {link.get_attribute("href") for link in page.get_by_role("link").all()}
+    assert {"/graphql", "/v1/docs", "/v1/openapi.json", "/health", "/metrics"} <= links
