@@ -84,14 +84,21 @@ $(PYTHON):
 	  test -n "$$found" || { echo "Python 3.11 or newer is needed." >&2; exit 1; }; \
 	  echo "making .venv with $$($$found --version)"; $$found -m venv --clear .venv
 
+# The command `pockettrend`, and the rooms importable from anywhere, without a build of the project.
+COMMAND = echo "$(CURDIR)" > "$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/pockettrend.pth"; \
+	printf '\#!%s/.venv/bin/python\nfrom cli import main\n\nmain()\n' "$(CURDIR)" > .venv/bin/pockettrend; \
+	chmod +x .venv/bin/pockettrend
+
 $(RUN): requirements.lock | $(PYTHON)
 	@echo "installing what the server needs"
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(COMMAND)
 	@touch $@
 
 $(DEV): requirements-dev.lock | $(PYTHON)
 	@echo "installing what development needs"
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(COMMAND)
 	@touch $@ $(RUN)
 
 $(ASSETS): graph/http/assets.py | $(PYTHON)

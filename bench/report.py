@@ -1,6 +1,7 @@
 """The table for people and results.json for machines."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,12 +9,14 @@ from rich.console import Console
 from rich.table import Table
 
 _FILE: Final = Path(__file__).resolve().parent / "results.json"
+_WIDTH: Final = 110
 _FIGURES: Final = ("cpu_ms", "db_cpu_ms", "rps", "p50_ms", "p99_ms", "runs")
 
 
 def show(measurements: list[dict[str, Any]], ratios: dict[str, float], *, notes: list[str]) -> None:
     """Print everything."""
-    console = Console()
+    # In a pipe there is no width to keep to.
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH)
     table = Table(title="Costs of one request, or of one row in bulk and imports")
     table.add_column("case")
     table.add_column("contestant")

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Final
@@ -27,8 +28,9 @@ class Sampler(threading.Thread):
         super().__init__(name="sampler", daemon=True)
         self._thread_id = thread_id
         self._done = threading.Event()
-        self._own: Counter[CodeType] = Counter()
+        self._own: Counter[tuple[CodeType, CodeType | None]] = Counter()
         self._with_callees: Counter[CodeType] = Counter()
+        self._nearest: Counter[CodeType | None] = Counter()
         self._idle = 0
 
     def run(self) -> None:
@@ -46,13 +48,14 @@ class Sampler(threading.Thread):
         if _place(leaf.f_code) in _IDLE:
             self._idle += 1
             return
-        self._own[leaf.f_code] += 1
-        seen: set[CodeType] = set()
+        self._own[leaf.f_code, leaf.f_back and leaf.f_back.f_code] += 1
+        stack: list[CodeType] = []
         frame: FrameType | None = leaf
         while frame is not None:
-            seen.add(frame.f_code)
+            stack.append(frame.f_code)
             frame = frame.f_back
-        self._with_callees.update(seen)
+        self._with_callees.update(set(stack))
+        self._nearest[next((code for code in stack if _is_ours(code)), None)] += 1
 
     def finish(self) -> str:
         """Stop, and the profile as text."""
@@ -60,26 +63,36 @@ class Sampler(threading.Thread):
         self.join()
         total = max(sum(self._own.values()), 1)
         layers: Counter[str] = Counter()
-        for code, count in self._own.items():
+        files: Counter[str] = Counter()
+        functions: Counter[str] = Counter()
+        for (code, caller), count in self._own.items():
             layers[_layer(code)] += count
-        lines = [
-            f"{total} samples at work, {self._idle} in the loop itself",
-            "",
-            "own time by layer",
-        ]
-        lines += [f"{count / total:7.1%}  {name}" for name, count in layers.most_common()]
-        for title, counter in (
-            ("own time by function", self._own),
-            ("time by function with what it calls (as far as its greenlet)", self._with_callees),
+            files[_place(code)] += count
+            functions[f"{_named(code)}  <-  {_named(caller)}"] += count
+        nearest = Counter({_named(code): count for code, count in self._nearest.items()})
+        inside = Counter({_named(code): count for code, count in self._with_callees.items()})
+        lines = [f"{total} samples at work, {self._idle} in the loop itself (waiting, or in C)"]
+        for title, counter, shown in (
+            ("own time by layer", layers, None),
+            ("own time by file", files, _SHOWN),
+            ("own time by function and who called it", functions, _SHOWN),
+            ("time by the innermost function of the product (- is none)", nearest, _SHOWN),
+            ("time with callees (as far as the greenlet or task)", inside, 3 * _SHOWN),
         ):
             lines += ["", title]
-            lines += [
-                f"{count / total:7.1%}  {code.co_qualname}  {_place(code)}:{code.co_firstlineno}"
-                for code, count in counter.most_common(_SHOWN)
-            ]
+            lines += [f"{count / total:7.1%}  {name}" for name, count in counter.most_common(shown)]
         return "\n".join(lines)
 
 
+def _named(code: CodeType | None) -> str:
+    return f"{code.co_qualname}  {_place(code)}:{code.co_firstlineno}" if code else "-"
+
+
+def _is_ours(code: CodeType) -> bool:
+    return _layer(code).startswith("product: ") and not _place(code).startswith("bench/")
+
+
+@cache
 def _place(code: CodeType) -> str:
     """A file without the folders of this machine."""
     path = Path(code.co_filename)
@@ -91,6 +104,7 @@ def _place(code: CodeType) -> str:
     return "/".join(parts[-2:])
 
 
+@cache
 def _layer(code: CodeType) -> str:
     """The package, or the room of the product."""
     path = Path(code.co_filename)

@@ -43,10 +43,13 @@ class GraphQLEndpoint:
 
     async def _answer(self, request: Request, params: GraphQLParams, kind: str) -> Response:
         if not params.query:
-            raise BadRequest("Send a document as query.")
+            raise _no_document(params)
         actor = await actor_of_request(self._services, request)
         try:
             compiled = self._engine.compile(params.query)
+            # What is wrong with the document comes before which of its operations is meant.
+            if compiled.refused is not None:
+                raise compiled.refused
             operation = compiled.operation(params.operation_name)
         except AppError as error:
             return _refused(error, kind)
@@ -88,13 +91,32 @@ def _body(answer: Answer, *, replayed: bool) -> dict[str, Any]:
     return body
 
 
+def _no_document(params: GraphQLParams) -> BadRequest:
+    if "persistedQuery" in params.extensions:
+        # By this word clients that begin with a hash know to send the whole document instead.
+        return BadRequest("PersistedQueryNotSupported")
+    return BadRequest("Send a document as query.")
+
+
 def _refused(error: AppError, kind: str) -> Response:
     """A request error: 400 under the GraphQL media type, 200 under plain JSON."""
-    body = {"errors": [{"message": error.message, "extensions": graphql_shape(error)}]}
-    locations = error.details.get("locations")
-    if locations:
-        body["errors"][0]["locations"] = locations
-    return _response(body, 200 if kind == JSON else 400, kind)
+    return _response({"errors": _told(error)}, 200 if kind == JSON else 400, kind)
+
+
+def _told(error: AppError) -> list[dict[str, Any]]:
+    """One entry for each thing that is wrong with a document, where editors look for its place."""
+    shape = graphql_shape(error)
+    details = {name: value for name, value in shape["details"].items() if name != "errors"}
+    found = error.details.get("errors") or [
+        {"message": error.message, "locations": error.details.get("locations")}
+    ]
+    entries = []
+    for one in found:
+        entry: dict[str, Any] = {"message": one["message"]}
+        if one["locations"]:  # an empty list is not allowed
+            entry["locations"] = one["locations"]
+        entries.append(entry | {"extensions": {**shape, "details": details}})
+    return entries
 
 
 def _failure(error: AppError, kind: str) -> Response:

@@ -1,7 +1,7 @@
 """Chooses the media types of answers and recognises those of bodies, by RFC 9110 section 12."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
@@ -74,22 +74,22 @@ def wants_page(accept: str | None) -> bool:
     return first is not None and first.kind in PAGE_TYPES
 
 
-def body_kind(content_type: str | None) -> BodyKind:
-    """Which kind of body a Content-Type header announces.
+def body_kind(
+    content_type: str | None, readable: Collection[BodyKind] = tuple(BodyKind)
+) -> BodyKind:
+    """Which of the ``readable`` kinds of body a Content-Type header announces.
 
     JSON is UTF-8 (RFC 8259), so any other charset is refused. Raises ``UnsupportedMediaType`` for
     every other or missing type.
     """
-    readable = ", ".join(BodyKind)
+    kinds = " or ".join(readable)
     if content_type is None or not content_type.strip():
-        message = f"The request has no Content-Type; one of these is read: {readable}."
-        raise UnsupportedMediaType(message)
+        raise UnsupportedMediaType(f"The request has no Content-Type; what is read is {kinds}.")
     match = RANGE.fullmatch(content_type)
     kind = f"{match[1]}/{match[2]}".lower() if match else ""
-    if match is None or kind not in {*BodyKind}:
+    if match is None or kind not in readable:
         shown = content_type.strip()[:80]
-        message = f"A body of type {shown!r} is not read; one of these is: {readable}."
-        raise UnsupportedMediaType(message)
+        raise UnsupportedMediaType(f"A body of type {shown!r} is not read; what is read is {kinds}.")
     charset = _parameters(match[3]).get("charset", "utf-8")
     if kind == BodyKind.JSON and charset.lower() not in {"utf-8", "utf8"}:
         raise UnsupportedMediaType(f"JSON is read as UTF-8, not as {charset[:40]!r}.")

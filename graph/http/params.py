@@ -6,7 +6,7 @@ from typing import Any
 
 from graph.http.json_body import parse_json
 from graph.http.negotiate import BodyKind, body_kind
-from resolvers.errors import AppError, BadRequest, ErrorCode, UnsupportedMediaType
+from resolvers.errors import AppError, BadRequest, ErrorCode
 
 NAMES = ("query", "operationName", "variables", "extensions")
 MAX_VARIABLES_DEPTH = 12  # levels of objects and lists in variables or extensions
@@ -43,8 +43,7 @@ def request_params(
     if method in {"GET", "HEAD"}:
         return _checked(_from_query(query_params))
     if method == "POST":
-        if body_kind(content_type) is not BodyKind.JSON:
-            raise UnsupportedMediaType("A GraphQL request is sent as application/json.")
+        body_kind(content_type, readable=(BodyKind.JSON,))
         value = parse_json(body or b"", max_bytes=max_bytes, max_depth=MAX_VARIABLES_DEPTH + 1)
         if isinstance(value, list):
             raise BadRequest("Batches are not taken; send one operation per request.")
