@@ -18,6 +18,12 @@ _ONE: Final = """query ($id: ID!) {
     account { id name currency }
   }
 }"""
+_FLAT: Final = """query ($first: Int) {
+  transactions(first: $first) {
+    nodes { id date amount currency description payee status }
+    pageInfo { hasNextPage endCursor }
+  }
+}"""
 _CREATE: Final = """mutation ($body: CreateTransactionInput!) {
   createTransaction(input: $body) { transaction { id version } }
 }"""
@@ -40,6 +46,8 @@ def reads(
         ("unchanged", "rest", product, person.get(path, **{"If-None-Match": tag}), 304),
         ("get_one", "graphql", product, person.query(_ONE, id=wanted), 200),
         ("get_one", "rest", product, person.get(f"/transactions/{wanted}"), 200),
+        ("flat_page", "graphql", product, person.query(_FLAT, first=_PAGE_ROWS), 200),
+        ("page_of_one", "graphql", product, person.query(PAGE, first=1), 200),
         ("deep_page", "graphql", product, person.query(PAGE, first=_PAGE_ROWS, after=deep), 200),
         (
             "amount_page",
@@ -123,6 +131,8 @@ def ratios(contestants: list[Contestant]) -> dict[str, float]:
         "unchanged_to_rest_page_cpu": ratio(by["unchanged", "rest"], rest),
         "deep_page_to_first_page_cpu": ratio(by["deep_page", "graphql"], graph),
         "amount_page_to_first_page_cpu": ratio(by["amount_page", "graphql"], graph),
+        "flat_page_to_nested_page_cpu": ratio(by["flat_page", "graphql"], graph),
+        "page_of_one_to_nested_page_cpu": ratio(by["page_of_one", "graphql"], graph),
         "get_one_graphql_to_page_cpu": ratio(by["get_one", "graphql"], graph),
         "create_to_get_one_cpu": ratio(create, by["get_one", "rest"]),
         "create_to_bulk_row_cpu": ratio(create, by["create_in_bulk", "rest"]),

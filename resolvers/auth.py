@@ -29,8 +29,9 @@ from models.users import User, UserRow
 from resolvers.access import Actor
 from resolvers.categories import create_starter_set
 from resolvers.errors import Conflict, Invalid, InvalidCredentials, Unauthenticated
+from resolvers.events import image_of
 from resolvers.inputs import CurrencyCode, Input, Name
-from resolvers.ledgers import Ledgers, LedgerWrite, image_of
+from resolvers.ledgers import Ledgers, LedgerWrite
 from resolvers.passwords import Passwords
 from resolvers.tokens import LIFETIME_SECONDS, AccessTokens
 from resolvers.users import (

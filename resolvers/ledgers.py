@@ -1,29 +1,30 @@
 """Writing to a ledger: one transaction, idempotent on request, versioned, in the change feed."""
 
+import asyncio
 import hmac
 import json
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import cache
 from hashlib import sha256
 from typing import Any, Final, Generic, Protocol, TypeVar, cast
 from uuid import UUID
+from weakref import WeakValueDictionary
 
-from pydantic import TypeAdapter
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import DBAPIError
 
 from models.accounts import Account
 from models.base import table, utc_now
-from models.changes import Change, Link, content_mac, content_place, link_hash
+from models.changes import Change
 from models.database import LOCK_TIMEOUT, Database, Transaction, sqlstate
 from models.idempotency import IdempotencyKey
 from models.ids import new_id
 from models.jobs import Job
 from models.ledgers import Ledger, Membership
-from models.sealing import LedgerRing, derive, new_key
+from models.sealing import LedgerRing, derive
 from resolvers.access import Actor
 from resolvers.errors import (
     AppError,
@@ -34,12 +35,14 @@ from resolvers.errors import (
     StaleObject,
     invalid,
 )
+from resolvers.events import Record, feed_rows, image_of
 from resolvers.money import INT64_MAX
 from resolvers.wire import wire
 
 T = TypeVar("T")
 
 KEY_LIFETIME: Final = timedelta(hours=24)
+_TURN_SECONDS: Final = 10
 _LEDGERS: Final = table(Ledger)
 _MEMBERSHIPS: Final = table(Membership)
 _ACCOUNTS: Final = table(Account)
@@ -56,12 +59,6 @@ class Broker(Protocol):
 
     async def wake_workers(self) -> None:
         """There is new work."""
-
-
-@cache
-def image_of(kind: Hashable) -> TypeAdapter[Any]:
-    """How a row or answer is written to and read from sealed JSON."""
-    return TypeAdapter(cast("Any", kind))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +93,6 @@ class Outcome(Generic[T]):
 
 
 @dataclass(slots=True)
-class _Record:
-    entity: str
-    entity_id: UUID
-    op: str
-    before: Any
-    after: Any
-
-
-@dataclass(slots=True)
 class LedgerWrite:
     """One write in progress: the locked ledger and everything that leaves with its commit."""
 
@@ -119,18 +107,18 @@ class LedgerWrite:
     """The version that this write makes."""
     figures: bool = False
     """Whether any figure can have changed (moves ``books``)."""
-    records: list[_Record] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
     moves: dict[UUID, int] = field(default_factory=dict)
     jobs: list[dict[str, Any]] = field(default_factory=list)
 
     def record(self, entity: str, op: str, before: Any, after: Any) -> None:
         """Put one changed object into the feed; rows are dataclasses with an ``id``."""
         row = after if after is not None else before
-        self.records.append(_Record(entity, row.id, op, before, after))
+        self.records.append(Record(entity, row.id, op, before, after))
 
     def purged(self, entity: str, entity_id: UUID) -> None:
         """Tell that an object has left the trash for good: its second tombstone."""
-        self.records.append(_Record(entity, entity_id, "DELETE", None, None))
+        self.records.append(Record(entity, entity_id, "DELETE", None, None))
 
     def move(self, account_id: UUID, delta_minor: int) -> None:
         """Add to an account's running total when the write ends."""
@@ -160,6 +148,7 @@ class Ledgers:
         self.broker = broker
         self._chain_key = chain_key
         self._print_key = derive(chain_key, "idempotency")
+        self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
     async def write(
         self,
@@ -199,13 +188,11 @@ class Ledgers:
             return Outcome(value, False)
 
         try:
-            outcome = await self.database.change(actor.user_id, attempt)
+            async with self._turn(target):
+                outcome = await self.database.change(actor.user_id, attempt)
         except DBAPIError as error:
             if sqlstate(error) == LOCK_TIMEOUT:
-                raise Conflict(
-                    "Another write to the same ledger is still running; repeat this one.",
-                    retry_after_seconds=1,
-                ) from error
+                raise _busy() from error
             raise
         write = state.get("write")
         if write is not None and write.records:
@@ -213,6 +200,22 @@ class Ledgers:
         if write is not None and write.jobs:
             await self.broker.wake_workers()
         return outcome
+
+    @asynccontextmanager
+    async def _turn(self, ledger_id: UUID) -> AsyncIterator[None]:
+        """Writers of one ledger queue here, before they take a connection from everyone else."""
+        turn = self._turns.get(ledger_id)
+        if turn is None:
+            turn = self._turns[ledger_id] = asyncio.Lock()
+        try:
+            async with asyncio.timeout(_TURN_SECONDS):
+                await turn.acquire()
+        except TimeoutError as error:
+            raise _busy() from error
+        try:
+            yield
+        finally:
+            turn.release()
 
     async def _claim(
         self, tx: Transaction, actor: Actor, repeat: Repeat
@@ -302,7 +305,15 @@ class Ledgers:
         )
         if head is None:
             raise NotFound("There is no such ledger.")
-        rows, last = self._links(write, head.head_hash)
+        rows, last = feed_rows(
+            self._chain_key,
+            write.ring,
+            write.records,
+            version=write.version,
+            actor_id=write.actor.user_id,
+            at=write.now,
+            head=head.head_hash,
+        )
         await write.tx.run(insert(_CHANGES), rows)
         await write.tx.run(
             update(_LEDGERS)
@@ -314,54 +325,12 @@ class Ledgers:
             )
         )
 
-    def _links(self, write: LedgerWrite, head: bytes) -> tuple[list[dict[str, Any]], bytes]:
-        rows = []
-        for seq, record in enumerate(write.records):
-            plaintext = _content(record)
-            mac = content_mac(self._chain_key, plaintext)
-            link = Link(
-                ledger_id=write.ledger_id,
-                version=write.version,
-                seq=seq,
-                entity=record.entity,
-                entity_id=record.entity_id,
-                op=record.op,
-                actor_id=write.actor.user_id,
-                at=write.now,
-                content_mac=mac,
-            )
-            digest = link_hash(self._chain_key, head, link)
-            rows.append(
-                {
-                    "ledger_id": link.ledger_id,
-                    "version": link.version,
-                    "seq": seq,
-                    "entity": link.entity,
-                    "entity_id": link.entity_id,
-                    "op": link.op,
-                    "actor_id": link.actor_id,
-                    "at": link.at,
-                    "content": write.ring.seal(
-                        content_place(write.version, seq), record.entity_id, plaintext
-                    ),
-                    "content_mac": mac,
-                    "prev_hash": head,
-                    "hash": digest,
-                }
-            )
-            head = digest
-        return rows, head
 
-
-def _content(record: _Record) -> bytes:
-    """Salt and images of one change; the salt keeps equal contents from having equal MACs."""
-    parts = [b'{"salt":"' + new_key()[:16].hex().encode() + b'"']
-    for name, row in (("before", record.before), ("after", record.after)):
-        if row is not None:
-            parts.append(
-                b'"' + name.encode() + b'":' + image_of(cast("Hashable", type(row))).dump_json(row)
-            )
-    return b",".join(parts) + b"}"
+def _busy() -> Conflict:
+    return Conflict(
+        "Another write to the same ledger is still running; repeat this one.",
+        retry_after_seconds=1,
+    )
 
 
 async def _move_totals(write: LedgerWrite, moves: dict[UUID, int]) -> None:

@@ -89,7 +89,9 @@ def body_kind(
     kind = f"{match[1]}/{match[2]}".lower() if match else ""
     if match is None or kind not in readable:
         shown = content_type.strip()[:80]
-        raise UnsupportedMediaType(f"A body of type {shown!r} is not read; what is read is {kinds}.")
+        raise UnsupportedMediaType(
+            f"A body of type {shown!r} is not read; what is read is {kinds}."
+        )
     charset = _parameters(match[3]).get("charset", "utf-8")
     if kind == BodyKind.JSON and charset.lower() not in {"utf-8", "utf8"}:
         raise UnsupportedMediaType(f"JSON is read as UTF-8, not as {charset[:40]!r}.")

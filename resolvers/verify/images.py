@@ -13,7 +13,7 @@ from models.base import table
 from models.categories import Category, CategoryRow
 from models.changes import content_mac, content_place
 from models.transactions import TransactionRow
-from resolvers.ledgers import image_of
+from resolvers.events import image_of
 from resolvers.transactions.rows import T
 from resolvers.verify.finder import PAGE_ROWS, Finder
 from resolvers.verify.report import Kind, named
