@@ -12,7 +12,7 @@ import asyncpg
 
 from bench import report
 from bench.baseline import fill
-from bench.cases import imported, ratios, reads, seeded, writes
+from bench.cases import Company, ratios, reads, writes
 from bench.client import BadAnswer, Client, checked
 from bench.cpu import backend_parent
 from bench.measure import Contestant, Meter
@@ -22,7 +22,6 @@ from models.embedded.parts import Endpoints, temporary_parts
 from models.embedded.postgres import OWNER, SUPERUSER
 
 _ROUNDS: Final = 5
-_IMPORTS: Final = 3
 _PROFILE_SECONDS: Final = 8.0
 
 
@@ -75,6 +74,14 @@ def _idle(server: Server) -> float:
     return round(server.cpu_ms() - before, 2)
 
 
+def _chosen(contestants: Sequence[Contestant], wanted: tuple[str, str]) -> Contestant:
+    for one in contestants:
+        if (one.case, one.name) == wanted:
+            return one
+    known = ", ".join(f"{one.case} ({one.name})" for one in contestants)
+    raise SystemExit(f"There is no case {wanted[0]} of {wanted[1]}. There are {known}.")
+
+
 def _profile(contestant: Contestant) -> str:
     with Client(contestant.server.port) as client:
         for _ in range(20):
@@ -91,7 +98,6 @@ def _run(endpoints: Endpoints, folder: Path, wanted: tuple[str, str] | None) -> 
     with started("product", endpoints, folder) as product:
         with Client(product.port) as client:
             person = open_books(client)
-            bulk = seeded(meter, product, client, person)
             nodes, deep = every_node(client, person)
         asyncio.run(_settle(endpoints, nodes))
         with started("baseline", endpoints, folder) as baseline:
@@ -99,13 +105,18 @@ def _run(endpoints: Endpoints, folder: Path, wanted: tuple[str, str] | None) -> 
             writing = writes(product, person)
             _agreed(asking)
             if wanted is not None:
-                chosen = next(o for o in (*asking, *writing) if (o.case, o.name) == wanted)
-                print(_profile(chosen))
+                print(_profile(_chosen([*asking, *writing], wanted)))
                 return
             idle = _idle(product)
-            meter.in_turns(asking, _ROUNDS)
-            meter.in_turns(writing, _ROUNDS)
-            everybody = [*asking, *writing, bulk, imported(meter, product, person, _IMPORTS)]
+            meter.warm(asking)
+            for _ in range(_ROUNDS):
+                meter.turn(asking)
+            company = Company(product, person)
+            meter.warm(writing)
+            for run in range(_ROUNDS):
+                meter.turn(writing)
+                company.turn(meter, run)
+            everybody = [*asking, *writing, company.bulk, company.imports]
     measurements = [one.measurement() for one in everybody]
     found = ratios(everybody)
     note = f"Without requests the product uses {idle} ms of a second."

@@ -1,12 +1,13 @@
 """The cases: what is asked, of whom, and which ratios say something."""
 
 import time
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Final
 
 from bench.client import BadAnswer, Client, checked, request_bytes
 from bench.measure import Contestant, Meter, ratio
-from bench.seed import BATCH, IMPORTED, PAGE, ROWS, Person, batches, row, upload
+from bench.seed import BATCH, IMPORTED, PAGE, ROWS, Person, batch, row, upload
 from bench.server import Server
 
 _PAGE_ROWS: Final = 50
@@ -83,26 +84,31 @@ def writes(product: Server, person: Person) -> list[Contestant]:
     ]
 
 
-def seeded(meter: Meter, product: Server, client: Client, person: Person) -> Contestant:
-    """The rows of the books, measured while they are made: costs of one row of a batch."""
-    made = Contestant("create_in_bulk", "rest", product, bytes)
-    for request in batches(person):
-        with meter.slice(product, made.slices.append) as counted:
-            checked(client.send(request))
-            counted.count = BATCH
-    return made
+@dataclass(slots=True)
+class Company:
+    """Rows that are written in company: costs of one row of a batch, and of a bank file."""
 
+    product: Server
+    person: Person
+    bulk: Contestant = field(init=False)
+    imports: Contestant = field(init=False)
 
-def imported(meter: Meter, product: Server, person: Person, runs: int) -> Contestant:
-    """Bank files through upload, job and worker: costs of one row, polls included."""
-    made = Contestant("import_csv", "rest", product, bytes)
-    with Client(product.port) as client:
-        for run in range(runs):
-            with meter.slice(product, made.slices.append) as counted:
-                answer = checked(client.send(upload(person, run)), 202)
-                _finished(client, person, answer.json()["data"]["id"])
+    def __post_init__(self) -> None:
+        self.bulk = Contestant("create_in_bulk", "rest", self.product, bytes)
+        self.imports = Contestant("import_csv", "rest", self.product, bytes)
+
+    def turn(self, meter: Meter, run: int) -> None:
+        """One batch, then one file through upload, job and worker, polls included."""
+        with Client(self.product.port) as client:
+            request = batch(self.person, ROWS + run * BATCH)
+            with meter.slice(self.product, self.bulk.slices.append) as counted:
+                checked(client.send(request))
+                counted.count = BATCH
+            request = upload(self.person, run)
+            with meter.slice(self.product, self.imports.slices.append) as counted:
+                answer = checked(client.send(request), 202)
+                _finished(client, self.person, answer.json()["data"]["id"])
                 counted.count = IMPORTED
-    return made
 
 
 def _finished(client: Client, person: Person, import_id: str) -> None:

@@ -96,15 +96,17 @@ class Meter:
                         checked(answer, contestant.status)
                 checked(answer, contestant.status)
 
-    def in_turns(self, contestants: Sequence[Contestant], rounds: int) -> None:
-        """Warm everybody up, then slice by slice around the table."""
+    def warm(self, contestants: Sequence[Contestant]) -> None:
+        """Requests that are not counted: pools, caches and compiled documents fill."""
         for one in contestants:
             with Client(one.server.port) as client:
                 for _ in range(WARM_REQUESTS):
                     checked(client.send(one.request()), one.status)
-        for _ in range(rounds):
-            for one in contestants:
-                self.requests(one)
+
+    def turn(self, contestants: Sequence[Contestant]) -> None:
+        """One slice of each."""
+        for one in contestants:
+            self.requests(one)
 
 
 @dataclass(slots=True)

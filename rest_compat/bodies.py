@@ -7,7 +7,8 @@ from typing import Any, Final
 from graphql import GraphQLScalarType
 
 from graph.http.json_body import parse_json
-from resolvers.errors import FieldError, Invalid, UnsupportedMediaType, invalid
+from graph.http.negotiate import BodyKind, body_kind
+from resolvers.errors import FieldError, Invalid, invalid
 from rest_compat.routes import Endpoint
 from rest_compat.stored import Stored, Variable
 
@@ -104,11 +105,7 @@ def json_variables(
     """The JSON body as ``$body``, or its fields as variables of the same name."""
     if not raw:
         return {}
-    media = (content_type or "").partition(";")[0].strip().lower()
-    if media != "application/json":
-        raise UnsupportedMediaType(
-            f"The body has to be application/json, not {media[:60] or 'without a type'}."
-        )
+    body_kind(content_type, readable=(BodyKind.JSON,))
     body = parse_json(raw)
     if "body" in operation.variables:
         return _whole(operation, body)
@@ -119,6 +116,12 @@ def json_variables(
         FieldError(name[:100], "UNKNOWN_FIELD", "There is no such field.")
         for name in body
         if name not in open_names
+    ]
+    # The executor would tell this too, but in words of its own that name our variables.
+    wrong += [
+        FieldError(node.variable.name.value, "REQUIRED", "May not be null.")
+        for node in operation.node.variable_definitions or ()
+        if node.default_value is not None and body.get(node.variable.name.value, "") is None
     ]
     if wrong:
         raise Invalid(wrong)

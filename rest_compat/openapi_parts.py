@@ -46,19 +46,19 @@ PAGING: Final[Mapping[str, tuple[Json, str]]] = {
         {"type": "integer", "format": "int32", "minimum": 1, "maximum": 100, "default": 50},
         "How many rows a page holds.",
     ),
-    "cursor": ({"type": "string"}, "The nextCursor of the page before."),
+    "cursor": ({"type": "string", "minLength": 1}, "The nextCursor of the page before."),
 }
 """REST's own words for the two arguments of every list."""
 
 _TEXT: Final[Json] = {"type": "string"}
-_TAG_PATTERN: Final = r'^(W/)?"[0-9]{1,18}(\.[^"]*)?"$'
+_TAG_PATTERN: Final = r'(W/)?"[0-9]{1,18}(\.[!#-~]*)?"'
 _PARAMETERS: Final[Mapping[str, tuple[Json, str]]] = {
     "Idempotency-Key": (
         {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
         "Your own name for this write: repeats with the same input do nothing and answer alike.",
     ),
     "If-Match": (
-        {"type": "string", "pattern": rf"{_TAG_PATTERN}|^\*$"},
+        {"type": "string", "pattern": rf"^({_TAG_PATTERN}|\*)$"},
         "The ETag of the object as you know it: if it has changed since, nothing is written.",
     ),
     "If-None-Match": (
@@ -70,7 +70,7 @@ _HEADERS: Final[Mapping[str, tuple[Json, str]]] = {
     "Allow": (_TEXT, "The methods that the path has."),
     "Content-Disposition": (_TEXT, "The name of the file."),
     "ETag": (
-        {"type": "string", "pattern": _TAG_PATTERN},
+        {"type": "string", "pattern": f"^{_TAG_PATTERN}$"},
         "Version and hash of the answer: send it as If-None-Match, and to write as If-Match.",
     ),
     "Idempotency-Replayed": (

@@ -32,6 +32,7 @@ from rest_compat.openapi_examples import Examples
 from rest_compat.openapi_schemas import (
     Json,
     Schemas,
+    always_there,
     bare,
     closed,
     described,
@@ -239,6 +240,8 @@ class Row:
         for name, field in shown["properties"].items():
             if name not in schema["properties"]:
                 schema["properties"][name] = {**field, "readOnly": True}
+            elif always_there(field):
+                schema["properties"][name] = without_null(schema["properties"][name])
         if "version" in shown["properties"]:
             said = "The version you have seen, as If-Match; another one is STALE_OBJECT."
             version = {"type": "integer", "format": "int32", "minimum": 1}
@@ -270,11 +273,19 @@ class Row:
         else:
             return None
         content = {}
+        if self.row.read == "json_or_multipart":
+            self._need_upload(schema)
         if self.row.read != "multipart":
             content["application/json"] = self._with_example(schema)
         if self.row.read is not None:
             content["multipart/form-data"] = self._with_example(self._form(schema))
         return {"required": required or self.row.read is not None, "content": content}
+
+    def _need_upload(self, schema: Json) -> None:
+        """In JSON there is no file: it has to be named."""
+        whole = self.schemas.named[schema["$ref"].rpartition("/")[2]]
+        whole["properties"]["uploadId"] = without_null(whole["properties"]["uploadId"])
+        whole["required"].append("uploadId")
 
     def _form(self, schema: Json) -> Json:
         """The fields as parts of a form, with the file in the place of its id."""

@@ -29,6 +29,7 @@ AMOUNT: Final = r"^-?(0|[1-9][0-9]{0,18})(\.[0-9]{1,18})?$"
 AMOUNT_SENT: Final = r"^-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,4})?$"
 CURRENCY: Final = "^[A-Z]{3}$"
 COLOR: Final = "^#[0-9a-fA-F]{6}$"
+_KEY: Final = "^[a-z0-9_]{1,40}$"
 ID_BODY: Final = "[0-7][0-9a-hjkmnp-tv-z]{25}$"
 _ANY_PREFIX: Final = "^[a-z]{3,5}_"
 
@@ -42,6 +43,14 @@ _PREFIXES: Final[Mapping[str, str]] = {
     "rule": "rule", "session": "ses", "template": "tmpl", "token": "tok", "transaction": "txn",
     "transfer": "txn", "tx": "gtxn", "upload": "file", "user": "user", "viewer": "user",
 }  # fmt: skip
+
+# What a name alone says; limits in the description go before these.
+_BY_FIELD: Final[Mapping[str, Json]] = {
+    "email": {"format": "email"},
+    "locale": {"pattern": "^[a-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}$"},
+    "password": {"format": "password", "minLength": 1, "maxLength": 1024},
+    "tag": {"minLength": 1, "maxLength": 60},
+}
 
 _NUMBER_WORDS: Final = {"two": 2}
 _LENGTHS: Final = (
@@ -88,15 +97,15 @@ def id_schema(field: str, owner: str) -> Json:
 
 
 def _text(field: str, description: str) -> Json:
-    found: Json = {"type": "string"}
-    if field.lower() in {"email", "password"}:
-        found["format"] = field.lower()
-    elif field.endswith("Url"):
+    found: Json = {"type": "string", **_BY_FIELD.get(field, {})}
+    if field.endswith("Url"):
         found["format"] = "uri"
     if "ISO 4217" in description:
         found["pattern"] = CURRENCY
     elif "#rrggbb" in description:
         found["pattern"] = COLOR
+    elif "a-z, 0-9 and _" in description:
+        found["pattern"] = _KEY
     return found | _limits(description, _LENGTHS)
 
 
@@ -142,6 +151,12 @@ def without_null(schema: Json) -> Json:
         return schema
     kinds = [one for one in kind if one != "null"]
     return {**schema, "type": kinds[0] if len(kinds) == 1 else kinds}
+
+
+def always_there(schema: Json) -> bool:
+    """Whether an answer always holds a value there: then null cannot clear it. A list it empties."""
+    kind = schema.get("type", "")
+    return "anyOf" not in schema and kind != "array" and "null" not in kind
 
 
 def wrapped(kind: Any, leaf: Leaf, description: str = "") -> Json:

@@ -129,6 +129,7 @@ async def _scan(
 ) -> list[_Light]:
     """Open the amounts of all rows that the database left and decide the rest."""
     low, high = _bounds(wanted)
+    bounded = low is not None or high is not None
     await tx.unlock([ledger_id])
     ring = tx.ring(ledger_id)
     rows = await tx.rows(
@@ -139,9 +140,10 @@ async def _scan(
     found = []
     for row in rows:
         minor = ring.unseal_minor("transactions.amount", row.id, row.amount)
-        size = Decimal(abs(minor)).scaleb(-digits_of(row.currency))
-        if (low is not None and size < low) or (high is not None and size > high):
-            continue
+        if bounded:
+            size = Decimal(abs(minor)).scaleb(-digits_of(row.currency))
+            if (low is not None and size < low) or (high is not None and size > high):
+                continue
         if wanted.kind in {"INCOME", "EXPENSE"}:
             kind = row.kind or ("INCOME" if minor > 0 else "EXPENSE")
             if kind != wanted.kind:
