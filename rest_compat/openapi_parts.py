@@ -80,7 +80,10 @@ _HEADERS: Final[Mapping[str, tuple[Json, str]]] = {
     "Location": ({"type": "string", "format": "uri"}, "Address of what was made."),
     "RateLimit": (_TEXT, "What is left of the limit and when it is whole again."),
     "RateLimit-Policy": (_TEXT, "The limit and its span of time."),
-    "Retry-After": ({"type": "integer", "minimum": 0}, "Seconds until a repeat makes sense."),
+    "Retry-After": (
+        {"type": "integer", "format": "int32", "minimum": 0},
+        "Seconds until a repeat makes sense.",
+    ),
     "WWW-Authenticate": (_TEXT, "The scheme to sign in with."),
     "X-Request-Id": (_TEXT, "Name of this request in our logs: yours, if you sent a good one."),
 }
@@ -322,7 +325,7 @@ def components(paths: Json, named: Json) -> Json:
                 "type": "http",
                 "scheme": "bearer",
                 "bearerFormat": "JWT",
-                "description": "An access token: a JWT (RFC 7519) handled as RFC 8725 advises, "
+                "description": "An access token: a JWT (RFC 7519) handled as RFC8725 advises, "
                 "signed with ES256, good for 15 minutes.",
             },
             "operatorToken": {
