@@ -54,6 +54,8 @@ class Context:
     user_agent: str | None = None
     replayed: bool = False
     """Whether a write answered with an earlier write's stored result."""
+    written: tuple[UUID, int] | None = None
+    """Ledger and version that the last write made; None before one, or after a replay."""
     received: Received | None = None
     """The file of a multipart request, stored sealed and not yet named by any ledger."""
     _reader: Transaction | None = None
@@ -116,6 +118,7 @@ class Context:
         await self.close()
         outcome = await write()
         self.replayed = self.replayed or outcome.replayed
+        self.written = outcome.written
         return outcome.value
 
     async def _write(

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from pydantic import Field
 from sqlalchemy import Row, delete, func, insert, select, update
 
 from models.base import table
@@ -15,7 +14,7 @@ from models.ids import new_id
 from models.transactions import Split, Transaction
 from resolvers.access import Actor
 from resolvers.errors import Conflict, FieldError, Invalid, NotFound, invalid
-from resolvers.inputs import CategoryRef, Input, Name, not_null, require_unchanged
+from resolvers.inputs import CategoryRef, Input, Name, matching, not_null, require_unchanged
 from resolvers.ledgers import LedgerWrite, require_version
 from resolvers.paging import Order, Page, PageRequest, fetch_page
 from resolvers.wire import wire
@@ -53,15 +52,22 @@ STARTER: Final = (
 )
 
 
+StableKey = Annotated[
+    str, matching(r"[a-z0-9_]{1,40}", "A key is 1 to 40 of a-z, 0-9 and underscore.")
+]
+Color = Annotated[str, matching(r"#[0-9a-fA-F]{6}", "A colour is #rrggbb.")]
+Icon = Annotated[str, matching(r"[a-z0-9_-]{1,40}", "An icon is 1 to 40 of a-z, 0-9, _ and -.")]
+
+
 class CategoryCreate(Input):
     """What makes a category."""
 
     name: Name
     kind: Kind
     parent_id: CategoryRef | None = None
-    key: str | None = Field(default=None, pattern=r"^[a-z0-9_]{1,40}$")
-    color: str | None = Field(default=None, pattern=r"^#[0-9a-fA-F]{6}$")
-    icon: str | None = Field(default=None, pattern=r"^[a-z0-9_-]{1,40}$")
+    key: StableKey | None = None
+    color: Color | None = None
+    icon: Icon | None = None
     archived: bool = False
 
 
@@ -71,9 +77,9 @@ class CategoryUpdate(Input):
     name: Name | None = None
     kind: Kind | None = None
     parent_id: CategoryRef | None = None
-    key: str | None = Field(default=None, pattern=r"^[a-z0-9_]{1,40}$")
-    color: str | None = Field(default=None, pattern=r"^#[0-9a-fA-F]{6}$")
-    icon: str | None = Field(default=None, pattern=r"^[a-z0-9_-]{1,40}$")
+    key: StableKey | None = None
+    color: Color | None = None
+    icon: Icon | None = None
     archived: bool | None = None
 
 

@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Callable, Collection, Mapping
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from typing import Annotated, Any, Final, TypeVar
 from uuid import UUID
 
@@ -124,6 +125,18 @@ class ReferenceMissing(ValueError):
         return "There is no such object."
 
 
+def matching(pattern: str, sentence: str) -> AfterValidator:
+    """A validator for text of one form, with a sentence that says which."""
+    form = re.compile(pattern, re.ASCII)
+
+    def check(value: str) -> str:
+        if not form.fullmatch(value):
+            raise ValueError(sentence)
+        return value
+
+    return AfterValidator(check)
+
+
 Name = Annotated[
     str, BeforeValidator(clean_text), AfterValidator(_not_blank), Field(max_length=200)
 ]
@@ -158,6 +171,7 @@ _SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     "date_type": ("INVALID_TYPE", "A date is text: YYYY-MM-DD."),
     "is_instance_of": ("INVALID_TYPE", "Must be text."),
     "uuid_type": ("INVALID_TYPE", "An id is text."),
+    "string_too_short": ("REQUIRED", "May not be empty."),
 }
 
 
@@ -185,12 +199,23 @@ def field_errors(error: ValidationError, prefix: str = "") -> list[FieldError]:
     return found
 
 
+@cache
+def _defaulted(model: type[Input]) -> frozenset[str]:
+    """Wire names of fields that have a value when absent: null says the same as absent there."""
+    return frozenset(
+        field.alias or name
+        for name, field in model.model_fields.items()
+        if not field.is_required() and field.default is not None
+    )
+
+
 def parse(model: type[M], raw: object, prefix: str = "") -> M:
     """Check one raw input; raises VALIDATION_ERROR with every wrong field."""
     if not isinstance(raw, Mapping):
         raise Invalid([FieldError(prefix, "INVALID_TYPE", "Must be an object.")])
+    cleaned = {k: v for k, v in raw.items() if v is not None or k not in _defaulted(model)}
     try:
-        return model.model_validate(dict(raw))
+        return model.model_validate(cleaned)
     except ValidationError as error:
         raise Invalid(field_errors(error, prefix)) from error
 

@@ -90,6 +90,8 @@ class Outcome(Generic[T]):
 
     value: T
     replayed: bool
+    written: tuple[UUID, int] | None = None
+    """Ledger and version that the value is of; None for a stored answer."""
 
 
 @dataclass(slots=True)
@@ -185,7 +187,8 @@ class Ledgers:
             if key_id is not None:
                 await self._store(tx, actor, key_id, image_of(answer).dump_json(value))
             state["write"] = write
-            return Outcome(value, False)
+            made = write.version if write.records else write.version - 1
+            return Outcome(value, False, (target, made))
 
         try:
             async with self._turn(target):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator
 from sqlalchemy import Row, select, update
 
 from models.base import table
@@ -15,7 +15,15 @@ from models.database import Transaction as Tx
 from models.users import User, UserRow
 from resolvers.access import Actor
 from resolvers.errors import Invalid, Unauthenticated
-from resolvers.inputs import CurrencyCode, Input, Name, clean_text, not_null, require_unchanged
+from resolvers.inputs import (
+    CurrencyCode,
+    Input,
+    Name,
+    clean_text,
+    matching,
+    not_null,
+    require_unchanged,
+)
 from resolvers.ledgers import LedgerWrite, require_version
 from resolvers.wire import wire
 
@@ -59,7 +67,9 @@ def _time_zone(value: str) -> str:
 
 Email = Annotated[str, BeforeValidator(clean_text), AfterValidator(_email)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
-Locale = Annotated[str, Field(pattern=r"^[a-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}$")]
+Locale = Annotated[
+    str, matching(r"[a-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}", "Not a locale, such as de-AT.")
+]
 
 
 class ProfileUpdate(Input):

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
 import orjson
 from starlette.requests import Request
@@ -54,9 +55,22 @@ class Rest:
                 return other
         return None
 
-    async def validator(self, actor: Actor, operation: str, variables: Mapping[str, Any]) -> str:
-        """Hash of all that an answer depends on: document, variables, person, day, versions."""
+    async def validator(
+        self,
+        actor: Actor,
+        operation: str,
+        variables: Mapping[str, Any],
+        *,
+        written: tuple[UUID, int] | None = None,
+    ) -> str | None:
+        """Hash of all that an answer depends on: document, variables, person, day, versions.
+
+        After a write, ``written`` is the ledger's version that its body shows; None is given back
+        when somebody has written since, for then the hash would belong to a newer body.
+        """
         versions = await self.services.database.visible_versions(actor.user_id)
+        if written is not None and written not in [(v.ledger_id, v.version) for v in versions]:
+            return None
         parts = (
             operation,
             {name: value for name, value in variables.items() if value is not None},
@@ -151,7 +165,7 @@ async def _answer(rest: Rest, row: Endpoint, request: Request, actor: Actor | No
     tag = None
     if not operation.writes and actor is not None and not row.expires:
         tag = await rest.validator(actor, row.operation, variables)
-        same = _unchanged(request.headers.get("if-none-match"), tag)
+        same = _unchanged(request.headers.get("if-none-match"), tag or "")
         if same is not None:
             return Response(status_code=304, headers=_headers(row, same))
     try:
@@ -243,12 +257,14 @@ async def _respond(
     headers: dict[str, str] = {}
     version = data.get("version") if isinstance(data, dict) else None
     twin = rest.twin(row) if operation.writes and version is not None else None
-    if row.expires or (twin is not None and row.status == 202):
+    if row.expires or row.status == 202 or context.replayed:
         twin = None
     if twin is not None and not row.secret:
         known = rest.operations[twin.operation].variables
         variables = {"id": data["id"]} if "id" in known else {}
-        tag = await rest.validator(context.actor, twin.operation, variables)
+        tag = await rest.validator(
+            context.actor, twin.operation, variables, written=context.written
+        )
     if tag is not None:
         headers = _headers(row, f'"{version if version is not None else _NO_VERSION}.{tag}"')
     elif row.secret:
@@ -267,11 +283,13 @@ def _headers(row: Endpoint, tag: str) -> dict[str, str]:
 
 
 def _unchanged(header: str | None, tag: str) -> str | None:
-    """If-None-Match (RFC 9110 section 13.1.2): the given tag whose hash part is the present one."""
+    """If-None-Match (RFC 9110 section 13.1.2): the given tag whose hash part is the present one.
+
+    ``*`` matches any answer that exists; whether one does is known only after running, so it
+    never saves a run.
+    """
     for one in (header or "").split(","):
         text = one.strip().removeprefix("W/")
-        if text == "*":
-            return f'"{_NO_VERSION}.{tag}"'
         if text.strip('"').rpartition(".")[2] == tag:
             return text
     return None

@@ -27,7 +27,7 @@ def graph_routes(
     async def jwks(_: Request) -> Response:
         return JSONResponse(services.auth.jwks(), headers={"Cache-Control": "public, max-age=3600"})
 
-    methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+    methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
     return [
         Route("/graphql", graphql, methods=methods),
         Route("/.well-known/jwks.json", jwks, methods=["GET"]),

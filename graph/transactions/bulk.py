@@ -50,7 +50,7 @@ class BulkRowResult:
         """Wire id."""
         return id_text("txn", row.id)
 
-    @strawberry.field(description="ok or error.")
+    @strawberry.field(description="Either ok or error.")
     def status(row: Parent[RowResult]) -> str:
         """Status word."""
         return row.status

@@ -242,3 +242,55 @@ async def test_wrong_variables_are_told_by_path(client: Any, ada: Person) -> Non
         "i.currency": "REQUIRED",
         "i.zz": "UNKNOWN_FIELD",
     }
+
+
+async def test_a_star_never_hides_what_is_not_there(client: Any, ada: Person) -> None:
+    headers = {**ada.headers, "If-None-Match": "*"}
+    missing = await client.get("/v1/accounts/acct_" + "0" * 26, headers=headers)
+    assert_failure(missing, 404, "NOT_FOUND")
+    assert_failure(
+        await client.get("/v1/transactions?from=2026-99-99", headers=headers),
+        422,
+        "VALIDATION_ERROR",
+    )
+
+
+async def test_a_stored_answer_has_no_validator_of_the_present(client: Any, ada: Person) -> None:
+    body = {"name": "Giro", "type": "CASH", "currency": "EUR"}
+    made = await client.post("/v1/accounts", json=body, headers=ada.headers)
+    path = f"/v1/accounts/{made.json()['data']['id']}"
+    for name, key in (("one", "u1"), ("two", "u2"), ("one", "u1")):
+        headers = {**ada.headers, "Idempotency-Key": key}
+        answer = await client.put(path, json={"name": name}, headers=headers)
+    assert answer.json()["data"]["name"] == "one"
+    assert answer.headers["idempotency-replayed"] == "true"
+    assert "etag" not in answer.headers
+    assert (await client.get(path, headers=ada.headers)).json()["data"]["name"] == "two"
+
+
+async def test_a_create_is_replayed_after_its_object_went_to_the_trash(
+    client: Any, ada: Person
+) -> None:
+    body = {"name": "Giro", "type": "CASH", "currency": "EUR", "openingBalance": "3"}
+    headers = {**ada.headers, "Idempotency-Key": "k"}
+    made = await client.post("/v1/accounts", json=body, headers=headers)
+    await client.delete(f"/v1/accounts/{made.json()['data']['id']}", headers=ada.headers)
+    again = await client.post("/v1/accounts", json=body, headers=headers)
+    assert (again.status_code, again.json()["data"]) == (201, made.json()["data"])
+
+
+async def test_null_is_absent_where_there_is_a_default(client: Any, ada: Person) -> None:
+    body = {"name": "Giro", "type": "CASH", "currency": "EUR"}
+    body |= {"openingBalance": None, "archived": None, "institution": None}
+    made = await client.post("/v1/accounts", json=body, headers=ada.headers)
+    assert made.status_code == 201, made.text
+    assert (made.json()["data"]["openingBalance"], made.json()["data"]["archived"]) == (
+        "0.00",
+        False,
+    )
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "TRACE", "PATCH"])
+async def test_graphql_names_its_methods(client: Any, method: str) -> None:
+    answer = await client.request(method, "/graphql")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, POST")
