@@ -165,12 +165,14 @@ class Settings(BaseSettings):
         "",
     )
     registration: Literal["open", "verified"] = _field(
-        "open signs in at once; verified asks for the mailed token first (production's default).",
+        "open signs in at once; verified will ask for a mailed token (no effect in this release).",
         "open or verified",
         "open",
     )
     rate_limits: Literal["on", "off"] = _field(
-        "off for load tests; production refuses it.", "on or off", "on"
+        "off for load tests; production refuses it (no limit is enforced in this release).",
+        "on or off",
+        "on",
     )
     cors_origins: Origins = _field(
         "Origins of web pages that may call us, between commas; the local profile also allows "

@@ -38,7 +38,6 @@ of the GraphQL graph at `/graphql` and gives the same answers.
 - `Idempotency-Key` makes repeats of a write harmless for 24 hours; `If-Match` guards against
   overwriting somebody else's change; `If-None-Match` saves reading twice.
 - Fields and parameters that are not described here are refused.
-- At most 1,000 requests in any 60 minutes.
 """
 
 PAGING: Final[Mapping[str, tuple[Json, str]]] = {
