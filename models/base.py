@@ -1,18 +1,23 @@
 """The common ground of all tables: naming of constraints and the columns that every row has."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     CheckConstraint,
     Column,
+    ColumnElement,
     DateTime,
     LargeBinary,
     String,
     Table,
     Uuid,
+    any_,
+    cast,
 )
 from sqlmodel import Field, SQLModel
 
@@ -46,6 +51,11 @@ def table(model: type[SQLModel]) -> Table:
     """The Core table of a model, for statements that return plain rows."""
     found: Table = model.__table__  # type: ignore[attr-defined]
     return found
+
+
+def among(column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[bool]:
+    """Whether a column is one of some values: one array parameter, however many there are."""
+    return column == any_(cast(list(values), ARRAY(column.type)))
 
 
 def sealed_column(*, nullable: bool = False) -> Any:

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, or_, select, text, update
 
 from models.accounts import Account, AccountRow
-from models.base import table
+from models.base import among, table
 from models.database import Transaction as Tx
 from models.ids import new_id
 from models.transactions import Transaction
@@ -141,7 +141,7 @@ async def accounts_by_id(tx: Tx, keys: Sequence[Key]) -> list[AccountRow | None]
     found: dict[Key, AccountRow] = {}
     for ledger_id in {key[0] for key in keys}:
         wanted = [key[1] for key in keys if key[0] == ledger_id]
-        rows = await tx.rows(select(*_COLUMNS).where(_live(ledger_id), _A.c.id.in_(wanted)))
+        rows = await tx.rows(select(*_COLUMNS).where(_live(ledger_id), among(_A.c.id, wanted)))
         for row in await open_accounts(tx, rows):
             found[ledger_id, row.id] = row
     return [found.get(key) for key in keys]
@@ -176,13 +176,13 @@ async def _balances(tx: Tx, ledger_id: UUID, wanted: list[UUID], as_of: date) ->
     ring = tx.ring(ledger_id)
     accounts = await tx.rows(
         select(_A.c.id, _A.c.currency, _A.c.total, _A.c.opening, _A.c.opening_date).where(
-            _A.c.ledger_id == ledger_id, _A.c.id.in_(wanted)
+            _A.c.ledger_id == ledger_id, among(_A.c.id, wanted)
         )
     )
     special = await tx.rows(
         select(_T.c.id, _T.c.account_id, _T.c.amount, _T.c.date).where(
             _T.c.ledger_id == ledger_id,
-            _T.c.account_id.in_(wanted),
+            among(_T.c.account_id, wanted),
             _T.c.deleted_at.is_(None),
             or_(_T.c.date > as_of, _T.c.status == "PENDING"),
         )

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Row, delete, func, insert, select, update
 
-from models.base import table
+from models.base import among, table
 from models.categories import Category, CategoryRow
 from models.database import Transaction as Tx
 from models.ids import new_id
@@ -127,7 +127,7 @@ async def categories_by_id(tx: Tx, keys: Sequence[Key]) -> list[CategoryRow | No
     for ledger_id in {key[0] for key in keys}:
         wanted = [key[1] for key in keys if key[0] == ledger_id]
         rows = await tx.rows(
-            select(*_COLUMNS).where(_C.c.ledger_id == ledger_id, _C.c.id.in_(wanted))
+            select(*_COLUMNS).where(_C.c.ledger_id == ledger_id, among(_C.c.id, wanted))
         )
         found.update({(ledger_id, row.id): _row(row) for row in rows})
     return [found.get(key) for key in keys]
@@ -140,7 +140,7 @@ async def children_by_parent(tx: Tx, keys: Sequence[Key]) -> list[list[CategoryR
         wanted = [key[1] for key in keys if key[0] == ledger_id]
         rows = await tx.rows(
             select(*_COLUMNS)
-            .where(_C.c.ledger_id == ledger_id, _C.c.parent_id.in_(wanted))
+            .where(_C.c.ledger_id == ledger_id, among(_C.c.parent_id, wanted))
             .order_by(_C.c.name.collate("C"), _C.c.id)
         )
         for row in rows:

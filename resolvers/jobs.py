@@ -86,20 +86,17 @@ _CLAIM: Final = text(
     RETURNING id, kind, ledger_id, actor_id, subject_id, epoch, attempts
     """
 )
-# Skips a row that the handler's own fence holds, or the heartbeat would wait for the handler.
 _BEAT: Final = text(
     """
     UPDATE jobs SET lease_until = clock_timestamp() + make_interval(secs => :lease)
-    WHERE id = (
-      SELECT id FROM jobs WHERE id = :id AND epoch = :epoch AND state = 'RUNNING'
-      FOR NO KEY UPDATE SKIP LOCKED
-    )
+    WHERE id = :id AND epoch = :epoch AND state = 'RUNNING'
     RETURNING id
     """
 )
-_HELD: Final = text("SELECT 1 FROM jobs WHERE id = :id AND epoch = :epoch AND state = 'RUNNING'")
+# A key share keeps a claim away (it takes the row FOR UPDATE) and lets the heartbeat pass, which
+# changes no key: a handler that writes all the time still keeps its lease.
 _FENCE: Final = text(
-    "SELECT 1 FROM jobs WHERE id = :id AND epoch = :epoch AND state = 'RUNNING' FOR SHARE"
+    "SELECT 1 FROM jobs WHERE id = :id AND epoch = :epoch AND state = 'RUNNING' FOR KEY SHARE"
 )
 _SETTLE: Final = text(
     """
@@ -329,8 +326,7 @@ class Worker:
         while True:
             await asyncio.sleep(self._heartbeat)
             try:
-                held = await self._database.call(_BEAT, {**values, "lease": self._lease})
-                if not held and not await self._database.call(_HELD, values):
+                if not await self._database.call(_BEAT, {**values, "lease": self._lease}):
                     raise JobLost
             except (SQLAlchemyError, OSError, TimeoutError) as error:
                 if monotonic() > certain_until:

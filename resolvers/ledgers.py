@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import DBAPIError
 
 from models.accounts import Account
-from models.base import table, utc_now
+from models.base import among, table, utc_now
 from models.changes import Change
 from models.database import LOCK_TIMEOUT, Database, Transaction, sqlstate
 from models.idempotency import IdempotencyKey
@@ -340,7 +340,7 @@ async def _move_totals(write: LedgerWrite, moves: dict[UUID, int]) -> None:
     """Change sealed running totals under the ledger's lock; raises OVERFLOW past int64."""
     found = await write.tx.rows(
         select(_ACCOUNTS.c.id, _ACCOUNTS.c.total).where(
-            _ACCOUNTS.c.ledger_id == write.ledger_id, _ACCOUNTS.c.id.in_(moves.keys())
+            _ACCOUNTS.c.ledger_id == write.ledger_id, among(_ACCOUNTS.c.id, moves.keys())
         )
     )
     changed = []

@@ -25,6 +25,7 @@ from sqlalchemy import (
     select,
 )
 
+from models.base import among
 from models.database import Transaction as Tx
 from models.transactions import TransactionRow
 from resolvers.access import Actor
@@ -96,9 +97,9 @@ async def _conditions(
     if wanted.category_id is not None:
         tree = await descendants(tx, ledger_id, wanted.category_id)
         part = select(S.c.transaction_id).where(
-            S.c.ledger_id == ledger_id, S.c.category_id.in_(tree)
+            S.c.ledger_id == ledger_id, among(S.c.category_id, tree)
         )
-        found.append(or_(T.c.category_id.in_(tree), T.c.id.in_(part)))
+        found.append(or_(among(T.c.category_id, tree), T.c.id.in_(part)))
     if wanted.kind == "TRANSFER":
         found.append(T.c.transfer_id.is_not(None))
     elif wanted.kind is not None:
@@ -125,7 +126,11 @@ def _bounds(wanted: TransactionFilter) -> tuple[Decimal | None, Decimal | None]:
 
 
 async def _scan(
-    tx: Tx, ledger_id: UUID, wanted: TransactionFilter, conditions: Sequence[ColumnElement[bool]]
+    tx: Tx,
+    ledger_id: UUID,
+    wanted: TransactionFilter,
+    conditions: Sequence[ColumnElement[bool]],
+    sort: str,
 ) -> list[_Light]:
     """Open the amounts of all rows that the database left and decide the rest."""
     low, high = _bounds(wanted)
@@ -137,9 +142,12 @@ async def _scan(
         .select_from(SOURCE)
         .where(*conditions)
     )
+    by_amount = bounded or sort.startswith("AMOUNT")
     found = []
     for row in rows:
-        minor = ring.unseal_minor("transactions.amount", row.id, row.amount)
+        # A category tells the kind; only rows without one must be opened for it.
+        opened = by_amount or row.kind is None
+        minor = ring.unseal_minor("transactions.amount", row.id, row.amount) if opened else 0
         if bounded:
             size = Decimal(abs(minor)).scaleb(-digits_of(row.currency))
             if (low is not None and size < low) or (high is not None and size > high):
@@ -169,7 +177,7 @@ async def list_transactions(
         page = await fetch_page(tx, statement, Order((T.c.date, T.c.id), descending), request)
         rows = await open_transactions(tx, page.items)
         return Page(rows, page.keys, page.has_next, page.has_previous)
-    light = await _scan(tx, ledger_id, wanted, conditions)
+    light = await _scan(tx, ledger_id, wanted, conditions, sort)
     by_amount = sort.startswith("AMOUNT")
     chosen = slice_page(
         light,
@@ -187,7 +195,7 @@ async def count_transactions(tx: Tx, actor: Actor, wanted: TransactionFilter = _
     """How many transactions a filter leaves."""
     conditions = await _conditions(tx, actor.ledger_id, wanted)
     if _needs_scan(wanted, "DATE_DESC"):
-        return len(await _scan(tx, actor.ledger_id, wanted, conditions))
+        return len(await _scan(tx, actor.ledger_id, wanted, conditions, "DATE_DESC"))
     statement = select(func.count()).select_from(SOURCE).where(*conditions)
     return int(await tx.scalar(statement))
 
@@ -215,7 +223,8 @@ async def _newest(
     """One LATERAL for each account walks the index of its newest rows and stops at the limit."""
     which = func.unnest(cast(accounts, ARRAY(Uuid))).table_valued("account_id").render_derived()
     newest = (
-        select(T.c.id)
+        select(*COLUMNS)
+        .select_from(SOURCE)
         .where(
             T.c.ledger_id == ledger_id,
             T.c.account_id == which.c.account_id,
@@ -225,12 +234,10 @@ async def _newest(
         .limit(size + 1)
         .lateral()
     )
-    chosen = select(newest.c.id).select_from(which.join(newest, literal(True)))
     rows = await tx.rows(
-        select(*COLUMNS)
-        .select_from(SOURCE)
-        .where(T.c.ledger_id == ledger_id, T.c.id.in_(chosen))
-        .order_by(T.c.date.desc(), T.c.id.desc())
+        select(newest)
+        .select_from(which.join(newest, literal(True)))
+        .order_by(newest.c.date.desc(), newest.c.id.desc())
     )
     groups: dict[UUID, list[TransactionRow]] = {}
     for row in await open_transactions(tx, rows):

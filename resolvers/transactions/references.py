@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from models.accounts import AccountRow
+from models.base import among
 from models.categories import CategoryRow
 from resolvers.accounts import accounts_by_id
 from resolvers.categories import categories_by_id
@@ -80,12 +81,12 @@ async def load_references(
         refs.categories = {row.id: row for row in kinds if row is not None}
     living = (T.c.ledger_id == ledger, T.c.deleted_at.is_(None))
     if refunded:
-        rows = await write.tx.rows(select(T.c.id).where(*living, T.c.id.in_(refunded)))
+        rows = await write.tx.rows(select(T.c.id).where(*living, among(T.c.id, refunded)))
         refs.refunded = {row.id for row in rows}
     if external:
         rows = await write.tx.rows(
             select(T.c.id, T.c.account_id, T.c.external_id).where(
-                *living, T.c.external_id.in_(external)
+                *living, among(T.c.external_id, external)
             )
         )
         refs.external = {(row.account_id, row.external_id): row.id for row in rows}

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, and_, select
 from sqlalchemy.sql.selectable import FromClause
 
-from models.base import table
+from models.base import among, table
 from models.categories import Category
 from models.database import Transaction as Tx
 from models.transactions import Split, SplitRow, Transaction, TransactionRow
@@ -85,7 +85,7 @@ async def _splits(
             select(S.c.id, S.c.transaction_id, S.c.category_id, S.c.amount, S.c.notes)
             .where(
                 S.c.ledger_id == ledger_id,
-                S.c.transaction_id.in_([key[1] for key in keys if key[0] == ledger_id]),
+                among(S.c.transaction_id, [key[1] for key in keys if key[0] == ledger_id]),
             )
             .order_by(S.c.transaction_id, S.c.position)
         )
@@ -118,7 +118,7 @@ async def transactions_by_id(
             .select_from(SOURCE)
             .where(
                 T.c.ledger_id == ledger_id,
-                T.c.id.in_(wanted),
+                among(T.c.id, wanted),
                 T.c.deleted_at.is_not(None) if deleted else T.c.deleted_at.is_(None),
             )
         )

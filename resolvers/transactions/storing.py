@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, delete, insert, update
 
+from models.base import among
 from models.transactions import TransactionRow
 from resolvers.ledgers import LedgerWrite
 from resolvers.transactions.rows import S, T
@@ -78,7 +79,7 @@ async def update_rows(
         await write.tx.run(
             delete(S).where(
                 S.c.ledger_id == write.ledger_id,
-                S.c.transaction_id.in_([old.id for old, _ in resplit]),
+                among(S.c.transaction_id, [old.id for old, _ in resplit]),
             )
         )
         parts = _parts(write, [new for _, new in resplit])

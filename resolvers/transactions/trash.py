@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, not_, or_, select, update
 
+from models.base import among
 from models.transactions import TransactionRow
 from resolvers.accounts import accounts_by_id
 from resolvers.errors import AppError, Conflict, NotFound
@@ -63,7 +64,10 @@ async def _throw_away(write: LedgerWrite, rows: Sequence[TransactionRow]) -> Non
 
 
 async def delete_rows_of_account(write: LedgerWrite, account_id: UUID) -> None:
-    """Move all rows of an account to the trash; other sides of its transfers stay, unlinked."""
+    """Move all rows of an account to the trash; other sides of its transfers stay, unlinked.
+
+    The rows in the trash remember their other sides, so that a restored account finds them again.
+    """
     found = await write.tx.rows(
         select(T.c.id).where(
             T.c.ledger_id == write.ledger_id,
@@ -81,11 +85,18 @@ async def delete_rows_of_account(write: LedgerWrite, account_id: UUID) -> None:
         if row is not None
     ]
     await update_rows(write, unlinked)
-    await _throw_away(write, [replace(row, transfer_id=None) for row in living])
+    await _throw_away(write, living)
 
 
 async def restore_transaction(write: LedgerWrite, transaction_id: UUID | None) -> TransactionRow:
-    """Bring a deleted transaction back, a transfer with both its sides."""
+    """Bring a deleted transaction back, a transfer with both its sides.
+
+    Raises CONFLICT for one that is not in the trash.
+    """
+    if transaction_id is not None:
+        key = (write.ledger_id, transaction_id)
+        if (await transactions_by_id(write.tx, [key]))[0] is not None:
+            raise Conflict("This transaction is not in the trash.")
     row = await get_transaction(write.tx, write.actor, transaction_id, deleted=True)
     rows = [row]
     if row.transfer_id is not None:
@@ -123,18 +134,56 @@ async def restore_rows(write: LedgerWrite, rows: Sequence[TransactionRow]) -> No
         taken = await write.tx.rows(
             select(T.c.id, T.c.account_id, T.c.external_id).where(
                 T.c.ledger_id == write.ledger_id,
-                T.c.external_id.in_(external),
+                among(T.c.external_id, external),
                 T.c.deleted_at.is_(None),
             )
         )
         refs = References(external={(r.account_id, r.external_id): r.id for r in taken})
         for row in rows:
             check_external(refs, row.account_id, row.external_id, row.id)
+    rejoined, rows = await _rejoined(write, rows)
+    await update_rows(write, rejoined)
     changed = [
         (row, replace(row, deleted_at=None, version=row.version + 1, updated_at=write.now))
         for row in rows
     ]
     await update_rows(write, changed, op="RESTORE")
+
+
+async def _rejoined(
+    write: LedgerWrite, rows: Sequence[TransactionRow]
+) -> tuple[list[tuple[TransactionRow, TransactionRow]], list[TransactionRow]]:
+    """Living other sides as they are joined again, and the rows with the links that hold.
+
+    A side that was changed meanwhile is no mirror any more: both stay ordinary transactions.
+    """
+    together = {row.id for row in rows}
+    lonely = [row for row in rows if row.transfer_id and row.transfer_id not in together]
+    keys = [(write.ledger_id, row.transfer_id) for row in lonely if row.transfer_id]
+    sides = {row.id: row for row in await transactions_by_id(write.tx, keys) if row is not None}
+    joined = []
+    restored = []
+    for row in rows:
+        if row.transfer_id is None or row.transfer_id in together:
+            restored.append(row)
+            continue
+        side = sides.get(row.transfer_id)
+        if side is not None and _mirrors(row, side):
+            linked = replace(
+                side, transfer_id=row.id, version=side.version + 1, updated_at=write.now
+            )
+            joined.append((side, linked))
+            restored.append(row)
+        else:
+            restored.append(replace(row, transfer_id=None))
+    return joined, restored
+
+
+def _mirrors(row: TransactionRow, side: TransactionRow) -> bool:
+    """Whether an unlinked row still is the other side of a transfer."""
+    if side.transfer_id is not None or side.category_id is not None or side.splits:
+        return False
+    return row.currency != side.currency or row.amount_minor == -side.amount_minor
 
 
 async def purge_trash(write: LedgerWrite, before: datetime) -> int:
@@ -150,8 +199,8 @@ async def purge_trash(write: LedgerWrite, before: datetime) -> int:
         pointing = await write.tx.rows(
             select(T.c.id).where(
                 T.c.ledger_id == write.ledger_id,
-                or_(T.c.transfer_id.in_(gone), T.c.refund_of.in_(gone)),
-                T.c.id.not_in(gone),
+                or_(among(T.c.transfer_id, gone), among(T.c.refund_of, gone)),
+                not_(among(T.c.id, gone)),
                 T.c.deleted_at.is_not(None) if deleted else T.c.deleted_at.is_(None),
             )
         )
@@ -178,10 +227,10 @@ async def purge_trash(write: LedgerWrite, before: datetime) -> int:
     # Rows that go together may name each other: their links go first.
     await write.tx.run(
         update(T)
-        .where(T.c.ledger_id == write.ledger_id, T.c.id.in_(gone))
+        .where(T.c.ledger_id == write.ledger_id, among(T.c.id, gone))
         .values(transfer_id=None, refund_of=None)
     )
-    await write.tx.run(delete(T).where(T.c.ledger_id == write.ledger_id, T.c.id.in_(gone)))
+    await write.tx.run(delete(T).where(T.c.ledger_id == write.ledger_id, among(T.c.id, gone)))
     for one in gone:
         write.purged("transaction", one)
     return len(gone)

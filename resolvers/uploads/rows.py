@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Row, Select, and_, func, select
 
-from models.base import table
+from models.base import among, table
 from models.database import Transaction as Tx
 from models.uploads import Upload, UploadRow
 from resolvers.access import Actor
@@ -65,7 +65,7 @@ async def uploads_by_id(tx: Tx, keys: Sequence[Key]) -> list[UploadRow | None]:
     for ledger_id in {key[0] for key in keys}:
         wanted = [key[1] for key in keys if key[0] == ledger_id]
         living = and_(U.c.ledger_id == ledger_id, U.c.deleted_at.is_(None))
-        for row in await tx.rows(select(*COLUMNS).where(living, U.c.id.in_(wanted))):
+        for row in await tx.rows(select(*COLUMNS).where(living, among(U.c.id, wanted))):
             found[ledger_id, row.id] = upload_row(row)
     return [found.get(key) for key in keys]
 
@@ -80,7 +80,7 @@ async def uploads_by_transaction(tx: Tx, keys: Sequence[Key]) -> list[list[Uploa
             .where(
                 U.c.ledger_id == ledger_id,
                 U.c.deleted_at.is_(None),
-                U.c.transaction_id.in_(wanted),
+                among(U.c.transaction_id, wanted),
             )
             .order_by(U.c.id)
         )

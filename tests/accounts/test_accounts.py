@@ -150,7 +150,25 @@ async def test_an_account_in_use_goes_to_the_trash_only_by_force(door: Door) -> 
     ]
     back = await door.call("RestoreAccount", id=giro["id"])
     assert back["balance"] == "-5.00"
-    assert len((await door.call("ListTransactions"))["items"]) == 2
+    sides = (await door.call("ListTransactions"))["items"]
+    assert {row["id"]: row["transferId"] for row in sides} == {
+        sides[0]["id"]: sides[1]["id"],
+        sides[1]["id"]: sides[0]["id"],
+    }
+
+
+async def test_a_side_that_changed_meanwhile_is_not_joined_again(door: Door) -> None:
+    giro, spar = await open_account(door), await open_account(door, name="Spar")
+    body = {"accountId": giro["id"], "date": "2026-01-01", "amount": "-5", "description": "save"}
+    made = await door.call("CreateTransaction", {**body, "transferAccountId": spar["id"]})
+    await door.call("DeleteAccount", id=giro["id"], force=True)
+    await door.call("UpdateTransaction", {"amount": "6"}, id=made["transferId"])
+    await door.call("RestoreAccount", id=giro["id"])
+    sides = (await door.call("ListTransactions"))["items"]
+    assert [(row["amount"], row["transferId"]) for row in sides] == [
+        ("6.00", None),
+        ("-5.00", None),
+    ]
 
 
 @pytest.mark.parametrize("wrong", ["acct_00000000000000000000000000", "acct_x", "nonsense"])
