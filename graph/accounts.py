@@ -286,7 +286,7 @@ class AccountQueries:
 class AccountMutations:
     """Writes of accounts."""
 
-    @strawberry.mutation(description="Open an account.", graphql_type=CreateAccountPayload)
+    @strawberry.mutation(description="Open an account.", graphql_type=CreateAccountPayload | None)
     async def create_account(
         self,
         info: Info,
@@ -304,7 +304,7 @@ class AccountMutations:
         )
         return CreateAccountPayload(account=row)  # type: ignore[arg-type]
 
-    @strawberry.mutation(description="Change an account.", graphql_type=UpdateAccountPayload)
+    @strawberry.mutation(description="Change an account.", graphql_type=UpdateAccountPayload | None)
     async def update_account(
         self,
         info: Info,
@@ -336,7 +336,8 @@ class AccountMutations:
         return UpdateAccountPayload(account=row)  # type: ignore[arg-type]
 
     @strawberry.mutation(
-        description="Put an account into the trash for 30 days.", graphql_type=DeleteAccountPayload
+        description="Put an account into the trash for 30 days.",
+        graphql_type=DeleteAccountPayload | None,
     )
     async def delete_account(
         self,
@@ -368,7 +369,7 @@ class AccountMutations:
 
     @strawberry.mutation(
         description="Take an account out of the trash, with the transactions deleted with it.",
-        graphql_type=RestoreAccountPayload,
+        graphql_type=RestoreAccountPayload | None,
     )
     async def restore_account(
         self,

@@ -99,7 +99,7 @@ class AuthMutations:
     """Writes of sessions.  They need no token."""
 
     @strawberry.mutation(
-        description="Open an account with us and sign in.", graphql_type=RegisterPayload
+        description="Open an account with us and sign in.", graphql_type=RegisterPayload | None
     )
     async def register(
         self, info: Info, input: Annotated[RegisterInput, said("Who you are.")]
@@ -110,7 +110,7 @@ class AuthMutations:
         session = await context.services.auth.register(data, user_agent=context.user_agent)
         return RegisterPayload(session=_entered(info, session))
 
-    @strawberry.mutation(description="Sign in.", graphql_type=LoginPayload)
+    @strawberry.mutation(description="Sign in.", graphql_type=LoginPayload | None)
     async def login(self, info: Info, input: Annotated[LoginInput, said("Who you are.")]) -> Any:
         """Raises INVALID_CREDENTIALS, the same for unknown addresses and wrong passwords."""
         context = info.context
@@ -119,7 +119,7 @@ class AuthMutations:
         return LoginPayload(session=_entered(info, session))
 
     @strawberry.mutation(
-        description="Trade a refresh token for the next pair.", graphql_type=RefreshPayload
+        description="Trade a refresh token for the next pair.", graphql_type=RefreshPayload | None
     )
     async def refresh(
         self, info: Info, input: Annotated[RefreshInput, said("The newest refresh token.")]
@@ -133,7 +133,7 @@ class AuthMutations:
 
     @strawberry.mutation(
         description="End the session of the bearer token, or of a refresh token.",
-        graphql_type=LogoutPayload,
+        graphql_type=LogoutPayload | None,
     )
     async def logout(
         self,

@@ -179,7 +179,7 @@ class CategoryQueries:
 class CategoryMutations:
     """Writes of categories."""
 
-    @strawberry.mutation(description="Make a category.", graphql_type=CreateCategoryPayload)
+    @strawberry.mutation(description="Make a category.", graphql_type=CreateCategoryPayload | None)
     async def create_category(
         self,
         info: Info,
@@ -201,7 +201,9 @@ class CategoryMutations:
         )
         return CreateCategoryPayload(category=row)  # type: ignore[arg-type]
 
-    @strawberry.mutation(description="Change a category.", graphql_type=UpdateCategoryPayload)
+    @strawberry.mutation(
+        description="Change a category.", graphql_type=UpdateCategoryPayload | None
+    )
     async def update_category(
         self,
         info: Info,
@@ -234,7 +236,7 @@ class CategoryMutations:
 
     @strawberry.mutation(
         description="Delete a category; one in use needs another to move to.",
-        graphql_type=DeleteCategoryPayload,
+        graphql_type=DeleteCategoryPayload | None,
     )
     async def delete_category(
         self,

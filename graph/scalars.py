@@ -40,8 +40,6 @@ def id_of(prefix: str, value: str | None) -> UUID | None:
 def _amount_value(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise GraphQLError(_AMOUNT_HINT)
-    if isinstance(value, Decimal):
-        value = format(value, "f")
     text = str(value)
     if not plain_amount(text):
         raise GraphQLError(_AMOUNT_HINT)

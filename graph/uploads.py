@@ -89,7 +89,9 @@ class Upload(Stored):
 UploadConnection = Connection[Upload]
 
 
-@strawberry.input(description="A file, as text here or as a part of a multipart request.")
+@strawberry.input(
+    description="A file as base64 text; the REST path takes larger ones as multipart."
+)
 class CreateUploadInput:
     """Fields of a new upload."""
 
@@ -189,7 +191,7 @@ class UploadQueries:
 class UploadMutations:
     """Writes of uploads."""
 
-    @strawberry.mutation(description="Store a file.", graphql_type=CreateUploadPayload)
+    @strawberry.mutation(description="Store a file.", graphql_type=CreateUploadPayload | None)
     async def create_upload(
         self,
         info: Info,
@@ -211,7 +213,7 @@ class UploadMutations:
         )
         return CreateUploadPayload(upload=row)  # type: ignore[arg-type]
 
-    @strawberry.mutation(description="Remove a file.", graphql_type=DeleteUploadPayload)
+    @strawberry.mutation(description="Remove a file.", graphql_type=DeleteUploadPayload | None)
     async def delete_upload(
         self,
         info: Info,

@@ -130,7 +130,9 @@ class UserQueries:
 class UserMutations:
     """Writes of users."""
 
-    @strawberry.mutation(description="Change the own profile.", graphql_type=UpdateProfilePayload)
+    @strawberry.mutation(
+        description="Change the own profile.", graphql_type=UpdateProfilePayload | None
+    )
     async def update_profile(
         self,
         info: Info,

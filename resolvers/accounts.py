@@ -28,7 +28,7 @@ from resolvers.inputs import (
 from resolvers.ledgers import LedgerWrite, require_version
 from resolvers.money import checked_sum, parse_minor
 from resolvers.paging import Order, Page, PageRequest, fetch_page
-from resolvers.wire import masked_number, wire
+from resolvers.wire import is_masked, wire
 
 _A: Final = table(Account)
 _T: Final = table(Transaction)
@@ -222,7 +222,7 @@ async def create_account(write: LedgerWrite, data: AccountCreate) -> AccountRow:
         opening_minor=_minor("openingBalance", data.opening_balance, data.currency),
         opening_date=data.opening_date,
         institution=data.institution or None,
-        number=data.number or None,
+        number=None if is_masked(data.number) else data.number or None,
         archived=data.archived,
         version=1,
         created_at=write.now,
@@ -279,7 +279,7 @@ async def update_account(
             [FieldError("openingBalance", "REQUIRED", "Give it in the account's new currency.")]
         )
     number = old.number
-    if data.given("number") and data.number != masked_number(old.number):
+    if data.given("number") and not is_masked(data.number):
         number = data.number or None
     new = replace(
         old,

@@ -89,7 +89,7 @@ def _amount(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError('An amount is a decimal number such as "-12.34".')  # noqa: TRY004
     if isinstance(value, int | Decimal):
-        value = format(value, "f") if isinstance(value, Decimal) else str(value)
+        value = str(value)
     if isinstance(value, str) and not plain_amount(value):
         raise ValueError('An amount is a plain decimal number such as "-12.34".')
     return value
@@ -125,6 +125,21 @@ class ReferenceMissing(ValueError):
         return "There is no such object."
 
 
+class TooLong(ValueError):
+    """A text over its limit."""
+
+
+def at_most(limit: int) -> AfterValidator:
+    """A validator for the length of a text, in characters."""
+
+    def check(value: str) -> str:
+        if len(value) > limit:
+            raise TooLong(f"At most {limit:,} characters.")
+        return value
+
+    return AfterValidator(check)
+
+
 def matching(pattern: str, sentence: str) -> AfterValidator:
     """A validator for text of one form, with a sentence that says which."""
     form = re.compile(pattern, re.ASCII)
@@ -137,19 +152,13 @@ def matching(pattern: str, sentence: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-Name = Annotated[
-    str, BeforeValidator(clean_text), AfterValidator(_not_blank), Field(max_length=200)
-]
-ShortText = Annotated[str, BeforeValidator(clean_text), Field(max_length=200)]
-Description = Annotated[
-    str, BeforeValidator(clean_text), AfterValidator(_not_blank), Field(max_length=500)
-]
-Notes = Annotated[str, BeforeValidator(_multiline), Field(max_length=4_000)]
-Tag = Annotated[str, BeforeValidator(clean_text), AfterValidator(_not_blank), Field(max_length=60)]
+Name = Annotated[str, BeforeValidator(clean_text), AfterValidator(_not_blank), at_most(200)]
+ShortText = Annotated[str, BeforeValidator(clean_text), at_most(200)]
+Description = Annotated[str, BeforeValidator(clean_text), AfterValidator(_not_blank), at_most(500)]
+Notes = Annotated[str, BeforeValidator(_multiline), at_most(4_000)]
+Tag = Annotated[str, BeforeValidator(clean_text), AfterValidator(_not_blank), at_most(60)]
 Tags = Annotated[list[Tag], Field(max_length=50), AfterValidator(_tags)]
-ExternalId = Annotated[
-    str, BeforeValidator(clean_text), AfterValidator(_not_blank), Field(max_length=255)
-]
+ExternalId = Annotated[str, BeforeValidator(clean_text), AfterValidator(_not_blank), at_most(255)]
 PostingDate = Annotated[date, BeforeValidator(_date)]
 AmountText = Annotated[str, BeforeValidator(_amount)]
 CurrencyCode = Annotated[str, AfterValidator(_currency)]
@@ -175,16 +184,22 @@ _SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
+# What Pydantic puts into a path for the branches of a union or the key of a mapping.
+_NO_PLACES: Final = frozenset({"constrained-str", "int", "str", "[key]"})
+
+
 def field_errors(error: ValidationError, prefix: str = "") -> list[FieldError]:
     """Every mistake that Pydantic found, in our words, without the offending value."""
     found = []
     for item in error.errors(include_url=False, include_input=False):
-        path = ".".join(str(part) for part in item["loc"])
+        path = ".".join(str(part) for part in item["loc"] if str(part) not in _NO_PLACES)
         path = f"{prefix}.{path}" if prefix and path else path or prefix
         kind = item["type"]
         context = item.get("ctx", {})
         if isinstance(context.get("error"), ReferenceMissing):
             found.append(FieldError(path, "NOT_FOUND", str(context["error"])))
+        elif isinstance(context.get("error"), TooLong):
+            found.append(FieldError(path, "TOO_LONG", str(context["error"])))
         elif kind in _SENTENCES:
             found.append(FieldError(path, *_SENTENCES[kind]))
         elif kind == "literal_error":

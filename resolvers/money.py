@@ -14,7 +14,7 @@ MAX_MINOR: Final = 10**14
 """Largest magnitude of one amount, minor units."""
 INT64_MAX: Final = 2**63 - 1
 
-_PLAIN: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,18})(?:\.[0-9]{1,18})?", re.ASCII)
+_PLAIN: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,30})(?:\.[0-9]{1,18})?", re.ASCII)
 
 # Currencies that ISO 4217 has withdrawn (list three of the standard): old books still hold them.
 _WITHDRAWN_2: Final = (

@@ -6,7 +6,7 @@ for feeds.  Names are the graph's own; a test compares them with the schema.
 
 from datetime import UTC, datetime
 from functools import singledispatch
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from models import ids
@@ -31,9 +31,17 @@ def reference(prefix: str, value: UUID | None) -> str | None:
     return None if value is None else ids.encode(prefix, value)
 
 
+_MASK: Final = "••••"
+
+
 def masked_number(number: str | None) -> str | None:
     """An account number with only its last four characters shown."""
-    return None if number is None else "••••" + number[-4:]
+    return None if number is None else _MASK + number[-4:]
+
+
+def is_masked(number: str | None) -> bool:
+    """Whether a number is one that we showed, now or earlier: sent back, it counts as absent."""
+    return number is not None and number.startswith(_MASK)
 
 
 def kind_of(row: TransactionRow) -> str:

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 from graph.context import Context, Services
 from graph.engine import Answer, Engine, first_failure
 from graph.errors import masked
-from graph.http.entry import actor_of_request, new_context, request_id_of
+from graph.http.entry import AnyMethod, actor_of_request, new_context, request_id_of
 from resolvers.access import Actor
 from resolvers.errors import (
     AppError,
@@ -99,17 +99,14 @@ def rest_routes(
         by_path.setdefault(row.path, {})[row.method] = row
     routes: list[BaseRoute] = []
     for path, rows in by_path.items():
-        routes.append(Route("/v1" + path, _handler(rest, rows), methods=_ALL_METHODS))
+        routes.append(Route("/v1" + path, AnyMethod(_handler(rest, rows))))
     routes += openapi_routes(rest, demo_password=demo_password)
 
     async def unknown(_: Request) -> Response:
         return failure(NotFound("There is no such path."))
 
-    routes.append(Route("/v1/{rest:path}", unknown, methods=_ALL_METHODS))
+    routes.append(Route("/v1/{rest:path}", AnyMethod(unknown)))
     return routes
-
-
-_ALL_METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 def _handler(rest: Rest, rows: Mapping[str, Endpoint]) -> Callable[[Request], Awaitable[Response]]:

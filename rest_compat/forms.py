@@ -34,6 +34,10 @@ async def read_form(
     context.received = form.file
     try:
         fields = typed_fields(form.fields)
+        if form.file is not None and "uploadId" in fields:
+            raise Invalid(
+                [FieldError("uploadId", "INVALID", "Send a file or an uploadId, not both.")]
+            )
         if form.file is None and "uploadId" not in fields:
             raise Invalid([FieldError("file", "REQUIRED", "Send the file in a part named file.")])
     except BaseException:

@@ -1,6 +1,10 @@
 """How a request enters either door: who sends it, and the context that its operation gets."""
 
+from collections.abc import Awaitable, Callable
+
 from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from graph.context import Context, Services
 from models.ids import new_id
@@ -46,3 +50,15 @@ def new_context(services: Services, request: Request, actor: Actor | None) -> Co
         request_id=request_id_of(request),
         user_agent=request.headers.get("user-agent"),
     )
+
+
+class AnyMethod:
+    """A handler that is asked for every method, so that it says itself which ones it allows."""
+
+    def __init__(self, handle: Callable[[Request], Awaitable[Response]]) -> None:
+        self._handle = handle
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        response = await self._handle(Request(scope, receive, send))
+        await response(scope, receive, send)

@@ -42,6 +42,8 @@ def file_route(services: Services) -> Route:
             "Content-Disposition": attachment(found.row.filename),
             "Content-Length": str(found.row.size),
             "X-Content-Type-Options": "nosniff",
+            # Whoever holds the link may show the file on a page of another origin.
+            "Cross-Origin-Resource-Policy": "cross-origin",
             "Content-Security-Policy": "default-src 'none'; sandbox",
             "Cache-Control": f"public, max-age={left}, immutable",
         }

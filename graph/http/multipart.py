@@ -70,7 +70,9 @@ async def read_multipart(
         if isinstance(error, ParserLimitReached):
             raise BadRequest(f"The form is over a limit: {error}.") from error
         if isinstance(error, MultipartError):
-            raise BadRequest(f"The form is malformed: {error}.") from error
+            raise BadRequest(
+                "The form is malformed; send multipart/form-data (RFC 7578)."
+            ) from error
         raise
 
 

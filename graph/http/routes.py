@@ -6,6 +6,7 @@ from starlette.routing import BaseRoute, Route
 
 from graph.context import Services
 from graph.engine import Engine
+from graph.http.entry import AnyMethod
 from graph.http.files import file_route
 from graph.http.graphql import GraphQLEndpoint
 from graph.http.negotiate import wants_page
@@ -27,9 +28,8 @@ def graph_routes(
     async def jwks(_: Request) -> Response:
         return JSONResponse(services.auth.jwks(), headers={"Cache-Control": "public, max-age=3600"})
 
-    methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
     return [
-        Route("/graphql", graphql, methods=methods),
+        Route("/graphql", AnyMethod(graphql)),
         Route("/.well-known/jwks.json", jwks, methods=["GET"]),
         file_route(services),
         *page_routes(

@@ -111,7 +111,7 @@ class ImportMutations:
     """Writes of imports."""
 
     @strawberry.mutation(
-        description="Import a file; a worker does it.", graphql_type=CreateImportPayload
+        description="Import a file; a worker does it.", graphql_type=CreateImportPayload | None
     )
     async def create_import(
         self,
@@ -140,7 +140,7 @@ class ImportMutations:
 
     @strawberry.mutation(
         description="Answer a pending import's questions and let it go on.",
-        graphql_type=ProcessImportPayload,
+        graphql_type=ProcessImportPayload | None,
     )
     async def process_import(
         self,

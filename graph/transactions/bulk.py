@@ -85,7 +85,7 @@ class BulkMutations:
 
     @strawberry.mutation(
         description="Book 1 to 500 transactions; rows have the fields of CreateTransactionInput.",
-        graphql_type=BulkPayload,
+        graphql_type=BulkPayload | None,
     )
     async def create_transactions(
         self,
@@ -110,7 +110,7 @@ class BulkMutations:
     @strawberry.mutation(
         description="Change 1 to 500 transactions; rows have an id, UpdateTransactionInput's "
         "fields and, if you like, the version you have seen.",
-        graphql_type=BulkPayload,
+        graphql_type=BulkPayload | None,
     )
     async def update_transactions(
         self,
@@ -133,7 +133,7 @@ class BulkMutations:
         )
 
     @strawberry.mutation(
-        description="Put 1 to 500 transactions into the trash.", graphql_type=BulkPayload
+        description="Put 1 to 500 transactions into the trash.", graphql_type=BulkPayload | None
     )
     async def delete_transactions(
         self,

@@ -64,7 +64,7 @@ class TransactionMutations:
 
     @strawberry.mutation(
         description="Book a transaction, or both sides of a transfer.",
-        graphql_type=CreateTransactionPayload,
+        graphql_type=CreateTransactionPayload | None,
     )
     async def create_transaction(
         self,
@@ -89,7 +89,7 @@ class TransactionMutations:
 
     @strawberry.mutation(
         description="Change a transaction; both sides of a transfer change together.",
-        graphql_type=UpdateTransactionPayload,
+        graphql_type=UpdateTransactionPayload | None,
     )
     async def update_transaction(
         self,
@@ -122,7 +122,7 @@ class TransactionMutations:
 
     @strawberry.mutation(
         description="Put a transaction into the trash for 30 days; a transfer with both sides.",
-        graphql_type=DeleteTransactionPayload,
+        graphql_type=DeleteTransactionPayload | None,
     )
     async def delete_transaction(
         self,
@@ -148,7 +148,7 @@ class TransactionMutations:
 
     @strawberry.mutation(
         description="Take a transaction out of the trash; a transfer with both sides.",
-        graphql_type=RestoreTransactionPayload,
+        graphql_type=RestoreTransactionPayload | None,
     )
     async def restore_transaction(
         self,

@@ -127,6 +127,6 @@ def _shown(run: ImportRunRow, line: Line, decision: Decision) -> ImportLineRow:
         transaction_id=decision.transaction_id,
         date=line.day.isoformat() if line.day else None,
         amount=line.amount,
-        currency=line.currency,
+        currency=line.currency or None,
         description=line.description,
     )

@@ -23,7 +23,8 @@ NO_DESCRIPTION: Final = "(no description)"
 class Line:
     """One record of a file with exact money, or with the reason why it is not booked.
 
-    ``minor`` is in minor units of ``currency``; ``decision`` is None while the ledger decides.
+    ``minor`` is in minor units of ``currency``, which is empty where the file names none that
+    exists; ``decision`` is None while the ledger decides.
     """
 
     position: int
@@ -42,27 +43,35 @@ class Line:
 
 
 def read_statement(
-    data: bytes, content_type: str, mapping: CsvMapping | None, account_type: str
+    data: bytes,
+    content_type: str,
+    mapping: CsvMapping | None,
+    account_type: str,
+    home_currency: str | None = None,
 ) -> Statement:
     """Read a file with the reader of its type; raises StatementError when there is none."""
     if content_type == CSV:
-        return read_csv(data, mapping, account_type=account_type)
+        return read_csv(data, mapping, account_type=account_type, home_currency=home_currency)
     message = f"Statements of the type {content_type} are not read yet; export the file as CSV."
     raise StatementError("UNSUPPORTED_FORMAT", message)
 
 
 def prepare(statement: Statement, home_currency: str) -> tuple[list[Line], list[str]]:
-    """All rows in file order, and warnings about amounts that had to be rounded.
+    """All rows in file order, and warnings about rows that fail and amounts that were rounded.
 
     A row that names no currency is in the account's.  Amounts finer than the currency are
     rounded half to even, row by row.
     """
     lines = [_line(position, row, home_currency) for position, row in enumerate(statement.rows)]
-    return lines, _rounding_warnings(lines)
+    # Told here and not by the reader, as money too large fails only now: it is ``counts.failed``.
+    lost = sum(line.decision == "FAILED" for line in lines)
+    told = [f"{lost} of {len(lines)} rows could not be read."] if lost else []
+    return lines, told + _rounding_warnings(lines)
 
 
 def _line(position: int, row: StatementRow, home_currency: str) -> Line:
-    currency = row.currency or home_currency
+    nobodys = row.problem is not None and row.problem.code == "BAD_CURRENCY"
+    currency = "" if nobodys else row.currency or home_currency
     minor, reason, failure = None, None, None
     if row.problem is None:
         minor, reason, failure = _money(row, currency)

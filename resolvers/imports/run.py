@@ -196,7 +196,7 @@ async def _used(tx: Tx, run: ImportRunRow) -> set[UUID]:
 def _plan(run: ImportRunRow, target: AccountRow, content_type: str, data: bytes) -> Plan:
     mapping = None if run.mapping is None else CsvMapping.model_validate(run.mapping)
     try:
-        statement = read_statement(data, content_type, mapping, target.type)
+        statement = read_statement(data, content_type, mapping, target.type, target.currency)
     except StatementError as error:
         raise _Failure(error.code, error.message, error.headers) from error
     lines, warnings = prepare(statement, target.currency)

@@ -14,6 +14,9 @@ _NAMED: Final = 500
 _EXACT: Final = 700
 # The first words for a date are those for its booking.
 _BOOKED: Final = 885
+NO_COLUMN: Final = frozenset({"", 0, "#0", "none"})
+_LISTED: Final = 300
+_LONGEST_NAME: Final = 60
 _TEXT_ROLES: Final = ("description", "payee", "notes", "category")
 
 
@@ -72,31 +75,43 @@ def resolve(layout: Layout, columns: Mapping[Role, str | int]) -> dict[str, int 
     """
     found: dict[str, int | None] = {}
     for role, given in columns.items():
-        if given in {"", 0, "#0", "none"}:
+        if given in NO_COLUMN:
             found[role] = None
             continue
-        column = _position(layout, given)
+        column = position(given, layout.headers, layout.width)
         if column is None:
             message = (
                 f"The mapping puts {role} into the column {str(given)[:60]!r}, which the file does "
-                f"not have; its columns are {', '.join(layout.names())[:300]}."
+                f"not have; its columns are {listed(layout.names())}."
             )
             raise StatementError("BAD_MAPPING", message, layout.names())
         found[role] = column
     return found
 
 
-def _position(layout: Layout, given: str | int) -> int | None:
-    if isinstance(given, str) and given in layout.headers:
-        return layout.headers.index(given)
+def listed(names: Sequence[str]) -> str:
+    """Names for a sentence; those that make it too long are only counted."""
+    told: list[str] = []
+    for name in names:
+        short = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+        if told and len(", ".join((*told, short))) > _LISTED:
+            return f"{', '.join(told)} and {len(names) - len(told)} more"
+        told.append(short)
+    return ", ".join(told)
+
+
+def position(given: str | int, headers: Sequence[str], width: int) -> int | None:
+    """The 0-based column that a mapping means by a header, `#3` or 3; None if there is none."""
+    if isinstance(given, str) and given in headers:
+        return headers.index(given)
     if isinstance(given, str):
-        folded = [fold(h) for h in layout.headers]
+        folded = [fold(h) for h in headers]
         if fold(given) and fold(given) in folded:
             return folded.index(fold(given))
     figures = str(given).removeprefix("#")
     if figures.isascii() and figures.isdigit() and len(figures) < 4:
         number = int(figures)
-        return number - 1 if 0 < number <= layout.width else None
+        return number - 1 if 0 < number <= width else None
     return None
 
 
@@ -161,10 +176,8 @@ def _currency(
     told = near < len(headers) and code_in_header(headers[near]) is not None
     best: tuple[int, int, int] | None = None
     for column in assigner.free():
-        profile = assigner.profiles[column]
         score = assigner.score(column, "currency")
-        least = 80 if score >= _NAMED else 95
-        if not profile.mostly(profile.codes, least) or profile.filled * 2 < rows:
+        if not _holds_currencies(assigner, column, rows):
             continue
         if told and score < _EXACT:
             # The amount's own header names the currency; this is the one of another thing.
@@ -173,6 +186,29 @@ def _currency(
         ranked = (score // 100, -distance, column)
         best = ranked if best is None or ranked > best else best
     return best[2] if best else None
+
+
+def _holds_currencies(assigner: Assigner, column: int, rows: int) -> bool:
+    """Whether a column is one of currencies: its header says so, or its cells.
+
+    What a header calls a currency is one even where its cells are no codes: such rows fail then,
+    as taking them for the account's money would book wrong amounts without a word.
+    """
+    profile, score = assigner.profiles[column], assigner.score(column, "currency")
+    other = max((v for r, v in assigner.scores[column].items() if r != "currency"), default=0)
+    figures = profile.mostly(profile.amounts, 50) or profile.mostly(profile.shapes, 50)
+    if not profile.filled or figures:
+        return False
+    if score >= _EXACT and score >= other:
+        # A column that is filled for foreign money only still says what that money is.
+        return True
+    if profile.filled * 2 < rows:
+        return False
+    if score >= _NAMED:
+        return profile.mostly(profile.codes + profile.shorts, 50)
+    silent = not assigner.scores[column]
+    mixed = profile.mostly(profile.codes, 80) and profile.mostly(profile.shorts, 95)
+    return profile.mostly(profile.codes, 95) or (silent and mixed)
 
 
 def _status(assigner: Assigner, given: Mapping[str, int | None]) -> int | None:

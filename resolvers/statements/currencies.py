@@ -6,6 +6,8 @@ from typing import Final
 
 from iso4217 import Currency
 
+from resolvers.money import is_currency
+
 
 def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
@@ -32,6 +34,45 @@ _SYMBOL_WORDS: Final = _set(
     "р. р грн fr fr. sfr sfr. rm rp rp. bs s/ s/. tl din din. km kn rsd eu€ us ¥ 円 元 원 ден "
     "eur euro euros eur. usd chf gbp"
 )
+# Signs and short words that stand for one currency alone.
+_ONE_CURRENCY: Final[dict[str, str]] = {
+    sign: code
+    for code, signs in {
+        "EUR": "€ eu€ eur. euro euros", "GBP": "£ uk£", "INR": "₹", "PLN": "zł zl", "CZK": "kč kc",
+        "HUF": "ft", "RON": "ron", "BGN": "лв лв.", "RUB": "₽", "UAH": "₴ грн грн.", "TRY": "₺ tl",
+        "ILS": "₪ nis", "KRW": "₩ 원", "VND": "₫ đ", "THB": "฿", "PHP": "₱", "NGN": "₦", "GHS": "₵",
+        "CRC": "₡", "PYG": "₲", "LAK": "₭", "MNT": "₮", "KZT": "₸", "AZN": "₼", "GEL": "₾",
+        "AMD": "֏", "BDT": "৳", "KHR": "៛", "AFN": "؋", "BRL": "r$", "USD": "us$ usd$", "AUD":
+        "a$ au$", "CAD": "c$ ca$", "NZD": "nz$", "HKD": "hk$", "SGD": "s$", "MXN": "mx$",
+        "TWD": "nt$", "CHF": "sfr sfr.", "MYR": "rm", "IDR": "rp", "PEN": "s/ s/.", "BAM": "km",
+        "MKD": "ден", "RSD": "din din.", "CNY": "元 cn¥ rmb", "JPY": "円 jp¥",
+    }.items()
+    for sign in signs.split()
+}  # fmt: skip
+_DOLLAR_CODES: Final = (
+    "USD CAD AUD NZD HKD SGD MXN TWD ARS CLP COP UYU DOP BMD BSD BBD BZD BND KYD FJD GYD JMD LRD "
+    "NAD SBD SRD TTD XCD ZWL ZWD CUP NIO BOB TVD"
+)
+# Signs that several countries use: each may mean any of these.
+_MANY_CURRENCIES: Final[dict[str, frozenset[str]]] = {
+    sign: _set(codes)
+    for signs, codes in {
+        "$": _DOLLAR_CODES,
+        "kr kr.": "SEK NOK DKK ISK EEK",
+        "¥": "JPY CNY",
+        "rs rs. ₨ re": "INR PKR LKR NPR MUR SCR IDR",
+        "﷼": "IRR OMR QAR SAR YER",
+        "руб руб. р р.": "RUB BYN BYR RUR",
+        "lei": "RON MDL ROL",
+        "fr fr.": "CHF FRF BEF LUF XOF XAF XPF",
+        "kn": "HRK",
+        "bs": "BOB VES VEF VEB",
+    }.items()
+    for sign in signs.split()
+}
+_NAMES: Final = {
+    str(entry.currency_name).casefold(): str(entry.code) for entry in Currency
+}  # fmt: skip
 _DOLLARS: Final = frozenset({"$", "us$", "us"})
 _CODE: Final = re.compile(r"(?<![A-Za-z0-9])([A-Z]{3})(?![A-Za-z0-9])")
 _BRACKETED: Final = re.compile(r"[(\[]\s*(?:in\s+)?([A-Z]{3})\s*[)\]]")
@@ -40,6 +81,37 @@ _BRACKETED: Final = re.compile(r"[(\[]\s*(?:in\s+)?([A-Z]{3})\s*[)\]]")
 def is_code(text: str) -> bool:
     """Whether a text is exactly one ISO 4217 code in capitals."""
     return text in CODES
+
+
+def written_code(text: str) -> str | None:
+    """The currency that one cell of a column of currencies names, or None.
+
+    A code in any case, a sign or a word of one currency only, or the currency's ISO name.
+    """
+    bare = " ".join(text.split())
+    if len(bare) == 3 and bare.isascii() and is_currency(bare.upper()):
+        return bare.upper()
+    folded = bare.casefold()
+    found = _ONE_CURRENCY.get(folded) or _NAMES.get(folded)
+    if found is not None:
+        return found
+    # `EUR - Euro` and `Euro (EUR)` name it twice.
+    codes = {code for code in _CODE.findall(bare) if is_currency(code)}
+    return str(codes.pop()) if len(codes) == 1 else None
+
+
+def may_mean(text: str) -> frozenset[str] | None:
+    """The currencies that an ambiguous sign such as `$` or `kr` may stand for, else None."""
+    return _MANY_CURRENCIES.get(" ".join(text.split()).casefold())
+
+
+def reads_as_currency(text: str) -> bool:
+    """Whether a cell can only be a currency: a code that is no word, or a sign of money."""
+    if is_code(text):
+        return True
+    if len(text) == 1:
+        return unicodedata.category(text) == "Sc"
+    return text.upper() in CODES and text.isascii() and text.upper() not in _WORDS
 
 
 def is_symbol(text: str) -> bool:

@@ -12,6 +12,7 @@ from resolvers.statements.months import month_numbers
 Order = Literal["YMD", "DMY", "MDY", "YDM"]
 ORDERS: Final[tuple[Order, ...]] = ("YMD", "DMY", "MDY", "YDM")
 _YEARS: Final = range(1900, 2201)
+_ALL_YEARS: Final = range(1, 10_000)
 _MAX_LENGTH: Final = 48
 _WEEKDAY: Final = r"(?:[^\W\d_]{2,12}\.?,?\s+|[^\W\d_]{2,12},)?"
 _NUMERIC: Final = re.compile(
@@ -89,24 +90,26 @@ def _year(figures: str) -> int:
     return 2000 + number if number < 69 else 1900 + number
 
 
-def _made(year: str, month: int, day: str) -> date | None:
+def _made(year: str, month: int, day: str, years: range) -> date | None:
     if len(year) == 3 or len(day) > 2 or not day or not year:
         return None
     try:
         made = date(_year(year), month, int(day))
     except ValueError:
         return None
-    return made if made.year in _YEARS else None
+    return made if made.year in years else None
 
 
-def to_date(shape: Shape, order: Order, names: dict[str, int] | None = None) -> date | None:
+def to_date(
+    shape: Shape, order: Order, names: dict[str, int] | None = None, years: range = _YEARS
+) -> date | None:
     """The date of a shape under one order, or None when it is no day of the calendar."""
     a, b, c = shape.figures
     if shape.kind == "NAMED":
         month = (names or {}).get(shape.name.casefold(), 0)
         if not a:
-            return _made(c, month, b)
-        return _made(a, month, c) if len(a) == 4 else _made(c, month, a)
+            return _made(c, month, b, years)
+        return _made(a, month, c, years) if len(a) == 4 else _made(c, month, a, years)
     if shape.kind == "COMPACT" and order in {"DMY", "MDY"}:
         digits = "".join(shape.figures)
         a, b, c = digits[:2], digits[2:4], digits[4:]
@@ -116,12 +119,12 @@ def to_date(shape: Shape, order: Order, names: dict[str, int] | None = None) -> 
     elif shape.kind == "PARTS" and len(c) == 4 and order in {"YMD", "YDM"}:
         return None
     if order == "YMD":
-        return _made(a, int(b), c)
+        return _made(a, int(b), c, years)
     if order == "YDM":
-        return _made(a, int(c), b) if len(c) < 3 else None
+        return _made(a, int(c), b, years) if len(c) < 3 else None
     if order == "DMY":
-        return _made(c, int(b), a)
-    return _made(c, int(a), b) if len(a) < 3 else None
+        return _made(c, int(b), a, years)
+    return _made(c, int(a), b, years) if len(a) < 3 else None
 
 
 @lru_cache(maxsize=8192)
@@ -150,6 +153,14 @@ class DateReader:
         """The date of a cell, or None."""
         shape = read_shape(text)
         return None if shape is None else to_date(shape, self.order, self.names)
+
+    def beyond(self, text: str) -> bool:
+        """Whether a cell is a day of the calendar, only too early or too late to be kept."""
+        shape = read_shape(text)
+        return shape is not None and (
+            to_date(shape, self.order, self.names) is None
+            and to_date(shape, self.order, self.names, _ALL_YEARS) is not None
+        )
 
 
 def shapes_of(texts: Iterable[str]) -> list[Shape]:

@@ -6,7 +6,7 @@ from typing import Final
 
 import chardet
 
-from resolvers.statements.model import StatementError
+from resolvers.statements.model import StatementError, codec_of
 
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -87,13 +87,11 @@ def decode(data: bytes, encoding: str | None = None) -> tuple[str, str, tuple[st
 
 
 def _known(encoding: str) -> str:
-    try:
-        info = codecs.lookup(encoding)
-        "".encode(encoding)
-    except (LookupError, ValueError) as problem:
+    codec = codec_of(encoding)
+    if codec is None:
         message = f"The encoding {encoding[:40]!r} is not known; utf-8 and cp1252 are common."
-        raise StatementError("BAD_MAPPING", message) from problem
-    return info.name
+        raise StatementError("BAD_MAPPING", message)
+    return codec
 
 
 def _decode_as(data: bytes, codec: str) -> tuple[str, str, tuple[str, ...]]:

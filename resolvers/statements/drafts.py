@@ -10,7 +10,7 @@ from typing import Final
 
 from resolvers.statements.amounts import Mark, Money, parse_money
 from resolvers.statements.columns import Roles
-from resolvers.statements.currencies import is_code
+from resolvers.statements.currencies import may_mean, written_code
 from resolvers.statements.dates import DateReader, looks_like_date
 from resolvers.statements.layout import Layout
 from resolvers.statements.model import RowProblem, SignRule
@@ -36,6 +36,7 @@ class Rules:
     include_pending: bool
     date_format: str
     fee_given: bool
+    home_currency: str | None = None
 
 
 @dataclass(slots=True)
@@ -159,8 +160,8 @@ class Drafter:
         if money.fee is not None:
             draft.fee = self._money(self.cell(draft, money.fee))
         bad = next((text for column, text in texts.items() if found[column] is None), None)
-        draft.currency = self._currency(draft)
-        draft.problem = self._problem(draft, date_text, bad)
+        draft.currency, unknown = self._currency(draft)
+        draft.problem = self._problem(draft, date_text, bad) or unknown
 
     def _balance(self, draft: Draft) -> Decimal | None:
         text = self.cell(draft, self._roles.money.balance)
@@ -169,12 +170,32 @@ class Drafter:
             return None
         return -abs(money.value) if money.side == "DEBIT" else money.value
 
-    def _currency(self, draft: Draft) -> str | None:
+    def _currency(self, draft: Draft) -> tuple[str | None, RowProblem | None]:
+        """The currency of a row, and the problem of one whose currency nobody can tell."""
         if self._rules.currency is not None:
-            return self._rules.currency
-        written = self.cell(draft, self._roles.currency).upper()
-        if is_code(written):
-            return written
+            return self._rules.currency, None
+        written = self.cell(draft, self._roles.currency)
+        if written.casefold() not in _NOTHING:
+            return self._written(written)
+        return self._implied(draft), None
+
+    def _written(self, cell: str) -> tuple[str | None, RowProblem | None]:
+        code = written_code(cell)
+        if code is not None:
+            return code, None
+        name = f"{shown(cell)!r} in the column {self._layout.name(self._roles.currency or 0)!r}"
+        possible = may_mean(cell)
+        if possible is None:
+            return None, failed("BAD_CURRENCY", f"{name} is no currency of ISO 4217.")
+        home = self._rules.home_currency
+        if home is None or home in possible:
+            # Only the account's own money is taken on a mere sign, so it opens no other account.
+            return home, None
+        reason = f"{name} may be several currencies, but not {home}; write its code, such as "
+        return None, failed("BAD_CURRENCY", f"{reason}{min(possible)}.")
+
+    def _implied(self, draft: Draft) -> str | None:
+        """The currency that stands beside the amount, or the one of the whole file."""
         for money in (draft.amount, draft.debit, draft.credit):
             if money is not None and money.currency:
                 return money.currency
@@ -245,6 +266,9 @@ class Drafter:
             return skipped("NOTICE", f"{shown(date_text)!r} is a notice, not a transaction.")
         if not date_text:
             reason = f"The row has no date; a date is written like {self._rules.date_format}."
+            return failed("BAD_DATE", reason)
+        if self._rules.dates.beyond(date_text):
+            reason = f"The date {shown(date_text)!r} lies outside the years 1900 to 2200."
             return failed("BAD_DATE", reason)
         reason = (
             f"{shown(date_text)!r} is no date; a date is written like {self._rules.date_format}."

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from resolvers.statements.amounts import looks_like_amount, looks_like_money
-from resolvers.statements.currencies import is_code
+from resolvers.statements.currencies import reads_as_currency
 from resolvers.statements.dates import looks_like_date, read_shape
 from resolvers.statements.model import StatementError
 from resolvers.statements.phrases import side_of, state_of
@@ -48,6 +48,7 @@ class Profile:
     money: int = 0
     negative: int = 0
     codes: int = 0
+    shorts: int = 0
     sides: int = 0
     states: int = 0
     letters: int = 0
@@ -191,6 +192,7 @@ def _count(profile: Profile, cell: str) -> None:
     elif any(c.isalpha() for c in cell[:80]):
         profile.letters += 1
     if len(cell) <= 40:
-        profile.codes += is_code(cell)
+        profile.codes += reads_as_currency(cell)
+        profile.shorts += 2 <= len(cell) <= 5 and cell.isalpha()
         profile.sides += side_of(cell) is not None
         profile.states += state_of(cell) is not None

@@ -1,5 +1,6 @@
 """The shapes that reading a statement produces, and the mapping a person may give."""
 
+import codecs
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
-from resolvers.statements.currencies import CODES
+from resolvers.money import is_currency
+from resolvers.statements.dates import order_of_format
 
 SignRule = Literal["SIGNED", "NEGATED", "DEBIT_CREDIT_COLUMNS", "FLAG_COLUMN", "UNSIGNED"]
 Role = Literal[
@@ -100,7 +102,7 @@ class StatementError(Exception):
     """The file as a whole cannot be read.
 
     `code` is a stable word (EMPTY_FILE, NOT_TEXT, NO_TABLE, NO_DATE_COLUMN, NO_AMOUNT_COLUMN,
-    TOO_MANY_ROWS, TOO_MANY_COLUMNS, BAD_MAPPING), `message` a sentence for a person and
+    TOO_MANY_ROWS, TOO_MANY_COLUMNS, BAD_MAPPING, UNSUPPORTED_FORMAT), `message` a sentence for a person and
     `headers` the columns found, so that a person can make a mapping.
     """
 
@@ -109,6 +111,17 @@ class StatementError(Exception):
         self.code = code
         self.message = message
         self.headers = headers
+
+
+def codec_of(encoding: str) -> str | None:
+    """Python's own name of an encoding of text, or None when there is no such encoding."""
+    try:
+        info = codecs.lookup(encoding)
+        # Some codecs turn bytes into bytes; they are no encodings of text.
+        "".encode(encoding)
+    except (LookupError, ValueError):
+        return None
+    return info.name
 
 
 def _delimiter(value: object) -> object:
@@ -150,10 +163,26 @@ class CsvMapping(BaseModel):
             raise ValueError(msg)
         return value
 
+    @field_validator("encoding")
+    @classmethod
+    def _encodes(cls, value: str | None) -> str | None:
+        if value is not None and codec_of(value) is None:
+            msg = "is no known encoding of text; utf-8 and cp1252 are common"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("date_format")
+    @classmethod
+    def _dates(cls, value: str | None) -> str | None:
+        if value is not None and order_of_format(value) is None:
+            msg = "needs a year, a month and a day, such as DD.MM.YYYY or M/D/YY"
+            raise ValueError(msg)
+        return value
+
     @field_validator("currency")
     @classmethod
     def _iso(cls, value: str | None) -> str | None:
-        if value is not None and value not in CODES:
+        if value is not None and not is_currency(value):
             msg = "is no ISO 4217 code: write three capitals such as EUR"
             raise ValueError(msg)
         return value

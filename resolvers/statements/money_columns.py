@@ -1,5 +1,6 @@
 """Finds the columns that hold money: amount, debit and credit, flag, balance and fee."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 _NAMED: Final = 500
 _PROOF_ROWS: Final = 300
 _PROOF_COLUMNS: Final = 6
+_MOST_SPREAD: Final = 4
+# A letter glued to the digits counts too: `D1234567` is no debit.
+_ID: Final = re.compile(r"[A-Za-z]?(?:0[0-9]{2,}|[0-9]{10,})|[A-Za-z][0-9]{5,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,8 @@ class MoneyColumns:
     balance: int | None = None
     fee: int | None = None
     guessed_pair: bool = False
+    # Columns that may be the amount as well as the one taken, where nothing but figures speaks.
+    weak: tuple[int, ...] = ()
 
     def columns(self) -> set[int]:
         """All columns in use."""
@@ -96,6 +102,8 @@ def _named(assigner: "Assigner", role: str, used: set[int]) -> int | None:
         profile = assigner.profiles[column]
         empty_file = not any(p.filled for p in assigner.profiles)
         empty = profile.filled == 0 and (empty_file or role in {"debit", "credit"})
+        if role == "amount" and score < _NAMED and _is_ids(profile):
+            continue
         if profile.numeric or empty:
             # A column that most rows leave empty is not the amount.
             rows = max(p.filled for p in assigner.profiles) if assigner.profiles else 0
@@ -148,9 +156,7 @@ def _by_cells(assigner: "Assigner", found: MoneyColumns) -> MoneyColumns:
     free = [c for c in assigner.free() if c not in found.columns()]
     candidates = [c for c in free if _is_money(assigner.profiles[c])]
     if not candidates:
-        candidates = [c for c in free if _is_count(assigner.profiles[c])][-1:]
-    if not candidates:
-        return found
+        return _by_counts(assigner, found, free)
     if len(candidates) == 1:
         return replace(found, amount=candidates[0])
     rows = _dated(assigner)
@@ -173,14 +179,37 @@ def _by_cells(assigner: "Assigner", found: MoneyColumns) -> MoneyColumns:
     return replace(found, amount=candidates[0])
 
 
+def _by_counts(assigner: "Assigner", found: MoneyColumns, free: Sequence[int]) -> MoneyColumns:
+    """The amount among columns of bare whole numbers: proven by a balance, or to be asked."""
+    counts = [c for c in free if _is_count(assigner.profiles[c])]
+    if not counts:
+        return found
+    proven = _balance_pair(_dated(assigner), counts[-_PROOF_COLUMNS:])
+    if proven is not None and found.balance is None:
+        return replace(found, amount=proven[0], balance=proven[1])
+    signed = [c for c in counts if assigner.profiles[c].negative]
+    if len(signed) == 1:
+        return replace(found, amount=signed[0])
+    # The last column is where tables put their figures.
+    return replace(found, amount=counts[-1], weak=tuple(counts))
+
+
 def _is_money(profile: Profile) -> bool:
-    return profile.numeric and profile.mostly(profile.money, 30)
+    return profile.numeric and profile.mostly(profile.money, 30) and not _is_ids(profile)
 
 
 def _is_count(profile: Profile) -> bool:
     """Whole numbers that are short enough to be amounts; ids and account numbers are long."""
-    short = all(len(value) <= 9 for value in profile.values)
-    return profile.numeric and short
+    lengths = [len(value.lstrip("+-")) for value in profile.values]
+    # Numbers of two and of eight digits side by side are references of several kinds.
+    alike = bool(lengths) and max(lengths) <= 9 and max(lengths) - min(lengths) <= _MOST_SPREAD
+    return profile.numeric and alike and not _is_ids(profile)
+
+
+def _is_ids(profile: Profile) -> bool:
+    """Whether cells are ids, references or account numbers: long, or zeros at the beginning."""
+    ids = sum(_ID.fullmatch(value) is not None for value in profile.values)
+    return bool(ids) and ids * 4 >= len(profile.values)
 
 
 def _complements(rows: Sequence[list[str]], candidates: Sequence[int]) -> tuple[int, int] | None:

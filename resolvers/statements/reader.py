@@ -11,6 +11,7 @@ from resolvers.statements.currencies import (
     code_in_cell,
     code_in_header,
     speaks_against_month_first,
+    written_code,
 )
 from resolvers.statements.dates import DateReader, order_of_format, shapes_of
 from resolvers.statements.decode import decode
@@ -24,8 +25,10 @@ from resolvers.statements.model import (
     StatementError,
     StatementRow,
 )
+from resolvers.statements.money_columns import MoneyColumns
 from resolvers.statements.months import month_numbers
 from resolvers.statements.order import DateColumns, Hints, find_order
+from resolvers.statements.others import refuse_others
 from resolvers.statements.repair import joined
 from resolvers.statements.rows import RowReader
 from resolvers.statements.table import (
@@ -65,6 +68,7 @@ def read_csv(
     mapping: CsvMapping | None = None,
     *,
     account_type: str | None = None,
+    home_currency: str | None = None,
     max_rows: int = 200_000,
     max_columns: int = 64,
     max_field_bytes: int = 65_536,
@@ -74,6 +78,7 @@ def read_csv(
     What `mapping` gives is fixed, the rest is detected from the whole file. A record that cannot
     be read is a row with a problem, never a lost one. `questions` is non-empty when the file
     leaves open what decides the amounts or the dates; the rows then hold the best guess.
+    `home_currency` is the account's: a sign such as `$` may stand for it, not for another one.
     Raises `StatementError` when the file as a whole is empty, no text, no table or too large,
     or when the mapping does not fit it.
     """
@@ -81,6 +86,7 @@ def read_csv(
     limits = Limits(max_rows, max_columns, max_field_bytes)
     text, encoding, warnings = decode(data, mapping.encoding)
     text = unwrapped(normal_lines(text))
+    refuse_others(text)
     delimiter = mapping.delimiter or choose_delimiter(text, limits)
     records = read_records(text, delimiter, limits, mapping.skip_rows)
     if not records:
@@ -92,6 +98,8 @@ def read_csv(
     given = resolve(layout, mapping.columns)
     roles = assign(layout, profiles(layout), given)
     questions: list[Question] = []
+    if roles.money.weak:
+        questions.append(_ask_amount(layout, roles.money))
     mark = mapping.decimal_mark or _mark(layout, roles, mapping, questions)
     parts = _Parts(layout, roles, mark, questions, list(warnings))
     dates, date_format = _dates(parts, mapping)
@@ -106,6 +114,7 @@ def read_csv(
         include_pending=mapping.include_pending,
         date_format=date_format,
         fee_given="fee" in given,
+        home_currency=home_currency,
     )
     reader = RowReader(layout, roles, rules)
     rows = reader.read()
@@ -114,6 +123,15 @@ def read_csv(
     if not rows:
         parts.warnings.append("The file has a header and no rows.")
     return _statement(parts, rows, reader, (delimiter, encoding, date_format))
+
+
+def _ask_amount(layout: Layout, money: MoneyColumns) -> Question:
+    chosen = [c for c in (money.amount, *money.weak) if c is not None]
+    message = (
+        "No header names the amounts, and whole numbers without a sign may be anything; is this "
+        "the column of amounts?"
+    )
+    return Question("columns.amount", message, tuple(map(layout.name, dict.fromkeys(chosen))))
 
 
 def _statement(
@@ -145,11 +163,17 @@ def _column(records: Sequence[Record], column: int | None) -> list[str]:
     return [r.cells[column] if column < len(r.cells) else "" for r in records]
 
 
+def _codes(layout: Layout, roles: Roles) -> set[str]:
+    """The currencies that the rows name, however they are written."""
+    cells = set(_column(layout.body[:_EVIDENCE_ROWS], roles.currency))
+    return {code for cell in cells if cell and (code := written_code(cell))}
+
+
 def _mark(layout: Layout, roles: Roles, mapping: CsvMapping, questions: list[Question]) -> Mark:
     """The decimal mark: of the amounts if they tell, else of the other columns of money."""
     money = roles.money
     codes: set[str | None] = {mapping.currency, _file_currency(layout, roles)}
-    codes |= set(_column(layout.body[:_EVIDENCE_ROWS], roles.currency))
+    codes |= _codes(layout, roles)
     main: list[str] = []
     for column in (money.amount, money.debit, money.credit):
         main += _column(layout.body, column)
@@ -206,7 +230,7 @@ def _hints(parts: _Parts, mapping: CsvMapping) -> Hints:
     money = roles.money
     rows = layout.body[:200]
     cells = [c for col in money.columns() for c in _column(rows, col) if c]
-    codes = {c for c in _column(layout.body[:_EVIDENCE_ROWS], roles.currency) if c}
+    codes = _codes(layout, roles)
     codes |= {c for c in (mapping.currency, _file_currency(layout, roles)) if c}
     symbols = [*layout.headers, *cells]
     described = [fold(h) for h in layout.headers if h]

@@ -49,9 +49,6 @@ class RowReader:
             self._from_amount(booked)
         good = [d for d in drafts if d.problem is None]
         self._id_column = self._unique_ids(good)
-        lost = sum(d.problem is not None and d.problem.decision == "FAILED" for d in drafts)
-        if lost:
-            self.warnings.append(f"{lost} of {len(drafts)} rows could not be read.")
         return [self._row(draft) for draft in drafts]
 
     def named_columns(self) -> dict[str, str]:

@@ -48,7 +48,7 @@ def _size(rows: Sequence[object], path: str) -> None:
         raise Invalid([FieldError(path, "REQUIRED", "At least one row.")])
 
 
-def _summary(made: Sequence[Made | None], policy: Policy) -> BulkResult:
+def _summary(made: Sequence[Made | None], policy: Policy, path: str) -> BulkResult:
     """Results in order; under ATOMIC any failure raises, so that nothing is kept."""
     results = []
     for index, result in enumerate(made):
@@ -65,7 +65,7 @@ def _summary(made: Sequence[Made | None], policy: Policy) -> BulkResult:
     if failed and policy == "ATOMIC":
         raise Invalid(
             [
-                FieldError(f"{row.index}", row.error["code"], row.error["message"])
+                FieldError(f"{path}.{row.index}", row.error["code"], row.error["message"])
                 for row in results
                 if row.error is not None
             ],
@@ -81,12 +81,13 @@ def _summary(made: Sequence[Made | None], policy: Policy) -> BulkResult:
 
 def result_wire(row: RowResult, *, kept: bool = True) -> dict[str, Any]:
     """A row's result as JSON; ids of rows that were not kept are left out."""
-    told: dict[str, Any] = {"index": row.index, "status": row.status}
-    if row.id is not None and kept:
-        told["id"] = ids.encode("txn", row.id)
-    if row.error is not None:
-        told["error"] = row.error
-    return told
+    shown = row.id is not None and kept
+    return {
+        "index": row.index,
+        "id": ids.encode("txn", row.id) if shown and row.id is not None else None,
+        "status": row.status,
+        "error": row.error,
+    }
 
 
 def _parsed(raws: Sequence[Any]) -> list[TransactionCreate | AppError]:
@@ -105,7 +106,9 @@ async def bulk_create(write: LedgerWrite, raws: Sequence[Any], policy: Policy) -
     parsed = _parsed(raws)
     good = [data for data in parsed if not isinstance(data, AppError)]
     made = iter(await create_transactions(write, good))
-    return _summary([d if isinstance(d, AppError) else next(made) for d in parsed], policy)
+    return _summary(
+        [d if isinstance(d, AppError) else next(made) for d in parsed], policy, "transactions"
+    )
 
 
 def _patch(raw: Any) -> Patch:
@@ -135,7 +138,9 @@ async def bulk_update(write: LedgerWrite, raws: Sequence[Any], policy: Policy) -
             patches.append(error)
     good = [patch for patch in patches if isinstance(patch, Patch)]
     made = iter(await update_transactions(write, good))
-    return _summary([p if isinstance(p, AppError) else next(made) for p in patches], policy)
+    return _summary(
+        [p if isinstance(p, AppError) else next(made) for p in patches], policy, "transactions"
+    )
 
 
 async def bulk_delete(
@@ -144,4 +149,4 @@ async def bulk_delete(
     """Move rows to the trash; an id that is none of yours is an error of its row."""
     _size(wanted, "ids")
     removed = await delete_transactions(write, [(one, None) for one in wanted])
-    return _summary(removed, policy)
+    return _summary(removed, policy, "ids")

@@ -162,12 +162,22 @@ def _other_minor(
                 )
             )
         return -minor
-    size = abs(amount_or_error("transferAmount", text, other.currency, wrong))
+    size = _size(text, other.currency, minor, wrong)
     if account.currency == other.currency and size != abs(minor):
         wrong.append(
             FieldError("transferAmount", "INVALID", "Both sides are equal in one currency.")
         )
     return -size if minor > 0 else size
+
+
+def _size(text: str, currency: str, minor: int, wrong: list[FieldError]) -> int:
+    """Magnitude of the other side; a sign, where one is given, must be the opposite."""
+    given = amount_or_error("transferAmount", text, currency, wrong)
+    if given < 0 and minor < 0:
+        wrong.append(
+            FieldError("transferAmount", "INVALID", "What leaves one account enters the other.")
+        )
+    return abs(given)
 
 
 def draft_update(
@@ -292,7 +302,7 @@ def _mirror(
     if row.currency == other.currency:
         minor = -row.amount_minor
         if text is not None:
-            size = abs(amount_or_error("transferAmount", text, other.currency, wrong))
+            size = _size(text, other.currency, row.amount_minor, wrong)
             if size != abs(minor):
                 wrong.append(
                     FieldError("transferAmount", "INVALID", "Both sides are equal in one currency.")
@@ -300,7 +310,7 @@ def _mirror(
     else:
         size = abs(minor)
         if text is not None:
-            size = abs(amount_or_error("transferAmount", text, other.currency, wrong))
+            size = _size(text, other.currency, row.amount_minor, wrong)
         minor = -size if row.amount_minor > 0 else size
     return replace(
         other,

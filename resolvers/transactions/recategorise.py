@@ -7,6 +7,7 @@ from sqlalchemy import or_, select, update
 
 from models.base import table
 from models.categories import Category, CategoryRow
+from models.transactions import TransactionRow
 from resolvers.categories import (
     children_by_parent,
     descendants,
@@ -17,7 +18,7 @@ from resolvers.categories import (
 from resolvers.errors import Conflict, NotFound, invalid
 from resolvers.ledgers import LedgerWrite, require_version
 from resolvers.transactions.rows import S, T, transactions_by_id
-from resolvers.transactions.storing import update_rows
+from resolvers.transactions.storing import stamp_rows, update_rows
 
 _C = table(Category)
 
@@ -32,19 +33,21 @@ async def delete_category(
     """Delete a category; one in use needs ``move_to`` or is a CONFLICT with the counts."""
     old = await get_category(write.tx, write.actor, category_id)
     require_version(old, expected_version)
+    target = None if move_to is None else await _target(write, old, move_to)
     uses = await uses_of(write.tx, old)
     if any(uses.values()):
-        if move_to is None:
+        if target is None:
             told = ", ".join(f"{count} {name}" for name, count in uses.items() if count)
             raise Conflict(
                 f"The category is in use ({told}); name another with moveTo.", details=uses
             )
-        await _move(write, old, move_to)
+        await _move(write, old, target)
     await remove_category(write, old)
     return old
 
 
-async def _move(write: LedgerWrite, old: CategoryRow, move_to: UUID) -> None:
+async def _target(write: LedgerWrite, old: CategoryRow, move_to: UUID) -> CategoryRow:
+    """Where everything goes: of the same kind, and not the category itself or below it."""
     try:
         target = await get_category(write.tx, write.actor, move_to)
     except NotFound as error:
@@ -53,6 +56,10 @@ async def _move(write: LedgerWrite, old: CategoryRow, move_to: UUID) -> None:
         raise invalid("moveTo", f"The category is of kind {old.kind}, the target {target.kind}.")
     if target.id in await descendants(write.tx, write.ledger_id, old.id):
         raise invalid("moveTo", "The target is the category itself or lies below it.")
+    return target
+
+
+async def _move(write: LedgerWrite, old: CategoryRow, target: CategoryRow) -> None:
     await _move_transactions(write, old, target)
     children = (await children_by_parent(write.tx, [(old.ledger_id, old.id)]))[0]
     for child in children:
@@ -79,7 +86,8 @@ async def _move_transactions(write: LedgerWrite, old: CategoryRow, target: Categ
         )
     )
     rows = await transactions_by_id(write.tx, [(write.ledger_id, row.id) for row in found])
-    changed = []
+    changed: list[tuple[TransactionRow, TransactionRow]] = []
+    split: list[tuple[TransactionRow, TransactionRow]] = []
     for row in rows:
         if row is None:
             continue
@@ -95,8 +103,9 @@ async def _move_transactions(write: LedgerWrite, old: CategoryRow, target: Categ
             version=row.version + 1,
             updated_at=write.now,
         )
-        changed.append((row, new))
-    await update_rows(write, changed)
+        (split if row.splits else changed).append((row, new))
+    await stamp_rows(write, changed, "UPDATE", category_id=target.id)
+    await update_rows(write, split)
     # Rows in the trash follow without an entry in the feed: nobody sees them there.
     for cells in (T, S):
         await write.tx.run(

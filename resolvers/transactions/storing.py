@@ -85,6 +85,33 @@ async def update_rows(
         parts = _parts(write, [new for _, new in resplit])
         if parts:
             await write.tx.run(insert(S), parts)
+    _tell(write, changed, op)
+
+
+async def stamp_rows(
+    write: LedgerWrite,
+    changed: Sequence[tuple[TransactionRow, TransactionRow]],
+    op: str,
+    **same: Any,
+) -> None:
+    """Store the same plain values on many rows in one statement; their cells stay as sealed.
+
+    ``changed`` are pairs of before and after, which differ in nothing else but version and time.
+    """
+    if not changed:
+        return
+    await write.tx.run(
+        update(T)
+        .where(T.c.ledger_id == write.ledger_id, among(T.c.id, [old.id for old, _ in changed]))
+        .values(**same, version=T.c.version + 1, updated_at=write.now)
+    )
+    _tell(write, changed, op)
+
+
+def _tell(
+    write: LedgerWrite, changed: Sequence[tuple[TransactionRow, TransactionRow]], op: str
+) -> None:
+    """Totals and feed of changed rows."""
     for old, new in changed:
         if old.deleted_at is None:
             write.move(old.account_id, -old.amount_minor)

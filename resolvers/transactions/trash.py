@@ -16,7 +16,7 @@ from resolvers.ledgers import LedgerWrite, require_version
 from resolvers.transactions.drafts import check_external
 from resolvers.transactions.references import References
 from resolvers.transactions.rows import T, get_transaction, transactions_by_id
-from resolvers.transactions.storing import update_rows
+from resolvers.transactions.storing import stamp_rows, update_rows
 
 DAYS_IN_TRASH: Final = 30
 
@@ -60,7 +60,7 @@ async def _throw_away(write: LedgerWrite, rows: Sequence[TransactionRow]) -> Non
         )
         for row in rows
     ]
-    await update_rows(write, changed, op="DELETE")
+    await stamp_rows(write, changed, "DELETE", deleted_at=write.now)
 
 
 async def delete_rows_of_account(write: LedgerWrite, account_id: UUID) -> None:
@@ -141,19 +141,31 @@ async def restore_rows(write: LedgerWrite, rows: Sequence[TransactionRow]) -> No
         refs = References(external={(r.account_id, r.external_id): r.id for r in taken})
         for row in rows:
             check_external(refs, row.account_id, row.external_id, row.id)
-    rejoined, rows = await _rejoined(write, rows)
+    rejoined, alone = await _rejoined(write, rows)
     await update_rows(write, rejoined)
     changed = [
         (row, replace(row, deleted_at=None, version=row.version + 1, updated_at=write.now))
         for row in rows
     ]
-    await update_rows(write, changed, op="RESTORE")
+    await stamp_rows(
+        write,
+        [(old, new) for old, new in changed if old.id not in alone],
+        "RESTORE",
+        deleted_at=None,
+    )
+    await stamp_rows(
+        write,
+        [(old, replace(new, transfer_id=None)) for old, new in changed if old.id in alone],
+        "RESTORE",
+        deleted_at=None,
+        transfer_id=None,
+    )
 
 
 async def _rejoined(
     write: LedgerWrite, rows: Sequence[TransactionRow]
-) -> tuple[list[tuple[TransactionRow, TransactionRow]], list[TransactionRow]]:
-    """Living other sides as they are joined again, and the rows with the links that hold.
+) -> tuple[list[tuple[TransactionRow, TransactionRow]], set[UUID]]:
+    """Living other sides as they are joined again, and the rows that stay alone.
 
     A side that was changed meanwhile is no mirror any more: both stay ordinary transactions.
     """
@@ -162,21 +174,17 @@ async def _rejoined(
     keys = [(write.ledger_id, row.transfer_id) for row in lonely if row.transfer_id]
     sides = {row.id: row for row in await transactions_by_id(write.tx, keys) if row is not None}
     joined = []
-    restored = []
-    for row in rows:
-        if row.transfer_id is None or row.transfer_id in together:
-            restored.append(row)
-            continue
-        side = sides.get(row.transfer_id)
+    alone = set()
+    for row in lonely:
+        side = sides.get(row.transfer_id) if row.transfer_id else None
         if side is not None and _mirrors(row, side):
             linked = replace(
                 side, transfer_id=row.id, version=side.version + 1, updated_at=write.now
             )
             joined.append((side, linked))
-            restored.append(row)
         else:
-            restored.append(replace(row, transfer_id=None))
-    return joined, restored
+            alone.add(row.id)
+    return joined, alone
 
 
 def _mirrors(row: TransactionRow, side: TransactionRow) -> bool:

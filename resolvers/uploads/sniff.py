@@ -48,7 +48,6 @@ _MAGIC: Final[tuple[tuple[bytes, str, str | None], ...]] = (
     (b"\xcf\xfa\xed\xfe", "a program", None),
     (b"\xce\xfa\xed\xfe", "a program", None),
     (b"\x00asm", "a program", None),
-    (b"#!", "a script", None),
     (b"\xd0\xcf\x11\xe0", "an old Office document (save it as CSV or XLSX)", None),
     (b"{\\rtf", "an RTF document", None),
     (b"SQLite format 3", "a database", None),

@@ -177,3 +177,11 @@ async def test_an_unknown_id_is_not_found(door: Door, wrong: str) -> None:
         with pytest.raises(Refused) as refused:
             await door.call(operation, id=wrong)
         assert refused.value.code == "NOT_FOUND"
+
+
+async def test_a_number_that_was_shown_is_never_stored(door: Door) -> None:
+    made = await open_account(door, number="DE00 3201")
+    await door.call("UpdateAccount", {"number": "DE99 8888"}, id=made["id"])
+    kept = await door.call("UpdateAccount", {"number": made["number"]}, id=made["id"])
+    assert kept["number"] == "••••8888"
+    assert (await open_account(door, number="••••1234"))["number"] is None

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.doors import Door, Refused
+from tests.doors import Door, Person, Refused
 
 pytestmark = pytest.mark.anyio
 
@@ -119,3 +119,13 @@ async def test_a_category_in_use_needs_a_successor(door: Door) -> None:
 async def test_lists_are_filtered_by_kind(door: Door) -> None:
     rows = await door.pages("ListCategories", limit=100, kind="INCOME")
     assert {row["kind"] for row in rows} == {"INCOME"}
+
+
+async def test_a_successor_is_checked_even_when_nothing_moves(door: Door, bob: Person) -> None:
+    known = await by_key(door)
+    foreign = (await by_key(door.as_person(bob)))["travel"]["id"]
+    for wrong in (foreign, known["travel"]["id"], known["salary"]["id"], "cat_x"):
+        with pytest.raises(Refused) as refused:
+            await door.call("DeleteCategory", id=known["travel"]["id"], moveTo=wrong)
+        assert list(refused.value.paths) == ["moveTo"]
+    assert (await door.call("GetCategory", id=known["travel"]["id"]))["key"] == "travel"

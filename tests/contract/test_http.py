@@ -290,6 +290,39 @@ async def test_null_is_absent_where_there_is_a_default(client: Any, ada: Person)
     )
 
 
+async def test_a_failed_mutation_does_not_hide_its_neighbours(client: Any, ada: Person) -> None:
+    one = 'createAccount(input:{name:"%s",type:CASH,currency:"EUR"}){account{name}}'
+    document = f"mutation{{a:{one % 'm1'} b:{one % ''} c:{one % 'm3'}}}"
+    answer = await client.post("/graphql", json={"query": document}, headers=ada.headers)
+    content = answer.json()
+    assert content["data"] == {
+        "a": {"account": {"name": "m1"}},
+        "b": None,
+        "c": {"account": {"name": "m3"}},
+    }
+    assert [error["path"] for error in content["errors"]] == [["b"]]
+
+
+@pytest.mark.parametrize("method", ["TRACE", "PROPFIND", "PATCH"])
+async def test_rest_names_its_methods(client: Any, ada: Person, method: str) -> None:
+    answer = await client.request(method, "/v1/accounts", headers=ada.headers)
+    assert_failure(answer, 405, "METHOD_NOT_ALLOWED")
+    assert answer.headers["allow"] == "GET, HEAD, OPTIONS, POST"
+
+
+async def test_only_plain_numbers_are_amounts(client: Any, ada: Person) -> None:
+    body = b'{"name":"G","type":"CASH","currency":"EUR","openingBalance":1E2}'
+    headers = {**ada.headers, "Content-Type": "application/json"}
+    answer = await client.post("/v1/accounts", content=body, headers=headers)
+    error = assert_failure(answer, 422, "VALIDATION_ERROR")
+    assert error["details"]["fields"][0]["path"] == "openingBalance"
+    body = body.replace(b"1E2", b"9" * 25)
+    error = assert_failure(
+        await client.post("/v1/accounts", content=body, headers=headers), 422, "VALIDATION_ERROR"
+    )
+    assert "over the limit" in error["message"]
+
+
 @pytest.mark.parametrize("method", ["OPTIONS", "TRACE", "PATCH"])
 async def test_graphql_names_its_methods(client: Any, method: str) -> None:
     answer = await client.request(method, "/graphql")

@@ -1,10 +1,16 @@
 """Batches through both doors: policies, per-row results, limits."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from tests.doors import Door, Refused
+from models import ids
+from resolvers.accounts import accounts_by_id
+from resolvers.categories import categories_by_id
+from resolvers.transactions import transactions_by_id
+from resolvers.users import get_user
+from tests.doors import Door, Refused, RestDoor
 
 pytestmark = pytest.mark.anyio
 
@@ -35,7 +41,8 @@ async def test_one_bad_row_of_500_under_both_policies(door: Door) -> None:
     details = refused.value.details
     assert (details["succeeded"], details["failed"]) == (0, 1)
     assert details["results"][250]["error"]["details"]["fields"][0]["path"] == "amount"
-    assert details["results"][249] == {"index": 249, "status": "ok"}
+    assert details["results"][249] == {"index": 249, "id": None, "status": "ok", "error": None}
+    assert [one["path"] for one in details["fields"]] == ["transactions.250"]
     assert await total(door, giro) == "0.00"
     kept = await door.call("CreateTransactions", transactions=batch, policy="SKIP_FAILED")
     assert (kept["succeeded"], kept["failed"]) == (499, 1)
@@ -118,3 +125,17 @@ async def test_a_batch_has_one_effect_for_its_key(door: Door) -> None:
     with pytest.raises(Refused) as refused:
         await door.call("CreateTransactions", transactions=rows(giro, 3), key="k")
     assert refused.value.code == "IDEMPOTENCY_KEY_REUSED"
+
+
+async def test_batches_may_be_larger_than_a_statement_has_parameters(
+    client: Any, ada: Any, services: Any
+) -> None:
+    giro = ids.decode("acct", await account(RestDoor(client, ada)))
+    user_id = ids.decode("user", ada.id)
+    async with services.database.read(user_id) as tx:
+        ledger = (await get_user(tx, user_id)).ledger_id
+        keys = [(ledger, giro), *((ledger, uuid4()) for _ in range(40_000))]
+        for batch in (accounts_by_id, categories_by_id, transactions_by_id):
+            found = await batch(tx, keys)
+            assert len(found) == len(keys)
+            assert sum(row is not None for row in found) == (batch is accounts_by_id)

@@ -1,0 +1,99 @@
+"""What a column of currencies may hold: codes, signs, and what is neither."""
+
+from decimal import Decimal
+
+import pytest
+
+from resolvers.statements import Statement, read_csv
+
+
+def _read(
+    cells: list[str], header: str = "Currency", home: str | None = "EUR", amount: str = "-1.00"
+) -> Statement:
+    rows = "".join(f"2024-01-{n + 10},row {n};x,{amount},{c}\n" for n, c in enumerate(cells))
+    text = f"Date,Description,Amount,{header}\n{rows}"
+    return read_csv(text.encode(), home_currency=home)
+
+
+def _told(statement: Statement) -> list[str | None]:
+    """The currency of each row, or the code of its problem."""
+    return [row.problem.code if row.problem else row.currency for row in statement.rows]
+
+
+BAD = "BAD_CURRENCY"
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (["eur", "usd", "Jpy"], ["EUR", "USD", "JPY"]),
+        (["EUR", "USD", "BTC"], ["EUR", "USD", BAD]),
+        (["EUR", "XXX", "ABC", "JPY", "DEM"], ["EUR", BAD, BAD, "JPY", "DEM"]),
+        (["BTC", "XAU"], [BAD, BAD]),
+        (["EUR"] * 10 + ["USD"] * 10 + ["BTC", "XAU"], ["EUR"] * 10 + ["USD"] * 10 + [BAD, BAD]),
+        (["€", "£", "₹", "zł", "Kč", "US$"], ["EUR", "GBP", "INR", "PLN", "CZK", "USD"]),
+        (["€", "$", "kr", "¥"], ["EUR", BAD, BAD, BAD]),
+        (["EUR - Euro", "US Dollar", "Euro"], ["EUR", "USD", "EUR"]),
+        (["EUR", "", "-"], ["EUR", None, None]),
+        (["", "", "", "", "usd"], [None, None, None, None, "USD"]),
+    ],
+)
+def test_every_cell_is_a_currency_or_fails_its_row(cells, expected) -> None:
+    assert _told(_read(cells)) == expected
+
+
+@pytest.mark.parametrize(
+    ("home", "cells", "expected"),
+    [
+        ("USD", ["$", "€"], ["USD", "EUR"]),
+        ("CAD", ["$", "$"], ["CAD", "CAD"]),
+        ("SEK", ["kr", "$"], ["SEK", BAD]),
+        ("CNY", ["¥", "¥"], ["CNY", "CNY"]),
+        (None, ["$", "€"], [None, "EUR"]),
+    ],
+)
+def test_a_sign_of_many_currencies_is_the_accounts_or_nobodys(home, cells, expected) -> None:
+    assert _told(_read(cells, home=home)) == expected
+
+
+def test_the_reason_names_the_cell() -> None:
+    rows = _read(["EUR", "BTC", "$"]).rows
+    assert rows[1].problem is not None
+    assert rows[1].problem.decision == "FAILED"
+    assert rows[1].problem.reason == "'BTC' in the column 'Currency' is no currency of ISO 4217."
+    assert rows[2].problem is not None
+    assert "'$'" in rows[2].problem.reason
+    assert rows[1].amount == Decimal("-1.00")
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["currency", "Währung", "Devise", "Moneda", "Divisa", "Waluta", "Валюта", "通貨", "Valuutta",
+     "Para Birimi", "Currency code", "Mena", "Munt"],
+)  # fmt: skip
+def test_a_header_in_any_language_makes_the_column(header) -> None:
+    assert _told(_read(["usd", "eth", "btc"], header)) == ["USD", BAD, BAD]
+
+
+def test_cells_make_the_column_where_no_header_does() -> None:
+    assert _told(_read(["eur", "usd", "eur"], "Q")) == ["EUR", "USD", "EUR"]
+    assert _told(_read(["€", "€", "£"], "")) == ["EUR", "EUR", "GBP"]
+    assert _told(_read([*["EUR"] * 9, "BTC"], "Q")) == [*["EUR"] * 9, BAD]
+
+
+@pytest.mark.parametrize(
+    "cells", [["all", "top", "all"], ["red", "blue", "tax"], ["1.5", "2", "3"]]
+)
+def test_words_and_figures_make_no_currency(cells) -> None:
+    assert _told(_read(cells, "Q")) == [None] * 3
+
+
+def test_a_rate_or_a_date_named_like_a_currency_is_none() -> None:
+    assert _told(_read(["1.08", "1.09"], "Currency")) == [None, None]
+    assert _told(_read(["2024-02-10", "2024-02-11"], "Valuta")) == [None, None]
+
+
+def test_small_codes_are_evidence_for_the_decimal_mark() -> None:
+    statement = _read(["kwd", "kwd"], amount="-1.525", home="KWD")
+    assert [row.amount for row in statement.rows] == [Decimal("-1.525")] * 2
+    assert "decimalMark" not in [question.field for question in statement.questions]
