@@ -171,7 +171,7 @@ async def _answer(rest: Rest, row: Endpoint, request: Request, actor: Actor | No
         )
     finally:
         await drop_unused(context)
-    _raise_failure(answer, request)
+    _raise_failure(answer)
     data = _data(operation, answer.data or {})
     return await _respond(rest, row, operation, context, data, tag)
 
@@ -196,7 +196,7 @@ async def _body_variables(
     return found
 
 
-def _raise_failure(answer: Answer, request: Request) -> None:
+def _raise_failure(answer: Answer) -> None:
     """The failure of an answer in REST's words: paths without the variable's name."""
     error = first_failure(answer)
     if error is None:
@@ -212,8 +212,12 @@ def _raise_failure(answer: Answer, request: Request) -> None:
         ]
         raise Invalid(fields, message=None if fields else error.message, code=error.code)
     if type(error) is AppError and error.message == "unexpected":
-        cause = next(e.original_error for e in answer.raw_errors if e.original_error)
-        raise masked(cause, request_id_of(request))
+        # Masked and logged already, where the engine told it.
+        told = answer.errors[0]
+        extensions = told["extensions"]
+        raise AppError(
+            told["message"], code=ErrorCode(extensions["code"]), details=extensions["details"]
+        )
     raise error
 
 
