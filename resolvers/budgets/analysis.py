@@ -109,7 +109,7 @@ class _Tree:
 
 
 @dataclass(slots=True)
-class _Tally:
+class Tally:
     """What came together for an item, by number of the period."""
 
     sums: dict[int, int] = field(default_factory=dict)
@@ -239,8 +239,8 @@ def _analyse(budget: BudgetRow, day: date, parts: Iterable[_Part], tree: _Tree) 
     cycle = cycle_of(budget)
     period = cycle.containing(day)
     items = {item.category_id: item for item in budget.items}
-    tallies = {item.id: _Tally() for item in budget.items}
-    unbudgeted = _Tally()
+    tallies = {item.id: Tally() for item in budget.items}
+    unbudgeted = Tally()
     missing: set[MissingRate] = set()
     for part in parts:
         if not budget.start_date <= part.day <= period.last:
@@ -286,7 +286,7 @@ def _spent(part: _Part, tree: _Tree) -> bool:
     return tree.kinds[part.category_id] == "EXPENSE"
 
 
-def _item(item: BudgetItemRow, tally: _Tally, period: Period) -> ItemAnalysis:
+def _item(item: BudgetItemRow, tally: Tally, period: Period) -> ItemAnalysis:
     figures = Figures(
         currency=item.currency,
         budgeted_minor=item.amount_minor,

@@ -1,12 +1,15 @@
 """Periods: every day lies in exactly one, they adjoin, and short months do not drift."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.budgets import BudgetItemRow
+from resolvers.budgets.analysis import Tally
 from resolvers.periods import Cycle, Period
 
 DAYS = st.dates(date(1900, 1, 1), date(2200, 12, 31))
@@ -76,3 +79,29 @@ def test_a_custom_period_stands_alone() -> None:
             cycle.containing(outside)
     with pytest.raises(ValueError, match="end"):
         Cycle("CUSTOM", date(2026, 1, 1))
+
+
+@given(
+    carry=st.sampled_from(["NONE", "SURPLUS", "BOTH"]),
+    amount=st.integers(0, 1_000),
+    sums=st.dictionaries(st.integers(0, 30), st.integers(-3_000, 3_000), max_size=12),
+    index=st.integers(0, 30),
+)
+def test_carrying_over_is_what_walking_through_the_periods_gives(
+    carry: str, amount: int, sums: dict[int, int], index: int
+) -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    one = UUID(int=1)
+    item = BudgetItemRow(one, one, one, one, amount, "EUR", carry, 1, at, at)
+    left = 0
+    for period in range(index):
+        left += amount - sums.get(period, 0)
+        if carry == "NONE" or (carry == "SURPLUS" and left < 0):
+            left = 0
+    tally = Tally(sums)
+    assert tally.carried(item, index) == left
+    assert tally.actual(index) == sums.get(index, 0)
+    tally.add(index, None)
+    assert tally.actual(index) is None
+    assert tally.carried(item, index) == left
+    assert tally.carried(item, index + 1) == (0 if carry == "NONE" else None)
