@@ -1,7 +1,6 @@
 """The engine: a row and its stored operation become a route; there is no logic beyond."""
 
 import hashlib
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -49,10 +48,12 @@ class Rest:
         if row.method not in {"PUT", "POST"}:
             return None
         made = row.method == "POST" and not row.path.endswith("/restore")
-        # What was made lies one parameter below its list, whatever that is called.
-        wanted = re.escape(row.path.removesuffix("/restore")) + (r"/\{\w+\}" if made else "")
+        wanted = row.path.removesuffix("/restore")
         for other in self.endpoints:
-            if other.method == "GET" and re.fullmatch(wanted, other.path):
+            # What was made lies one parameter below its list, whatever that is called.
+            above, _, last = other.path.rpartition("/")
+            below = above == wanted and last.startswith("{")
+            if other.method == "GET" and (below if made else other.path == wanted):
                 return other
         return None
 
