@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -242,11 +243,14 @@ def _analyse(budget: BudgetRow, day: date, parts: Iterable[_Part], tree: _Tree) 
     tallies = {item.id: Tally() for item in budget.items}
     unbudgeted = Tally()
     missing: set[MissingRate] = set()
+    # Rows are many, days and categories few.
+    index_of = cache(cycle.index_of)
+    nearest = cache(lambda category_id: tree.nearest(category_id, items))
     for part in parts:
         if not budget.start_date <= part.day <= period.last:
             continue
-        index = cycle.index_of(part.day)
-        place = tree.nearest(part.category_id, items)
+        index = index_of(part.day)
+        place = nearest(part.category_id)
         now = index == period.index
         if place is not None and (now or items[place].carry != "NONE"):
             tally, sign = tallies[items[place].id], _sign(tree.kinds[place])
