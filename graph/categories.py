@@ -15,6 +15,7 @@ from graph.nodes import Stored, node_kind
 from graph.paging import After, Before, Connection, First, Last, connection
 from graph.scalars import id_of, id_text
 from models.categories import CategoryRow
+from resolvers.budgets import move_items
 from resolvers.categories import (
     CategoryCreate,
     CategoryUpdate,
@@ -242,7 +243,9 @@ class CategoryMutations:
         self,
         info: Info,
         id: Annotated[ID, said("The category.")],
-        move_to: Annotated[ID | None, said("Where its transactions and parts go.")] = None,
+        move_to: Annotated[
+            ID | None, said("Where its transactions, parts and budget items go.")
+        ] = None,
         expected_version: ExpectedVersion = None,
         idempotency_key: IdempotencyKey = None,
     ) -> Any:
@@ -256,6 +259,7 @@ class CategoryMutations:
                 write,
                 id_of("cat", id),
                 move_to=target,
+                follow=move_items,
                 expected_version=expected(expected_version),
             )
 

@@ -14,6 +14,7 @@ from graph.edges import plain
 from graph.scalars import Instant
 from models import ids
 from models.accounts import AccountRow
+from models.budgets import BudgetItemRow, BudgetRow
 from models.categories import CategoryRow
 from models.imports import ImportRunRow
 from models.transactions import TransactionRow
@@ -22,6 +23,8 @@ from models.users import UserRow
 
 PREFIX: Final[dict[type, str]] = {
     AccountRow: "acct",
+    BudgetRow: "bdgt",
+    BudgetItemRow: "item",
     CategoryRow: "cat",
     TransactionRow: "txn",
     UserRow: "user",

@@ -8,6 +8,7 @@ from strawberry.scalars import ID
 
 from graph.accounts import AccountMutations, AccountQueries
 from graph.auth import AuthMutations
+from graph.budgets import BudgetMutations, BudgetQueries
 from graph.categories import CategoryMutations, CategoryQueries
 from graph.context import Info
 from graph.edges import said
@@ -26,6 +27,7 @@ class Query(
     AccountQueries,
     CategoryQueries,
     TransactionQueries,
+    BudgetQueries,
     UploadQueries,
     ImportQueries,
 ):
@@ -57,6 +59,7 @@ class Mutation(
     CategoryMutations,
     TransactionMutations,
     BulkMutations,
+    BudgetMutations,
     UploadMutations,
     ImportMutations,
 ):

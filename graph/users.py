@@ -8,6 +8,7 @@ import strawberry
 from strawberry import UNSET
 
 from graph.accounts import AccountConnection, account_connection
+from graph.budgets import BudgetConnection, budget_connection
 from graph.categories import CategoryConnection, CategoryKind, category_connection
 from graph.context import Info
 from graph.edges import plain, said
@@ -95,6 +96,18 @@ class User(Stored):
     ) -> Any:
         """A page of transactions."""
         return await transaction_connection(info, filter, sort, first, after, last, before)
+
+    @strawberry.field(description="The person's budgets by name.", graphql_type=BudgetConnection)
+    async def budgets(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Any:
+        """A page of budgets."""
+        return await budget_connection(info, first, after, last, before)
 
 
 @strawberry.input(description="What changes the own profile: absent stays.")

@@ -3,6 +3,7 @@
 from models.accounts import Account
 from models.auth import RefreshToken, Session
 from models.base import metadata
+from models.budgets import Budget, BudgetItem
 from models.categories import Category
 from models.changes import Change
 from models.idempotency import IdempotencyKey
@@ -15,6 +16,8 @@ from models.users import User
 
 __all__ = [
     "Account",
+    "Budget",
+    "BudgetItem",
     "Category",
     "Change",
     "IdempotencyKey",

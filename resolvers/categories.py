@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Row, delete, func, insert, select, update
 
 from models.base import among, table
+from models.budgets import BudgetItem
 from models.categories import Category, CategoryRow
 from models.database import Transaction as Tx
 from models.ids import new_id
@@ -22,6 +23,7 @@ from resolvers.wire import wire
 _C: Final = table(Category)
 _T: Final = table(Transaction)
 _S: Final = table(Split)
+_I: Final = table(BudgetItem)
 
 Key = tuple[UUID, UUID]
 Kind = Literal["INCOME", "EXPENSE"]
@@ -302,6 +304,7 @@ async def uses_of(tx: Tx, row: CategoryRow) -> dict[str, int]:
     for name, where in (
         ("transactions", (_T.c.ledger_id == row.ledger_id, _T.c.category_id == row.id)),
         ("splits", (_S.c.ledger_id == row.ledger_id, _S.c.category_id == row.id)),
+        ("budgetItems", (_I.c.ledger_id == row.ledger_id, _I.c.category_id == row.id)),
         ("subcategories", (_C.c.ledger_id == row.ledger_id, _C.c.parent_id == row.id)),
     ):
         counts[name] = int(await tx.scalar(select(func.count()).where(*where)))

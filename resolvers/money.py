@@ -96,3 +96,12 @@ def checked_sum(amounts: Iterable[int]) -> int:
             "The sum is beyond the range of 64-bit minor units.", code=ErrorCode.OVERFLOW
         )
     return total
+
+
+def percent(part: int, whole: int) -> Decimal | None:
+    """A share in percent with one decimal, rounded half to even; None of nothing or less."""
+    if whole <= 0:
+        return None
+    share = Decimal(100 * part) / Decimal(whole)
+    # Adding zero makes a negative zero a plain one.
+    return share.quantize(Decimal("0.1"), rounding=ROUND_HALF_EVEN) + 0

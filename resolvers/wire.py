@@ -11,6 +11,7 @@ from uuid import UUID
 
 from models import ids
 from models.accounts import AccountRow
+from models.budgets import BudgetItemRow, BudgetRow
 from models.categories import CategoryRow
 from models.imports import ImportRunRow
 from models.transactions import SplitRow, TransactionRow
@@ -94,6 +95,31 @@ def _category(row: CategoryRow) -> dict[str, Any]:
         "color": row.color,
         "icon": row.icon,
         "archived": row.archived,
+    }
+
+
+@wire.register
+def _budget_item(row: BudgetItemRow) -> dict[str, Any]:
+    return {
+        **_stored("item", row),
+        "budgetId": ids.encode("bdgt", row.budget_id),
+        "categoryId": ids.encode("cat", row.category_id),
+        "amount": format_minor(row.amount_minor, row.currency),
+        "carry": row.carry,
+    }
+
+
+@wire.register
+def _budget(row: BudgetRow) -> dict[str, Any]:
+    return {
+        **_stored("bdgt", row),
+        "name": row.name,
+        "period": row.period,
+        "startDate": row.start_date.isoformat(),
+        "endDate": row.end_date.isoformat() if row.end_date else None,
+        "currency": row.currency,
+        "alertPercents": list(row.alert_percents),
+        "items": [wire(item) for item in row.items],
     }
 
 

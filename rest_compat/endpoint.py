@@ -30,7 +30,7 @@ from rest_compat.envelope import failure, success
 from rest_compat.forms import drop_unused, read_form
 from rest_compat.openapi import openapi_routes
 from rest_compat.routes import ENDPOINTS, Endpoint
-from rest_compat.stored import Stored, load_operations
+from rest_compat.stored import Stored, load_operations, path_names
 
 _NO_VERSION: Final = "0"
 
@@ -46,12 +46,15 @@ class Rest:
 
     def twin(self, row: Endpoint) -> Endpoint | None:
         """The GET that answers the object that a write has just made or changed."""
-        paths = {"PUT": row.path, "POST": row.path + "/{id}"}
-        wanted = paths.get(row.method)
-        if row.path.endswith("/restore"):
-            wanted = row.path.removesuffix("/restore")
+        if row.method not in {"PUT", "POST"}:
+            return None
+        made = row.method == "POST" and not row.path.endswith("/restore")
+        wanted = row.path.removesuffix("/restore")
         for other in self.endpoints:
-            if other.method == "GET" and other.path == wanted:
+            # What was made lies one parameter below its list, whatever that is called.
+            above, _, last = other.path.rpartition("/")
+            below = above == wanted and last.startswith("{")
+            if other.method == "GET" and (below if made else other.path == wanted):
                 return other
         return None
 
@@ -173,7 +176,7 @@ async def _answer(rest: Rest, row: Endpoint, request: Request, actor: Actor | No
         await drop_unused(context)
     _raise_failure(answer)
     data = _data(operation, answer.data or {})
-    return await _respond(rest, row, operation, context, data, tag)
+    return await _respond(rest, row, request, context, data, tag)
 
 
 async def _body_variables(
@@ -250,19 +253,21 @@ def _listed(value: dict[str, Any]) -> dict[str, Any]:
 async def _respond(
     rest: Rest,
     row: Endpoint,
-    operation: Stored,
+    request: Request,
     context: Context,
     data: Any,
     tag: str | None,
 ) -> Response:
+    operation = rest.operations[row.operation]
     headers: dict[str, str] = {}
     version = data.get("version") if isinstance(data, dict) else None
     twin = rest.twin(row) if operation.writes and version is not None else None
     if row.expires or row.status == 202 or context.replayed:
         twin = None
     if twin is not None and not row.secret:
-        known = rest.operations[twin.operation].variables
-        variables = {"id": data["id"]} if "id" in known else {}
+        names = path_names(twin.path)
+        variables = {name: request.path_params.get(name) for name in names[:-1]}
+        variables |= dict.fromkeys(names[-1:], data["id"])
         tag = await rest.validator(
             context.actor, twin.operation, variables, written=context.written
         )
@@ -272,6 +277,8 @@ async def _respond(
         headers["Cache-Control"] = "no-store"
     if row.status in {201, 202} and row.method == "POST" and "id" in data:
         place = row.path.removesuffix("/csv").removesuffix("/{id}/process")
+        for name, value in request.path_params.items():
+            place = place.replace("{" + name + "}", value)
         headers["Location"] = f"{rest.services.public_url}/v1{place}/{data['id']}"
     if context.replayed:
         headers["Idempotency-Replayed"] = "true"

@@ -190,7 +190,8 @@ def _body_fields(
     return frozenset(names)
 
 
-def _path_names(path: str) -> list[str]:
+def path_names(path: str) -> list[str]:
+    """The parameters of a path, in order."""
     return [part[1:-1] for part in path.split("/") if part.startswith("{")]
 
 
@@ -202,7 +203,7 @@ def _check_rows(endpoints: Iterable[Endpoint], stored: Mapping[str, Stored]) -> 
         if row.operation not in stored:
             raise BadOperations(f"{row.method} {row.path} names no stored operation.")
         used.add(row.operation)
-        for name in _path_names(row.path):
+        for name in path_names(row.path):
             if name not in stored[row.operation].variables:
                 raise BadOperations(f"{row.path} has {{{name}}}, {row.operation} has no ${name}.")
         for other in seen:

@@ -51,6 +51,15 @@ OWN_CATEGORIES: Final = (
     ("hotels", "Hotels", "EXPENSE", "travel", "#0288d1", "bed"),
     ("bonus", "Holiday and Christmas pay", "INCOME", "salary", "#43a047", "gift"),
 )
+PLANS: Final = (
+    # category key, amount a month in euros, carry
+    ("housing", "1200", "BOTH"),
+    ("insurance", "45", "SURPLUS"),
+    ("groceries", "320", "NONE"),
+    ("restaurants", "300", "NONE"),
+    ("transport", "110", "NONE"),
+    ("shopping", "250", "NONE"),
+)
 
 
 @dataclass(frozen=True, slots=True)

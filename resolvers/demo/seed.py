@@ -18,8 +18,9 @@ from models.transactions import TransactionRow
 from resolvers.access import Actor
 from resolvers.accounts import AccountCreate, create_account
 from resolvers.auth import Auth, RegisterInput
+from resolvers.budgets import BudgetCreate, create_budget
 from resolvers.categories import CategoryCreate, create_category
-from resolvers.demo.places import OWN_CATEGORIES, PLACES
+from resolvers.demo.places import OWN_CATEGORIES, PLACES, PLANS
 from resolvers.demo.plan import DAYS, Booking, plan_life
 from resolvers.errors import AppError, Conflict
 from resolvers.inputs import parse
@@ -195,7 +196,29 @@ async def _open_books(write: LedgerWrite, first: date) -> _Books:
                 "icon": icon,
             }
             categories[key] = (await create_category(write, parse(CategoryCreate, data))).id
+    await _plan(write, first, categories)
     return _Books(first, accounts, categories)
+
+
+async def _plan(write: LedgerWrite, first: date, categories: Mapping[str, UUID]) -> None:
+    """Make the budget, unless there ever was one."""
+    ever = await write.tx.scalar(
+        select(func.count()).where(_CH.c.ledger_id == write.ledger_id, _CH.c.entity == "budget")
+    )
+    if ever:
+        return
+    data = {
+        "name": "Household",
+        "period": "MONTHLY",
+        "startDate": first.replace(day=1),
+        "currency": "EUR",
+        "items": [
+            {"categoryId": categories[key], "amount": amount, "carry": carry}
+            for key, amount, carry in PLANS
+            if key in categories
+        ],
+    }
+    await create_budget(write, parse(BudgetCreate, data))
 
 
 def _batches(rows: Sequence[Booking]) -> Iterator[Sequence[Booking]]:

@@ -1,5 +1,6 @@
 """Deleting a category that is in use: everything on it moves to another one first."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from uuid import UUID
 
@@ -22,26 +23,34 @@ from resolvers.transactions.storing import stamp_rows, update_rows
 
 _C = table(Category)
 
+Follow = Callable[[LedgerWrite, CategoryRow, CategoryRow], Awaitable[None]]
+"""Moves from the first category to the second what another noun has on it."""
+
 
 async def delete_category(
     write: LedgerWrite,
     category_id: UUID | None,
     *,
     move_to: UUID | None = None,
+    follow: Follow,
     expected_version: int | None = None,
 ) -> CategoryRow:
-    """Delete a category; one in use needs ``move_to`` or is a CONFLICT with the counts."""
+    """Delete a category; one in use needs ``move_to`` or is a CONFLICT with the counts.
+
+    ``follow`` moves the items of budgets, which transactions do not know.
+    """
     old = await get_category(write.tx, write.actor, category_id)
     require_version(old, expected_version)
     target = None if move_to is None else await _target(write, old, move_to)
     uses = await uses_of(write.tx, old)
     if any(uses.values()):
         if target is None:
-            told = ", ".join(f"{count} {name}" for name, count in uses.items() if count)
+            words = {**{name: name for name in uses}, "budgetItems": "budget items"}
+            told = ", ".join(f"{count} {words[name]}" for name, count in uses.items() if count)
             raise Conflict(
                 f"The category is in use ({told}); name another with moveTo.", details=uses
             )
-        await _move(write, old, target)
+        await _move(write, old, target, follow)
     await remove_category(write, old)
     return old
 
@@ -59,8 +68,9 @@ async def _target(write: LedgerWrite, old: CategoryRow, move_to: UUID) -> Catego
     return target
 
 
-async def _move(write: LedgerWrite, old: CategoryRow, target: CategoryRow) -> None:
+async def _move(write: LedgerWrite, old: CategoryRow, target: CategoryRow, follow: Follow) -> None:
     await _move_transactions(write, old, target)
+    await follow(write, old, target)
     children = (await children_by_parent(write.tx, [(old.ledger_id, old.id)]))[0]
     for child in children:
         moved = replace(

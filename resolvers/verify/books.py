@@ -10,10 +10,12 @@ from sqlalchemy import Row, Table, select
 
 from models.accounts import Account, AccountRow
 from models.base import table
+from models.budgets import BudgetItemRow, BudgetRow
 from models.categories import Category, CategoryRow
 from models.idempotency import IdempotencyKey
 from models.imports import Import, ImportRow
 from models.transactions import SplitRow, TransactionRow
+from resolvers.budgets.rows import ITEMS, B, I
 from resolvers.transactions.rows import COLUMNS, SOURCE, S, T
 from resolvers.verify.finder import Finder, pages
 from resolvers.verify.images import Stored, check_images, check_lost
@@ -51,7 +53,8 @@ async def check_books(finder: Finder) -> int:
     seen = await _check_transactions(finder, sums)
     await _check_accounts(finder, sums)
     await _check_categories(finder)
-    for entity in ("transaction", "account", "category"):
+    await _check_budgets(finder)
+    for entity in ("transaction", "account", "category", "budget", "budgetItem"):
         await check_lost(finder, entity)
     await _check_other_cells(finder)
     return seen
@@ -208,6 +211,32 @@ async def _check_categories(finder: Finder) -> None:
     async for page in pages(finder.tx, statement, (_C.c.id,)):
         rows = [CategoryRow(**{name: getattr(row, name) for name in names}) for row in page]
         await check_images(finder, "category", rows)
+
+
+async def _check_budgets(finder: Finder) -> None:
+    """Plans as the feed left them; amounts of items that open."""
+    statement = select(B).where(B.c.ledger_id == finder.ledger_id)
+    names = [f.name for f in fields(BudgetRow) if f.name not in {"alert_percents", "items"}]
+    async for page in pages(finder.tx, statement, (B.c.id,)):
+        budgets = [
+            BudgetRow(
+                **{name: getattr(row, name) for name in names},
+                alert_percents=tuple(row.alert_percents),
+                items=(),
+            )
+            for row in page
+        ]
+        await check_images(finder, "budget", budgets)
+    statement = ITEMS.where(I.c.ledger_id == finder.ledger_id)
+    names = [f.name for f in fields(BudgetItemRow) if f.name != "amount_minor"]
+    async for page in pages(finder.tx, statement, (I.c.id,)):
+        items = []
+        for row in page:
+            minor = finder.minor("budget_items.amount", "budgetItem", row.id, row.amount)
+            if minor is not None:
+                plain = {name: getattr(row, name) for name in names}
+                items.append(BudgetItemRow(**plain, amount_minor=minor))
+        await check_images(finder, "budgetItem", items)
 
 
 async def _check_other_cells(finder: Finder) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import Row, select, text
 
 from models.accounts import Account, AccountRow
 from models.base import table
+from models.budgets import Budget, BudgetItem, BudgetItemRow, BudgetRow
 from models.categories import Category, CategoryRow
 from models.changes import content_mac, content_place
 from models.transactions import TransactionRow
@@ -18,7 +19,7 @@ from resolvers.transactions.rows import T
 from resolvers.verify.finder import PAGE_ROWS, Finder
 from resolvers.verify.report import Kind, named
 
-Stored = AccountRow | CategoryRow | TransactionRow
+Stored = AccountRow | BudgetItemRow | BudgetRow | CategoryRow | TransactionRow
 
 _NEWEST: Final = text(
     "SELECT wanted.id, newest.version, newest.seq, newest.content, newest.content_mac "
@@ -34,11 +35,13 @@ _LAST_WORDS: Final = text(
 )
 _TABLES: Final = {
     "account": table(Account),
+    "budget": table(Budget),
+    "budgetItem": table(BudgetItem),
     "category": table(Category),
     "transaction": T,
 }
-_READ_ALONG: Final = frozenset({"category_kind"})
-"""Read from another row; that row has its own entry when it changes."""
+_READ_ALONG: Final = frozenset({"category_kind", "items"})
+"""Read from other rows; those have their own entries when they change."""
 _LINKS: Final = frozenset({"refund_of", "transfer_id"})
 """Emptied without an entry when the row they name leaves the trash for good."""
 

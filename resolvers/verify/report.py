@@ -9,6 +9,8 @@ from models import ids
 
 _PREFIXES: Final = {
     "account": "acct",
+    "budget": "bdgt",
+    "budgetItem": "item",
     "category": "cat",
     "import": "imp",
     "transaction": "txn",

@@ -17,13 +17,17 @@ from tests.doors import PASSWORD, GraphQLDoor, Person, Refused
 pytestmark = [pytest.mark.anyio, pytest.mark.case("T01")]
 
 ROW = '{accountId: "$account", date: "2026-01-01", amount: "-1", description: "x"}'
+PLAN = (
+    '{name: "x", period: MONTHLY, startDate: "2026-01-01", '
+    'items: [{categoryId: "$category", amount: 1}]}'
+)
 
 # Root field -> a document that works for the owner of the ids in it, and what a stranger is told.
 # OWN: the field has no id, so a stranger gets her own (and nobody else's) things.
 MATRIX: dict[str, tuple[str, str]] = {
     "viewer": ("{viewer{id accounts(first:1){nodes{id}}}}", "OWN"),
     "node": ('{node(id:"$account"){id}}', "NULL"),
-    "nodes": ('{nodes(ids:["$account","$transaction","$upload","$import"]){id}}', "NULL"),
+    "nodes": ('{nodes(ids:["$account","$transaction","$upload","$import","$budget","$item"]){id}}', "NULL"),
     "account": ('{account(id:"$account"){id}}', "NOT_FOUND"),
     "accounts": ("{accounts(first:1){nodes{id}}}", "OWN"),
     "accountBalance": ('{accountBalance(id:"$account"){balance}}', "NOT_FOUND"),
@@ -36,6 +40,11 @@ MATRIX: dict[str, tuple[str, str]] = {
     "uploads": ("{uploads(first:1){nodes{id}}}", "OWN"),
     "import": ('{import(id:"$import"){id}}', "NOT_FOUND"),
     "imports": ("{imports(first:1){nodes{id}}}", "OWN"),
+    "budget": ('{budget(id:"$budget"){id}}', "NOT_FOUND"),
+    "budgets": ("{budgets(first:1){nodes{id}}}", "OWN"),
+    "budgetItem": ('{budgetItem(id:"$item"){id}}', "NOT_FOUND"),
+    "budgetItems": ('{budgetItems(budgetId:"$budget"){nodes{id}}}', "NOT_FOUND"),
+    "budgetAnalysis": ('{budgetAnalysis(id:"$budget"){actual}}', "NOT_FOUND"),
     "updateProfile": ('mutation{updateProfile(input:{name:"N"}){user{id}}}', "OWN"),
     "createAccount": (
         'mutation{createAccount(input:{name:"x",type:CASH,currency:"EUR"}){account{id}}}', "OWN",
@@ -72,6 +81,19 @@ MATRIX: dict[str, tuple[str, str]] = {
         "VALIDATION_ERROR",
     ),
     "processImport": ('mutation{processImport(id:"$import"){import{id}}}', "NOT_FOUND"),
+    "createBudget": (
+        f"mutation{{createBudget(input:{PLAN}){{budget{{id}}}}}}", "VALIDATION_ERROR",
+    ),
+    "updateBudget": ('mutation{updateBudget(id:"$budget",input:{name:"N"}){budget{id}}}', "NOT_FOUND"),
+    "createBudgetItem": (
+        'mutation{createBudgetItem(budgetId:"$budget",input:{categoryId:"$free",amount:1}){item{id}}}',
+        "NOT_FOUND",
+    ),
+    "updateBudgetItem": (
+        'mutation{updateBudgetItem(id:"$item",input:{amount:2}){item{id}}}', "NOT_FOUND",
+    ),
+    "deleteBudgetItem": ('mutation{deleteBudgetItem(id:"$item"){id}}', "NOT_FOUND"),
+    "deleteBudget": ('mutation{deleteBudget(id:"$budget"){id}}', "NOT_FOUND"),
     "deleteTransactions": (
         'mutation{deleteTransactions(ids:["$transaction"]){succeeded}}', "VALIDATION_ERROR",
     ),
@@ -79,7 +101,7 @@ MATRIX: dict[str, tuple[str, str]] = {
         'mutation{restoreTransaction(id:"$transaction"){transaction{id}}}', "NOT_FOUND",
     ),
     "deleteTransaction": ('mutation{deleteTransaction(id:"$transaction"){id}}', "NOT_FOUND"),
-    "deleteCategory": ('mutation{deleteCategory(id:"$category"){id}}', "NOT_FOUND"),
+    "deleteCategory": ('mutation{deleteCategory(id:"$category",moveTo:"$free"){id}}', "NOT_FOUND"),
     "deleteUpload": ('mutation{deleteUpload(id:"$spare"){id}}', "NOT_FOUND"),
     "deleteAccount": ('mutation{deleteAccount(id:"$account",force:true){id}}', "NOT_FOUND"),
     "restoreAccount": ('mutation{restoreAccount(id:"$account"){account{id}}}', "NOT_FOUND"),
@@ -104,9 +126,19 @@ async def owned(door: GraphQLDoor) -> dict[str, str]:
         (await door.call("CreateUpload", {"filename": "a.csv", "content": content}))["id"]
         for _ in range(2)
     ]
+    category, free = [
+        (await door.call("CreateCategory", {"name": name, "kind": "EXPENSE"}))["id"]
+        for name in ("x", "free")
+    ]
+    plan = {"name": "x", "period": "MONTHLY", "startDate": "2026-01-01"}
+    items = [{"categoryId": category, "amount": "1"}]
+    budget = await door.call("CreateBudget", {**plan, "items": items})
     return {
         "account": account,
-        "category": (await door.call("CreateCategory", {"name": "x", "kind": "EXPENSE"}))["id"],
+        "category": category,
+        "free": free,
+        "budget": budget["id"],
+        "item": budget["items"][0]["id"],
         "transaction": (await door.call("CreateTransaction", row))["id"],
         "upload": files[0],
         "spare": files[1],

@@ -58,6 +58,12 @@ async def every_feature(door: Door, client: Any) -> None:
     await door.call("GetAccountBalance", id=giro, asOf="2026-01-01")
     await door.call("DeleteTransaction", id=made["id"])
     await door.call("RestoreTransaction", id=made["id"])
+    plan = {"name": "Plan", "period": "MONTHLY", "startDate": "2026-01-01"}
+    items = [{"categoryId": known, "amount": AMOUNT, "carry": "BOTH"}]
+    budget = await door.call("CreateBudget", {**plan, "items": items}, key="c4")
+    item = budget["items"][0]["id"]
+    await door.call("UpdateBudgetItem", {"amount": AMOUNT}, id=budget["id"], itemId=item)
+    await door.call("GetBudgetAnalysis", id=budget["id"], date="2026-02-01")
     for amount in ("73194682.555", f"-{AMOUNT}x"):
         with pytest.raises(Exception, match="amount"):
             await door.call("CreateTransaction", {**row, "amount": amount})

@@ -15,6 +15,7 @@ from resolvers.access import Actor
 from resolvers.accounts import balances_at
 from resolvers.auth import Auth, LoginInput
 from resolvers.demo import DEMO_EMAIL, DEMO_PASSWORD, seed_demo
+from resolvers.demo.places import PLANS
 from resolvers.demo.plan import DAYS, plan_life
 from resolvers.demo.seed import BATCHES
 from resolvers.inputs import parse
@@ -143,6 +144,8 @@ async def test_the_demo_is_three_lifelike_years(
         actor.ledger_id,
     )
     assert crossed >= 8
+    plans = "SELECT count(*) FROM budget_items WHERE ledger_id = $1"
+    assert await root.fetchval(plans, actor.ledger_id) == len(PLANS)
     assert await differences(services, actor) == ()
     await check_balances(services, root, actor)
 

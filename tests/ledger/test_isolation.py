@@ -25,11 +25,23 @@ async def filled(door: Door) -> dict[str, str]:
     category = await door.call("CreateCategory", {"name": "Mine", "kind": "EXPENSE"})
     row = {"accountId": account["id"], "date": "2026-01-01", "amount": "-1", "description": "x"}
     transaction = await door.call("CreateTransaction", row)
+    plan = {"name": "Plan", "period": "MONTHLY", "startDate": "2026-01-01"}
+    items = [{"categoryId": category["id"], "amount": "5"}]
+    budget = await door.call("CreateBudget", {**plan, "items": items})
     return {
         "accounts": account["id"],
         "categories": category["id"],
         "transactions": transaction["id"],
+        "budgets": budget["id"],
+        "items": budget["items"][0]["id"],
     }
+
+
+def theft(operation: str) -> dict[str, Any]:
+    """A body that would do for an object of one's own."""
+    if operation == "CreateBudgetItem":
+        return {"categoryId": "cat_" + "0" * 26, "amount": "9"}
+    return {"amount": "9"} if operation.endswith(("Transaction", "Item")) else {"name": "Stolen"}
 
 
 @pytest.mark.case("T01")
@@ -42,12 +54,13 @@ async def test_each_id_of_another_person_is_not_found_at_each_path(door: Door, b
         if "{id}" not in row.path or noun not in theirs:
             continue
         variables = operations()[row.operation].variables
-        body: Any = {"name": "Stolen"} if noun != "transactions" else {"amount": "9"}
+        body = theft(row.operation) if "body" in variables else None
+        more = {"itemId": theirs["items"]} if "itemId" in variables else {}
         with pytest.raises(Refused) as refused:
-            await door.call(row.operation, body if "body" in variables else None, id=theirs[noun])
+            await door.call(row.operation, body, id=theirs[noun], **more)
         assert refused.value.code == "NOT_FOUND", row
         tried += 1
-    assert tried >= 13
+    assert tried >= 22
     assert await door.as_person(bob).call("ListTransactions") == before
 
 

@@ -16,6 +16,14 @@ from resolvers.accounts import (
     restore_account,
     update_account,
 )
+from resolvers.budgets import (
+    BudgetCreate,
+    BudgetItemUpdate,
+    BudgetUpdate,
+    create_budget,
+    update_budget,
+    update_item,
+)
 from resolvers.categories import CategoryUpdate, update_category
 from resolvers.inputs import parse
 from resolvers.ledgers import LedgerWrite, repeat_of
@@ -33,6 +41,33 @@ async def test_sound_books_have_no_differences(books: Books) -> None:
     assert (report.ledgers, report.transactions) == (1, 8)
     assert report.changes == 19 + 3 + 10
     assert report.lines() == ["ledgers: 1, transactions: 8, changes: 32, differences: none"]
+
+
+async def test_plans_are_as_the_feed_left_them(books: Books, root: asyncpg.Connection) -> None:
+    plan = parse(
+        BudgetCreate,
+        {
+            "name": "Plan", "period": "MONTHLY", "startDate": "2026-01-01",
+            "items": [{"categoryId": encode("cat", books.category), "amount": "1234.56"}],
+        },
+    )  # fmt: skip
+    budget = await books.write(lambda write: create_budget(write, plan))
+    item = budget.items[0].id
+    more = parse(BudgetItemUpdate, {"amount": "77.77", "carry": "BOTH"})
+    await books.write(lambda write: update_item(write, None, item, more))
+    rename = parse(BudgetUpdate, {"name": "Flat"})
+    await books.write(lambda write: update_budget(write, budget.id, rename))
+    assert await books.found() == set()
+    sealed = await root.fetchval("SELECT amount FROM budget_items WHERE id = $1", item)
+    change = "UPDATE budget_items SET amount = $2 WHERE id = $1"
+    await root.execute(change, item, flipped(sealed))
+    assert await books.found() == {("SEAL", "budgetItem", item)}
+    await root.execute(change, item, sealed)
+    await root.execute("UPDATE budget_items SET carry = 'NONE' WHERE id = $1", item)
+    await root.execute("UPDATE budgets SET alert_percents = '{1}' WHERE id = $1", budget.id)
+    assert await books.found() == {("ROW", "budgetItem", item), ("ROW", "budget", budget.id)}
+    await root.execute("DELETE FROM budgets WHERE id = $1", budget.id)
+    assert await books.found() == {("ROW", "budgetItem", item), ("ROW", "budget", budget.id)}
 
 
 async def test_books_stay_sound_through_everything_that_a_person_can_do(books: Books) -> None:
