@@ -28,6 +28,7 @@ from resolvers.categories import (
 )
 from resolvers.errors import invalid
 from resolvers.ledgers import LedgerWrite
+from resolvers.templates import move_templates
 from resolvers.transactions.recategorise import delete_category
 
 node_kind("cat", categories_by_id)
@@ -253,6 +254,7 @@ class CategoryMutations:
             return await delete_category(
                 write,
                 id_of("cat", id),
+                take_along=move_templates,
                 move_to=target,
                 expected_version=expected(expected_version),
             )

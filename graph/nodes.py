@@ -16,6 +16,7 @@ from models import ids
 from models.accounts import AccountRow
 from models.categories import CategoryRow
 from models.imports import ImportRunRow
+from models.templates import TemplateRow
 from models.transactions import TransactionRow
 from models.uploads import UploadRow
 from models.users import UserRow
@@ -24,6 +25,7 @@ PREFIX: Final[dict[type, str]] = {
     AccountRow: "acct",
     CategoryRow: "cat",
     TransactionRow: "txn",
+    TemplateRow: "tmpl",
     UserRow: "user",
     UploadRow: "file",
     ImportRunRow: "imp",

@@ -14,6 +14,7 @@ from graph.edges import said
 from graph.imports import ImportMutations, ImportQueries
 from graph.nodes import Node, find_node
 from graph.scalars import CONFIG
+from graph.templates import TemplateMutations, TemplateQueries
 from graph.transactions import BulkMutations, TransactionMutations, TransactionQueries
 from graph.uploads import UploadMutations, UploadQueries
 from graph.users import UserMutations, UserQueries
@@ -26,6 +27,7 @@ class Query(
     AccountQueries,
     CategoryQueries,
     TransactionQueries,
+    TemplateQueries,
     UploadQueries,
     ImportQueries,
 ):
@@ -57,6 +59,7 @@ class Mutation(
     CategoryMutations,
     TransactionMutations,
     BulkMutations,
+    TemplateMutations,
     UploadMutations,
     ImportMutations,
 ):

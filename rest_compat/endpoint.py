@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
@@ -45,7 +45,7 @@ class Rest:
 
     def twin(self, row: Endpoint) -> Endpoint | None:
         """The GET that answers the object that a write has just made or changed."""
-        paths = {"PUT": row.path, "POST": row.path + "/{id}"}
+        paths = {"PUT": row.path, "POST": (row.place or row.path) + "/{id}"}
         wanted = paths.get(row.method)
         if row.path.endswith("/restore"):
             wanted = row.path.removesuffix("/restore")
@@ -161,8 +161,10 @@ async def _answer(rest: Rest, row: Endpoint, request: Request, actor: Actor | No
     finally:
         await drop_unused(context)
     _raise_failure(answer, request)
-    data = _data(operation, answer.data or {})
-    return await _respond(rest, row, operation, context, data, tag)
+    found = answer.data or {}
+    if operation.repeats and not found[operation.root]["created"]:
+        row = replace(row, status=200)
+    return await _respond(rest, row, operation, context, _data(operation, found), tag)
 
 
 async def _body_variables(
@@ -254,7 +256,7 @@ async def _respond(
     elif row.secret:
         headers["Cache-Control"] = "no-store"
     if row.status in {201, 202} and row.method == "POST" and "id" in data:
-        place = row.path.removesuffix("/csv").removesuffix("/{id}/process")
+        place = row.place or row.path.removesuffix("/csv").removesuffix("/{id}/process")
         headers["Location"] = f"{rest.services.public_url}/v1{place}/{data['id']}"
     if context.replayed:
         headers["Idempotency-Replayed"] = "true"

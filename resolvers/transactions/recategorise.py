@@ -1,5 +1,6 @@
 """Deleting a category that is in use: everything on it moves to another one first."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from uuid import UUID
 
@@ -26,10 +27,14 @@ async def delete_category(
     write: LedgerWrite,
     category_id: UUID | None,
     *,
+    take_along: Callable[[LedgerWrite, UUID, UUID], Awaitable[None]],
     move_to: UUID | None = None,
     expected_version: int | None = None,
 ) -> CategoryRow:
-    """Delete a category; one in use needs ``move_to`` or is a CONFLICT with the counts."""
+    """Delete a category; one in use needs ``move_to`` or is a CONFLICT with the counts.
+
+    ``take_along`` moves its templates (templates know transactions, not the other way round).
+    """
     old = await get_category(write.tx, write.actor, category_id)
     require_version(old, expected_version)
     uses = await uses_of(write.tx, old)
@@ -40,6 +45,7 @@ async def delete_category(
                 f"The category is in use ({told}); name another with moveTo.", details=uses
             )
         await _move(write, old, move_to)
+        await take_along(write, old.id, move_to)
     await remove_category(write, old)
     return old
 

@@ -13,6 +13,7 @@ from models.base import table
 from models.categories import Category, CategoryRow
 from models.idempotency import IdempotencyKey
 from models.imports import Import, ImportRow
+from models.templates import Template, TemplateRow
 from models.transactions import SplitRow, TransactionRow
 from resolvers.transactions.rows import COLUMNS, SOURCE, S, T
 from resolvers.verify.finder import Finder, pages
@@ -21,6 +22,7 @@ from resolvers.verify.report import Kind, named
 
 _A: Final = table(Account)
 _C: Final = table(Category)
+_M: Final = table(Template)
 _OTHER_CELLS: Final[tuple[tuple[Table, str, str, str], ...]] = (
     # table, column of its order, sealed column, what a row is called
     (table(IdempotencyKey), "key", "answer", "idempotency key"),
@@ -51,7 +53,8 @@ async def check_books(finder: Finder) -> int:
     seen = await _check_transactions(finder, sums)
     await _check_accounts(finder, sums)
     await _check_categories(finder)
-    for entity in ("transaction", "account", "category"):
+    await _check_templates(finder)
+    for entity in ("transaction", "account", "category", "template"):
         await check_lost(finder, entity)
     await _check_other_cells(finder)
     return seen
@@ -208,6 +211,19 @@ async def _check_categories(finder: Finder) -> None:
     async for page in pages(finder.tx, statement, (_C.c.id,)):
         rows = [CategoryRow(**{name: getattr(row, name) for name in names}) for row in page]
         await check_images(finder, "category", rows)
+
+
+async def _check_templates(finder: Finder) -> None:
+    names = [f.name for f in fields(TemplateRow) if f.name != "amount_minor"]
+    statement = select(_M).where(_M.c.ledger_id == finder.ledger_id)
+    async for page in pages(finder.tx, statement, (_M.c.id,)):
+        whole: list[Stored] = []
+        for row in page:
+            minor = finder.minor("templates.amount", "template", row.id, row.amount)
+            if minor is not None:
+                plain = {name: getattr(row, name) for name in names}
+                whole.append(TemplateRow(**plain, amount_minor=minor))
+        await check_images(finder, "template", whole)
 
 
 async def _check_other_cells(finder: Finder) -> None:

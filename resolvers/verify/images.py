@@ -12,13 +12,14 @@ from models.accounts import Account, AccountRow
 from models.base import table
 from models.categories import Category, CategoryRow
 from models.changes import content_mac, content_place
+from models.templates import Template, TemplateRow
 from models.transactions import TransactionRow
 from resolvers.events import image_of
 from resolvers.transactions.rows import T
 from resolvers.verify.finder import PAGE_ROWS, Finder
 from resolvers.verify.report import Kind, named
 
-Stored = AccountRow | CategoryRow | TransactionRow
+Stored = AccountRow | CategoryRow | TemplateRow | TransactionRow
 
 _NEWEST: Final = text(
     "SELECT wanted.id, newest.version, newest.seq, newest.content, newest.content_mac "
@@ -35,6 +36,7 @@ _LAST_WORDS: Final = text(
 _TABLES: Final = {
     "account": table(Account),
     "category": table(Category),
+    "template": table(Template),
     "transaction": T,
 }
 _READ_ALONG: Final = frozenset({"category_kind"})
