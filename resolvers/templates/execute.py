@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, update
 
+from models.base import table
 from models.ids import new_id
+from models.jobs import Job
 from models.templates import TemplateRow
 from models.transactions import TransactionRow
 from resolvers.accounts import accounts_by_id
@@ -32,6 +34,7 @@ from resolvers.wire import reference
 
 BATCH_DAYS: Final = 200
 """How many dates one write posts, so that a long catch-up lets other writers in between."""
+_JOBS: Final = table(Job)
 _SOON: Final = timedelta(days=2)
 
 
@@ -126,8 +129,19 @@ async def post_due(write: LedgerWrite, template_id: UUID) -> bool:
     if due is None or due > write.today + _SOON:
         return False
     if due > write.today:
-        zone = ZoneInfo(write.actor.time_zone)
-        midnight = datetime.combine(due, time.min, tzinfo=zone).astimezone(UTC)
-        write.enqueue(POST_TEMPLATE, row.id, run_at=midnight)
+        await _wait_for(write, row.id, due)
         return False
     return True
+
+
+async def _wait_for(write: LedgerWrite, template_id: UUID, day: date) -> None:
+    """Leave a job for the first moment of a day, unless one waits already."""
+    waiting = select(_JOBS.c.id).where(
+        _JOBS.c.subject_id == template_id,
+        _JOBS.c.kind == POST_TEMPLATE,
+        _JOBS.c.state == "WAITING",
+    )
+    if await write.tx.first(waiting) is None:
+        zone = ZoneInfo(write.actor.time_zone)
+        midnight = datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC)
+        write.enqueue(POST_TEMPLATE, template_id, run_at=midnight)

@@ -11,6 +11,7 @@ _PREFIXES: Final = {
     "account": "acct",
     "category": "cat",
     "import": "imp",
+    "template": "tmpl",
     "transaction": "txn",
     "upload": "file",
     "user": "user",

@@ -33,6 +33,8 @@ def upgrade() -> None:
         unique=True,
         postgresql_where=sa.text("template_id IS NOT NULL"),
     )
+    # A scheduler asks for each due template whether it has its job already.
+    op.create_index("ix_jobs_subject", "jobs", ["subject_id", "kind"])
     config = op.get_context().config
     if config is None:
         raise RuntimeError("migrations run through models.migrate, which names the role")
