@@ -298,7 +298,7 @@ class TemplateMutations:
         return CreateTemplatePayload(template=row)  # type: ignore[arg-type]
 
     @strawberry.mutation(
-        description="Change a template; transactions that it made stay as they are.",
+        description="Change a template. What it made stays; another schedule is for later dates only.",
         graphql_type=UpdateTemplatePayload,
     )
     async def update_template(

@@ -61,6 +61,8 @@ class Template(VersionedRow, table=True):
     start_date: dt.date = Field(sa_column=Column(Date, nullable=False))
     end_date: dt.date | None = Field(default=None, sa_column=Column(Date))
     auto_post: bool = Field(sa_column=Column(Boolean, nullable=False))
+    settled_until: dt.date | None = Field(default=None, sa_column=Column(Date))
+    """Dates up to here are not asked for any more: set when the schedule changes."""
     next_due: dt.date | None = Field(default=None, sa_column=Column(Date))
     """First date that waits to be posted; null unless the template posts by itself."""
     spent_dates: list[dt.date] = Field(
@@ -89,6 +91,7 @@ class TemplateRow:
     start_date: dt.date
     end_date: dt.date | None
     auto_post: bool
+    settled_until: dt.date | None
     version: int
     created_at: datetime
     updated_at: datetime

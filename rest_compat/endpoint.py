@@ -162,7 +162,7 @@ async def _answer(rest: Rest, row: Endpoint, request: Request, actor: Actor | No
         await drop_unused(context)
     _raise_failure(answer, request)
     found = answer.data or {}
-    if operation.repeats and not found[operation.root]["created"]:
+    if operation.repeats and found[operation.root].get("created") is False:
         row = replace(row, status=200)
     return await _respond(rest, row, operation, context, _data(operation, found), tag)
 

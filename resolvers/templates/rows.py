@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from datetime import date
+from datetime import date, timedelta
 from itertools import islice
 from typing import Any, Final
 from uuid import UUID
@@ -21,6 +21,7 @@ from resolvers.transactions.rows import T
 
 M: Final = table(Template)
 MISSING_SHOWN: Final = 100
+_DAY: Final = timedelta(days=1)
 
 Key = tuple[UUID, UUID]
 _PLAIN: Final = tuple(f.name for f in fields(TemplateRow) if f.name != "amount_minor")
@@ -104,7 +105,9 @@ async def done_dates(tx: Tx, keys: Sequence[Key]) -> dict[Key, set[date]]:
 
 def missing(row: TemplateRow, done: Collection[date], today: date) -> Iterator[date]:
     """Due dates without a transaction, oldest first."""
-    return (day for day in all_until(row, today) if day not in done)
+    settled = row.settled_until
+    due = all_until(row, today) if settled is None else occurrences(row, settled + _DAY, today)
+    return (day for day in due if day not in done)
 
 
 def first_open(row: TemplateRow, done: Collection[date], today: date) -> date | None:

@@ -36,6 +36,7 @@ MAX_CATCH_UP: Final = 1_000
 """How many transactions a template may owe when it begins to post by itself."""
 _A: Final = table(Account)
 _CELLS: Final = tuple(f.name for f in fields(TemplateRow) if f.name != "amount_minor")
+_SCHEDULE: Final = ("frequency", "interval", "day_of_month", "weekend_policy", "start_date")
 _NEVER_NULL: Final = (
     "name", "account_id", "amount", "description", "frequency", "interval", "weekend_policy",
     "start_date", "auto_post",
@@ -102,6 +103,7 @@ async def create_template(write: LedgerWrite, data: TemplateCreate) -> TemplateR
         start_date=data.start_date,
         end_date=data.end_date,
         auto_post=data.auto_post,
+        settled_until=None,
         version=1,
         created_at=write.now,
         updated_at=write.now,
@@ -146,7 +148,10 @@ async def update_template(
     expected_version: int | None = None,
     unchanged: dict[str, Any] | None = None,
 ) -> TemplateRow:
-    """Change a template; transactions that it made stay as they are."""
+    """Change a template; transactions that it made stay as they are.
+
+    A changed schedule asks only for dates after the last one that was done.
+    """
     old = await get_template(write.tx, write.actor, template_id)
     require_version(old, expected_version)
     require_unchanged(unchanged, wire(old))
@@ -171,13 +176,28 @@ async def update_template(
         raise Invalid(wrong)
     if new == old:
         return old
-    new = replace(new, version=old.version + 1, updated_at=write.now)
-    done = await done_dates(write.tx, [(old.ledger_id, old.id)])
-    due = _due(write, new, done[old.ledger_id, old.id])
+    done = (await done_dates(write.tx, [(old.ledger_id, old.id)]))[old.ledger_id, old.id]
+    new = replace(
+        new,
+        settled_until=_settled(old, new, done, write.today),
+        version=old.version + 1,
+        updated_at=write.now,
+    )
+    due = _due(write, new, done)
     await _store(write, new, next_due=due)
     write.figures = True
     write.record("template", "UPDATE", old, new)
     return new
+
+
+def _settled(old: TemplateRow, new: TemplateRow, done: set[date], today: date) -> date | None:
+    """Another schedule is for the days after the last one done: it must not book the past anew."""
+    if all(getattr(new, name) == getattr(old, name) for name in _SCHEDULE):
+        return old.settled_until
+    known = [day for day in done if day <= today]
+    if old.settled_until is not None:
+        known.append(old.settled_until)
+    return max(known, default=None)
 
 
 async def _store(write: LedgerWrite, row: TemplateRow, **more: Any) -> None:

@@ -58,6 +58,10 @@ async def every_feature(door: Door, client: Any) -> None:
     await door.call("GetAccountBalance", id=giro, asOf="2026-01-01")
     await door.call("DeleteTransaction", id=made["id"])
     await door.call("RestoreTransaction", id=made["id"])
+    plan = {"name": "x", "accountId": giro, "amount": AMOUNT, "description": "x"}
+    plan |= {"frequency": "MONTHLY", "startDate": "2026-01-01", "autoPost": True}
+    template = await door.call("CreateTemplate", plan, key="c4")
+    await door.call("ExecuteTemplate", id=template["id"], date="2026-01-02", key="c5")
     for amount in ("73194682.555", f"-{AMOUNT}x"):
         with pytest.raises(Exception, match="amount"):
             await door.call("CreateTransaction", {**row, "amount": amount})

@@ -237,6 +237,22 @@ async def test_deleted_ones_are_not_made_again_even_after_the_trash(plans: Plans
     assert await plans.sound()
 
 
+async def test_another_schedule_does_not_book_the_past_anew(plans: Plans) -> None:
+    today = plans.actor.today
+    start = today - timedelta(days=28)
+    template = await plans.make(frequency="WEEKLY", startDate=str(start))
+    await plans.worker().run_due()
+    booked = await plans.dates()
+    assert booked == [start + timedelta(days=7 * week) for week in range(5)]
+    # All its weeks begin a day earlier now; the past weeks are paid.
+    change = parse(TemplateUpdate, {"startDate": str(start - timedelta(days=1))})
+    await plans.write(lambda write: update_template(write, template.id, change))
+    await plans.tick()
+    assert await plans.dates() == booked
+    assert await plans.due(template) == today + timedelta(days=6)
+    assert await plans.sound()
+
+
 async def test_templates_of_deleted_accounts_do_not_post_and_go_with_them(plans: Plans) -> None:
     template = await plans.make()
     clear = delete_rows_of_account

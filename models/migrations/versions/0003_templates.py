@@ -81,6 +81,7 @@ def _table() -> None:
         sa.Column("start_date", sa.Date(), nullable=False),
         sa.Column("end_date", sa.Date(), nullable=True),
         sa.Column("auto_post", sa.Boolean(), nullable=False),
+        sa.Column("settled_until", sa.Date(), nullable=True),
         sa.Column("next_due", sa.Date(), nullable=True),
         sa.Column("spent_dates", postgresql.ARRAY(sa.Date()), server_default="{}", nullable=False),
         sa.CheckConstraint(
