@@ -42,6 +42,8 @@ from resolvers.imports import import_handler
 from resolvers.jobs import PURGE_TRASH, Handler, Worker, trash_handler
 from resolvers.ledgers import Ledgers
 from resolvers.passwords import Passwords
+from resolvers.posting import posting_handler
+from resolvers.ticks import POST_TEMPLATE
 from resolvers.tokens import AccessTokens
 from resolvers.uploads import sweep_orphans
 from settings import Settings, SettingsError, database_address
@@ -293,6 +295,7 @@ def job_handlers(services: Services) -> dict[str, Handler]:
     """What the worker can do, by the kind of job."""
     return {
         PURGE_TRASH: trash_handler(services.ledgers),
+        POST_TEMPLATE: posting_handler(services.ledgers),
         IMPORT: import_handler(services.ledgers, services.files, services.import_secret),
     }
 

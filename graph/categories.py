@@ -29,6 +29,7 @@ from resolvers.categories import (
 )
 from resolvers.errors import invalid
 from resolvers.ledgers import LedgerWrite
+from resolvers.templates import move_templates
 from resolvers.transactions.recategorise import delete_category
 
 node_kind("cat", categories_by_id)
@@ -259,7 +260,7 @@ class CategoryMutations:
                 write,
                 id_of("cat", id),
                 move_to=target,
-                follow=move_items,
+                follow=(move_items, move_templates),
                 expected_version=expected(expected_version),
             )
 

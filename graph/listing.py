@@ -1,16 +1,18 @@
-"""Pages of transactions: shared by the lists of transactions and of accounts."""
+"""Pages of transactions: shared by the lists of transactions, of accounts and of templates."""
 
 from typing import Any
 
-from graph.context import Info
+from graph.context import Batch, Info
 from graph.paging import ConnectionView, Cursors, connection
 from models.accounts import AccountRow
+from models.templates import TemplateRow
 from resolvers.paging import page_request
 from resolvers.transactions import (
     TransactionFilter,
     count_transactions,
     list_transactions,
     page_by_account,
+    page_by_template,
 )
 
 
@@ -40,13 +42,33 @@ async def connection_of(
 async def newest_of_account(
     row: AccountRow, info: Info, first: int | None, after: str | None
 ) -> Any:
-    """First pages of several accounts in one statement; a later page is one account's own."""
-    context = info.context
+    """An account's transactions, newest first."""
     wanted = TransactionFilter.model_validate({"accountId": row.id})
+    return await _newest(page_by_account, row, wanted, info, first, after)
+
+
+async def newest_of_template(
+    row: TemplateRow, info: Info, first: int | None, after: str | None
+) -> Any:
+    """The transactions that a template made, newest first."""
+    wanted = TransactionFilter.model_validate({"templateId": row.id})
+    return await _newest(page_by_template, row, wanted, info, first, after)
+
+
+async def _newest(
+    batch: Batch,
+    row: AccountRow | TemplateRow,
+    wanted: TransactionFilter,
+    info: Info,
+    first: int | None,
+    after: str | None,
+) -> Any:
+    """First pages of several owners in one statement; a later page is one owner's own."""
+    context = info.context
     if after is not None or context.actor.ledger_id != row.ledger_id:
         return await connection_of(info, wanted, "DATE_DESC", first, after, None, None)
     size = page_request(first, None, None, None).size
-    page = await context.load(page_by_account, (row.ledger_id, row.id, size))
+    page = await context.load(batch, (row.ledger_id, row.id, size))
     actor = context.actor
     cursors = Cursors(context.services.cursor_key, actor.user_id, "transactions:DATE_DESC")
     return ConnectionView(page, cursors, lambda tx: count_transactions(tx, actor, wanted))

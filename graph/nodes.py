@@ -17,6 +17,7 @@ from models.accounts import AccountRow
 from models.budgets import BudgetItemRow, BudgetRow
 from models.categories import CategoryRow
 from models.imports import ImportRunRow
+from models.templates import TemplateRow
 from models.transactions import TransactionRow
 from models.uploads import UploadRow
 from models.users import UserRow
@@ -27,6 +28,7 @@ PREFIX: Final[dict[type, str]] = {
     BudgetItemRow: "item",
     CategoryRow: "cat",
     TransactionRow: "txn",
+    TemplateRow: "tmpl",
     UserRow: "user",
     UploadRow: "file",
     ImportRunRow: "imp",

@@ -15,6 +15,7 @@ from graph.edges import said
 from graph.imports import ImportMutations, ImportQueries
 from graph.nodes import Node, find_node
 from graph.scalars import CONFIG
+from graph.templates import TemplateMutations, TemplateQueries
 from graph.transactions import BulkMutations, TransactionMutations, TransactionQueries
 from graph.uploads import UploadMutations, UploadQueries
 from graph.users import UserMutations, UserQueries
@@ -28,6 +29,7 @@ class Query(
     CategoryQueries,
     TransactionQueries,
     BudgetQueries,
+    TemplateQueries,
     UploadQueries,
     ImportQueries,
 ):
@@ -60,6 +62,7 @@ class Mutation(
     TransactionMutations,
     BulkMutations,
     BudgetMutations,
+    TemplateMutations,
     UploadMutations,
     ImportMutations,
 ):

@@ -16,6 +16,7 @@ from graph.inputs import expected, object_or_none, parsed, raw_value
 from graph.nodes import Stored, node_kind
 from graph.paging import After, Before, First, Last
 from graph.scalars import JSONObject
+from graph.templates import TemplateConnection, template_connection
 from graph.transactions import (
     TransactionConnection,
     TransactionFilterInput,
@@ -108,6 +109,20 @@ class User(Stored):
     ) -> Any:
         """A page of budgets."""
         return await budget_connection(info, first, after, last, before)
+
+    @strawberry.field(
+        description="The person's recurring templates by name.", graphql_type=TemplateConnection
+    )
+    async def templates(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Any:
+        """A page of templates."""
+        return await template_connection(info, first, after, last, before)
 
 
 @strawberry.input(description="What changes the own profile: absent stays.")

@@ -20,6 +20,7 @@ class Job(SQLModel, table=True):
         Index(
             "ix_jobs_due", "run_at", "id", postgresql_where=text("state IN ('WAITING', 'RUNNING')")
         ),
+        Index("ix_jobs_subject", "subject_id", "kind"),
     )
 
     id: UUID = Field(sa_column=Column(Uuid, primary_key=True))

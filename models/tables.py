@@ -10,6 +10,7 @@ from models.idempotency import IdempotencyKey
 from models.imports import Import, ImportRow
 from models.jobs import Job
 from models.ledgers import Ledger, LedgerKey, Membership, SystemKey
+from models.templates import Template
 from models.transactions import Split, Transaction
 from models.uploads import Upload
 from models.users import User
@@ -31,6 +32,7 @@ __all__ = [
     "Session",
     "Split",
     "SystemKey",
+    "Template",
     "Transaction",
     "Upload",
     "User",

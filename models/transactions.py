@@ -79,6 +79,15 @@ class Transaction(VersionedRow, table=True):
             unique=True,
             postgresql_where=text("external_id IS NOT NULL AND deleted_at IS NULL"),
         ),
+        # The trash counts: one transaction for each date of a template, ever.
+        Index(
+            "uq_transactions_occurrence",
+            "ledger_id",
+            "template_id",
+            "occurrence_date",
+            unique=True,
+            postgresql_where=text("template_id IS NOT NULL"),
+        ),
     )
 
     account_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
@@ -101,6 +110,8 @@ class Transaction(VersionedRow, table=True):
     content_key: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
     """Keyed hash of what an imported row said, so that the same file twice adds nothing."""
     deleted_at: datetime | None = Field(default=None, sa_column=Column(INSTANT))
+    occurrence_date: dt.date | None = Field(default=None, sa_column=Column(Date))
+    """The template's date for which it was made; ``date`` may be moved, this stays."""
 
 
 class Split(TenantRow, table=True):
@@ -169,3 +180,5 @@ class TransactionRow:
     version: int
     created_at: datetime
     updated_at: datetime
+    occurrence_date: dt.date | None = None
+    """Absent in answers and feed entries that were stored before templates."""

@@ -12,6 +12,7 @@ from models.accounts import Account, AccountRow
 from models.base import among, table
 from models.database import Transaction as Tx
 from models.ids import new_id
+from models.templates import Template
 from models.transactions import Transaction
 from resolvers.access import Actor
 from resolvers.errors import Conflict, FieldError, Invalid, NotFound
@@ -32,6 +33,7 @@ from resolvers.wire import is_masked, wire
 
 _A: Final = table(Account)
 _T: Final = table(Transaction)
+_M: Final = table(Template)
 
 AccountType = Literal["CHECKING", "SAVINGS", "CREDIT_CARD", "CASH", "INVESTMENT", "LOAN", "OTHER"]
 DERIVED: Final = frozenset({"balance", "createdAt", "updatedAt"})
@@ -261,7 +263,7 @@ async def update_account(
     expected_version: int | None = None,
     unchanged: dict[str, Any] | None = None,
 ) -> AccountRow:
-    """Change an account.  Its currency is fixed once a transaction uses it (READ_ONLY)."""
+    """Change an account.  Its currency is fixed once something is in it (READ_ONLY)."""
     old = await get_account(write.tx, write.actor, account_id)
     require_version(old, expected_version)
     require_unchanged(unchanged, wire(old))
@@ -306,8 +308,12 @@ async def update_account(
 
 
 async def _is_used(tx: Tx, row: AccountRow) -> bool:
-    statement = select(_T.c.id).where(_T.c.ledger_id == row.ledger_id, _T.c.account_id == row.id)
-    return await tx.first(statement.limit(1)) is not None
+    """Whether amounts in the account's currency are stored: transactions or templates."""
+    for rows in (_T, _M):
+        mine = (rows.c.ledger_id == row.ledger_id, rows.c.account_id == row.id)
+        if await tx.first(select(rows.c.id).where(*mine).limit(1)) is not None:
+            return True
+    return False
 
 
 async def delete_account(

@@ -12,6 +12,7 @@ from models.budgets import BudgetItem
 from models.categories import Category, CategoryRow
 from models.database import Transaction as Tx
 from models.ids import new_id
+from models.templates import Template
 from models.transactions import Split, Transaction
 from resolvers.access import Actor
 from resolvers.errors import Conflict, FieldError, Invalid, NotFound, invalid
@@ -24,6 +25,7 @@ _C: Final = table(Category)
 _T: Final = table(Transaction)
 _S: Final = table(Split)
 _I: Final = table(BudgetItem)
+_M: Final = table(Template)
 
 Key = tuple[UUID, UUID]
 Kind = Literal["INCOME", "EXPENSE"]
@@ -305,6 +307,7 @@ async def uses_of(tx: Tx, row: CategoryRow) -> dict[str, int]:
         ("transactions", (_T.c.ledger_id == row.ledger_id, _T.c.category_id == row.id)),
         ("splits", (_S.c.ledger_id == row.ledger_id, _S.c.category_id == row.id)),
         ("budgetItems", (_I.c.ledger_id == row.ledger_id, _I.c.category_id == row.id)),
+        ("templates", (_M.c.ledger_id == row.ledger_id, _M.c.category_id == row.id)),
         ("subcategories", (_C.c.ledger_id == row.ledger_id, _C.c.parent_id == row.id)),
     ):
         counts[name] = int(await tx.scalar(select(func.count()).where(*where)))

@@ -165,6 +165,7 @@ CurrencyCode = Annotated[str, AfterValidator(_currency)]
 AccountRef = Annotated[UUID, BeforeValidator(_reference("acct"))]
 CategoryRef = Annotated[UUID, BeforeValidator(_reference("cat"))]
 TransactionRef = Annotated[UUID, BeforeValidator(_reference("txn"))]
+TemplateRef = Annotated[UUID, BeforeValidator(_reference("tmpl"))]
 UploadRef = Annotated[UUID, BeforeValidator(_reference("file"))]
 UserRef = Annotated[UUID, BeforeValidator(_reference("user"))]
 

@@ -25,6 +25,8 @@ from resolvers.access import Actor
 from resolvers.accounts import purge_accounts
 from resolvers.errors import AppError
 from resolvers.ledgers import Ledgers, LedgerWrite
+from resolvers.templates import purge_templates
+from resolvers.ticks import POST_TEMPLATE, enqueue_due_templates
 from resolvers.transactions import purge_trash
 from resolvers.transactions.trash import DAYS_IN_TRASH
 from resolvers.users import actor_of, get_user
@@ -150,6 +152,7 @@ def trash_handler(ledgers: Ledgers) -> Handler:
             await fence(write.tx, job)
             before = write.now - timedelta(days=DAYS_IN_TRASH)
             await purge_trash(write, before)
+            await purge_templates(write, before)
             await purge_accounts(write, before)
 
         await ledgers.write(actor, work, ledger_id=job.ledger_id)
@@ -172,6 +175,9 @@ async def enqueue_due_trash(database: Database) -> int:
         return added
 
     return await database.change(None, work)
+
+
+_TICKS: Final = {PURGE_TRASH: enqueue_due_trash, POST_TEMPLATE: enqueue_due_templates}
 
 
 def _unobserved(_kind: str, _outcome: str, _seconds: float) -> None:
@@ -246,9 +252,12 @@ class Worker:
             _log.error("job.dead", **_facts(job), error="LEASE_LOST")
 
     async def _tick(self) -> None:
-        if PURGE_TRASH in self._handlers and monotonic() >= self._next_tick:
-            self._next_tick = monotonic() + TICK_SECONDS
-            await enqueue_due_trash(self._database)
+        if monotonic() < self._next_tick:
+            return
+        self._next_tick = monotonic() + TICK_SECONDS
+        for kind, enqueue_due in _TICKS.items():
+            if kind in self._handlers:
+                await enqueue_due(self._database)
 
     async def _fill(self) -> bool:
         """Start one job if there is room and work."""

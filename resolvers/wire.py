@@ -14,6 +14,7 @@ from models.accounts import AccountRow
 from models.budgets import BudgetItemRow, BudgetRow
 from models.categories import CategoryRow
 from models.imports import ImportRunRow
+from models.templates import TemplateRow
 from models.transactions import SplitRow, TransactionRow
 from models.uploads import UploadRow
 from models.users import UserRow
@@ -154,6 +155,27 @@ def _transaction(row: TransactionRow) -> dict[str, Any]:
         "templateId": reference("tmpl", row.template_id),
         "groupId": reference("grp", row.group_id),
         "refundOf": reference("txn", row.refund_of),
+    }
+
+
+@wire.register
+def _template(row: TemplateRow) -> dict[str, Any]:
+    return {
+        **_stored("tmpl", row),
+        "name": row.name,
+        "accountId": ids.encode("acct", row.account_id),
+        "categoryId": reference("cat", row.category_id),
+        "amount": format_minor(row.amount_minor, row.currency),
+        "currency": row.currency,
+        "description": row.description,
+        "payee": row.payee,
+        "frequency": row.frequency,
+        "interval": row.interval,
+        "dayOfMonth": row.day_of_month,
+        "weekendPolicy": row.weekend_policy,
+        "startDate": row.start_date.isoformat(),
+        "endDate": row.end_date.isoformat() if row.end_date else None,
+        "autoPost": row.auto_post,
     }
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
@@ -49,7 +49,7 @@ class Rest:
         if row.method not in {"PUT", "POST"}:
             return None
         made = row.method == "POST" and not row.path.endswith("/restore")
-        wanted = row.path.removesuffix("/restore")
+        wanted = row.place or row.path.removesuffix("/restore")
         for other in self.endpoints:
             # What was made lies one parameter below its list, whatever that is called.
             above, _, last = other.path.rpartition("/")
@@ -175,8 +175,10 @@ async def _answer(rest: Rest, row: Endpoint, request: Request, actor: Actor | No
     finally:
         await drop_unused(context)
     _raise_failure(answer)
-    data = _data(operation, answer.data or {})
-    return await _respond(rest, row, request, context, data, tag)
+    found = answer.data or {}
+    if operation.repeats and found[operation.root].get("created") is False:
+        row = replace(row, status=200)
+    return await _respond(rest, row, request, context, _data(operation, found), tag)
 
 
 async def _body_variables(
@@ -276,7 +278,7 @@ async def _respond(
     elif row.secret:
         headers["Cache-Control"] = "no-store"
     if row.status in {201, 202} and row.method == "POST" and "id" in data:
-        place = row.path.removesuffix("/csv").removesuffix("/{id}/process")
+        place = row.place or row.path.removesuffix("/csv").removesuffix("/{id}/process")
         for name, value in request.path_params.items():
             place = place.replace("{" + name + "}", value)
         headers["Location"] = f"{rest.services.public_url}/v1{place}/{data['id']}"

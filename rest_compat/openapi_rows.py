@@ -362,6 +362,11 @@ class Row:
             example = Examples(self.schemas.named).of(schema, "", row.operation)
             success = parts.success(schema, example, sent, self.operation.returns.description)
         found = {str(row.status): success}
+        if self.operation.repeats:
+            headers = {
+                name: value for name, value in success["headers"].items() if name != "Location"
+            }
+            found["200"] = {**success, "description": "It was there already.", "headers": headers}
         if not writes and self._validator():
             found["304"] = {"$ref": "#/components/responses/NotModified"}
         statuses = [400, 401, 403, 422, 429, 500, 503]

@@ -34,6 +34,8 @@ class Endpoint:
     secret: bool = False
     expires: bool = False
     """The body carries expiring links, so it has no validator."""
+    place: str | None = None
+    """Where what it makes is found, when that is not below its own path."""
 
 
 _ACCEPTED: Final = "Accepted; the work goes on"
@@ -78,6 +80,12 @@ ENDPOINTS: Final = (
     Endpoint("PUT", "/budgets/{id}/items/{itemId}", "UpdateBudgetItem"),
     Endpoint("DELETE", "/budgets/{id}/items/{itemId}", "DeleteBudgetItem"),
     Endpoint("GET", "/budgets/{id}/analysis", "GetBudgetAnalysis"),
+    Endpoint("GET", "/templates", "ListTemplates"),
+    Endpoint("POST", "/templates", "CreateTemplate", 201),
+    Endpoint("GET", "/templates/{id}", "GetTemplate"),
+    Endpoint("PUT", "/templates/{id}", "UpdateTemplate"),
+    Endpoint("DELETE", "/templates/{id}", "DeleteTemplate"),
+    Endpoint("POST", "/templates/{id}/execute", "ExecuteTemplate", 201, place="/transactions"),
     Endpoint("POST", "/uploads", "CreateUpload", 201, read="multipart", expires=True),
     Endpoint("GET", "/uploads/{id}", "GetUpload", expires=True),
     Endpoint("DELETE", "/uploads/{id}", "DeleteUpload"),

@@ -53,6 +53,11 @@ class Stored:
     returns: GraphQLNamedType
 
     @property
+    def repeats(self) -> bool:
+        """Whether its answer tells apart what it made and what was there already."""
+        return isinstance(self.returns, GraphQLObjectType) and "created" in self.returns.fields
+
+    @property
     def writes(self) -> bool:
         """Whether it is a mutation."""
         return self.node.operation is OperationType.MUTATION
@@ -166,7 +171,7 @@ def _shape(returns: GraphQLNamedType) -> tuple[str, str | None]:
             for name, field in returns.fields.items()
             if isinstance(get_named_type(field.type), GraphQLObjectType)
         ]
-        if len(objects) == 1 and len(returns.fields) == 1:
+        if len(objects) == 1 and returns.fields.keys() <= {objects[0], "created"}:
             return "payload", objects[0]
     return "plain", None
 

@@ -13,10 +13,12 @@ from graph.edges import edge, own_ledger, plain
 from graph.nodes import Stored, node_kind
 from graph.paging import Connection
 from graph.scalars import Amount, Date, Instant, id_text
+from graph.templates import Template
 from models.transactions import SplitRow, TransactionRow
 from resolvers.accounts import accounts_by_id
 from resolvers.categories import categories_by_id
 from resolvers.money import format_minor
+from resolvers.templates import templates_by_id
 from resolvers.transactions import transactions_by_id
 from resolvers.wire import kind_of
 
@@ -97,6 +99,11 @@ class Transaction(Stored):
     refunded: "Transaction | None" = edge(
         transactions_by_id, own_ledger("refund_of"), "The transaction that this one refunds."
     )
+    template: Template | None = edge(
+        templates_by_id,
+        own_ledger("template_id"),
+        "The recurring template that made it; null once that is deleted.",
+    )
 
     @classmethod
     def is_type_of(cls, obj: object, info: Any) -> bool:
@@ -176,6 +183,9 @@ class TransactionFilterInput:
         default=UNSET, description="Text in description or payee, whatever the case."
     )
     tag: str | None = strawberry.field(default=UNSET, description="Carries this tag.")
+    template_id: ID | None = strawberry.field(
+        default=UNSET, description="Made by this recurring template."
+    )
     deleted: bool | None = strawberry.field(
         default=UNSET, description="True: what lies in the trash instead."
     )

@@ -47,8 +47,13 @@ async def open_imports(tx: Tx, rows: Iterable[Row[Any]]) -> list[ImportRunRow]:
     return opened
 
 
-def _cells(ring: LedgerRing, row: ImportRunRow) -> dict[str, Any]:
-    report = json.dumps({name: getattr(row, name) for name in _REPORTED}).encode()
+def _cells(
+    ring: LedgerRing, row: ImportRunRow, earlier: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    told = {name: getattr(row, name) for name in _REPORTED}
+    if earlier is not None:
+        told["earlier"] = earlier
+    report = json.dumps(told).encode()
     cells = {name: getattr(row, name) for name in _PLAIN}
     cells["report"] = ring.seal("imports.report", row.id, report)
     return cells
@@ -60,13 +65,33 @@ async def insert_run(write: LedgerWrite, row: ImportRunRow) -> None:
     write.record("import", "CREATE", None, row)
 
 
-async def update_run(write: LedgerWrite, old: ImportRunRow, **changes: Any) -> ImportRunRow:
-    """Store a changed import; every change is a version and an entry in the feed."""
+async def earlier_mapping(tx: Tx, run: ImportRunRow) -> dict[str, Any] | None:
+    """The ``earlier`` of the last ``update_run``: ``{"mapping": …}``, or None."""
+    where = (M.c.ledger_id == run.ledger_id, M.c.id == run.id)
+    (row,) = await tx.rows(select(M.c.report).where(*where))
+    await tx.unlock([run.ledger_id])
+    report = json.loads(tx.ring(run.ledger_id).unseal("imports.report", run.id, row.report))
+    found: dict[str, Any] | None = report.get("earlier")
+    return found
+
+
+async def update_run(
+    write: LedgerWrite,
+    old: ImportRunRow,
+    *,
+    earlier: dict[str, Any] | None = None,
+    **changes: Any,
+) -> ImportRunRow:
+    """Store a changed import; every change is a version and an entry in the feed.
+
+    ``earlier`` holds the mapping to go back to if the new one does not fit the file.  It is kept
+    until the next change only, which is when the file has been read.
+    """
     new = replace(old, **changes, version=old.version + 1, updated_at=write.now)
     await write.tx.run(
         update(M)
         .where(M.c.ledger_id == write.ledger_id, M.c.id == old.id)
-        .values(_cells(write.ring, new))
+        .values(_cells(write.ring, new, earlier))
     )
     write.record("import", "UPDATE", old, new)
     return new

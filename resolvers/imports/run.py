@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Generic, Protocol, TypeVar
 from uuid import UUID
 
+from pydantic import ValidationError
 from sqlalchemy import select
 
 from models.accounts import AccountRow
@@ -26,7 +27,7 @@ from resolvers.errors import AppError, ErrorCode, Gone
 from resolvers.imports.booking import book_batch
 from resolvers.imports.decide import content_key, ledger_secret
 from resolvers.imports.prepare import Line, prepare, read_statement
-from resolvers.imports.rows import NO_COUNTS, L, imports_by_id, update_run
+from resolvers.imports.rows import NO_COUNTS, L, earlier_mapping, imports_by_id, update_run
 from resolvers.imports.targets import Accounts, accounts_of, settle_accounts, told
 from resolvers.ledgers import Ledgers, LedgerWrite
 from resolvers.statements import CsvMapping, Statement, StatementError
@@ -71,6 +72,8 @@ class Plan:
     """Whether rows are booked: not in a dry run, not while a question is open."""
     waits: bool
     """Whether the import ends as PENDING."""
+    mapping: dict[str, Any] | None
+    """What the file was read with."""
     accounts: Accounts = field(default_factory=dict)
     keys: list[bytes | None] = field(default_factory=list)
     used: set[UUID] = field(default_factory=set)
@@ -144,7 +147,8 @@ async def _go(doer: _Run[J]) -> None:
         target = await _target(tx, run)
         content_type, data = await _file(tx, doer.files, run)
         used = await _used(tx, run)
-    plan = await asyncio.to_thread(_plan, run, target, content_type, data)
+        earlier = await earlier_mapping(tx, run)
+    plan = await asyncio.to_thread(_plan, run, target, content_type, data, earlier)
     plan.used = used
     begun = await doer.write(lambda write, current: _begin(write, current, plan))
     if begun is None:
@@ -193,21 +197,47 @@ async def _used(tx: Tx, run: ImportRunRow) -> set[UUID]:
     return {row.transaction_id for row in rows}
 
 
-def _plan(run: ImportRunRow, target: AccountRow, content_type: str, data: bytes) -> Plan:
-    mapping = None if run.mapping is None else CsvMapping.model_validate(run.mapping)
+def _plan(
+    run: ImportRunRow,
+    target: AccountRow,
+    content_type: str,
+    data: bytes,
+    earlier: dict[str, Any] | None,
+) -> Plan:
+    """Read the file; answers that do not fit it leave the import waiting as it did before them."""
+    used, refused = run.mapping, list[str]()
     try:
-        statement = read_statement(data, content_type, mapping, target.type, target.currency)
-    except StatementError as error:
-        raise _Failure(error.code, error.message, error.headers) from error
+        statement = _read(used, target, content_type, data)
+    except _Failure as failure:
+        if earlier is None:
+            raise
+        used = earlier["mapping"]
+        statement = _read(used, target, content_type, data)
+        refused = [f"The last answers were not used: {failure.message}"]
     lines, warnings = prepare(statement, target.currency)
-    waits = bool(statement.questions) and not run.confirmed
+    waits = bool(refused) or (bool(statement.questions) and not run.confirmed)
     return Plan(
         statement=statement,
         lines=lines,
-        warnings=[*statement.warnings, *warnings],
+        warnings=[*refused, *statement.warnings, *warnings],
         book=not run.dry_run and not waits,
         waits=waits,
+        mapping=used,
     )
+
+
+def _read(
+    given: dict[str, Any] | None, target: AccountRow, content_type: str, data: bytes
+) -> Statement:
+    try:
+        mapping = None if given is None else CsvMapping.model_validate(given)
+    except ValidationError as error:
+        # Stored before the rules for mappings became what they are now.
+        raise _Failure("BAD_MAPPING", "The mapping of this import is not valid.") from error
+    try:
+        return read_statement(data, content_type, mapping, target.type, target.currency)
+    except StatementError as error:
+        raise _Failure(error.code, error.message, error.headers) from error
 
 
 def _hash(plan: Plan, key: bytes) -> None:
@@ -229,6 +259,7 @@ async def _begin(write: LedgerWrite, run: ImportRunRow, plan: Plan) -> ImportRun
         write,
         run,
         format=plan.statement.format,
+        mapping=plan.mapping,
         detected={
             "delimiter": detected.delimiter,
             "encoding": detected.encoding,

@@ -9,6 +9,7 @@ from models.ids import encode, new_id
 from models.imports import ImportRunRow
 from resolvers.accounts import accounts_by_id
 from resolvers.errors import Conflict, FieldError, Invalid
+from resolvers.imports.answers import check_answers
 from resolvers.imports.inputs import JOB_KIND, ImportCreate, ImportProcess, mapping_json, merged
 from resolvers.imports.rows import NO_COUNTS, L, get_import, insert_run, update_run
 from resolvers.ledgers import LedgerWrite, require_version
@@ -56,7 +57,8 @@ async def process_import(
 
     Without a mapping the guess is accepted.  With one, it is laid over the earlier mapping, and
     what it leaves open is asked again, since money is at stake.  A dry run stays a dry run:
-    importing the file again books it.  Raises CONFLICT for an import that does not wait.
+    importing the file again books it.  Raises CONFLICT for an import that does not wait, and
+    VALIDATION_ERROR for columns that its file does not have.
     """
     old = await get_import(write.tx, write.actor, import_id)
     require_version(old, expected_version)
@@ -65,11 +67,13 @@ async def process_import(
             f"Only a PENDING import can be processed; this one is {old.status}.",
             details={"status": old.status},
         )
-    await write.tx.run(delete(L).where(L.c.ledger_id == write.ledger_id, L.c.import_id == old.id))
     answers = mapping_json(data.mapping)
+    check_answers(old, answers)
+    await write.tx.run(delete(L).where(L.c.ledger_id == write.ledger_id, L.c.import_id == old.id))
     new = await update_run(
         write,
         old,
+        earlier=None if answers is None else {"mapping": old.mapping},
         status="PROCESSING",
         confirmed=answers is None,
         mapping=merged(old.mapping, answers),

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 from iso4217 import Currency
@@ -83,6 +84,7 @@ def is_code(text: str) -> bool:
     return text in CODES
 
 
+@lru_cache(maxsize=4096)
 def written_code(text: str) -> str | None:
     """The currency that one cell of a column of currencies names, or None.
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
@@ -113,6 +113,10 @@ class StatementError(Exception):
         self.headers = headers
 
 
+# Codecs of names and of source code; one of them takes the square of a file's length.
+_NO_TEXT: Final = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape"})
+
+
 def codec_of(encoding: str) -> str | None:
     """Python's own name of an encoding of text, or None when there is no such encoding."""
     try:
@@ -121,7 +125,7 @@ def codec_of(encoding: str) -> str | None:
         "".encode(encoding)
     except (LookupError, ValueError):
         return None
-    return info.name
+    return None if info.name in _NO_TEXT else info.name
 
 
 def _delimiter(value: object) -> object:

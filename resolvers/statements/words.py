@@ -93,7 +93,12 @@ HEADER_WORDS: Final[dict[str, tuple[str, ...]]] = {
         "currency|currency code|ccy|curr|wahrung|waehrung|devise|monnaie|monn|valuta|valutacode|"
         "munt|muntsoort|moneda|divisa|moeda|waluta|mena|devizanem|penznem|valuut|valiuta|vauta|"
         "valuutta|para birimi|валюта|νομισμα|通貨|币种|통화|transaction currency|"
-        "account currency|billing currency|iso currency"
+        "account currency|billing currency|iso currency|currency symbol|currency name|cur|"
+        "curr code|ccy code|code devise|kontowahrung|wahrungscode|wahrungskurzel|munteenheid|"
+        "valutakod|valutakode|kod waluty|mena uctu|valiutos kodas|valuta kod|valutni kod|deviza|"
+        "devize|doviz|doviz cinsi|валута|валюта счета|валюта операции|валюта рахунку|货币|貨幣|"
+        "幣別|通貨コード|통화코드|العملة|מטבע|สกุลเงิน|mata uang|loai tien|tien te|moneta|tipo de moneda|"
+        "codigo de moneda|codice divisa|valuta conto"
     ),
     "description": _phrases(
         "description|transaction description|desc|details|transaction details|label|narrative|"

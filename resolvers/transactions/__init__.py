@@ -12,6 +12,7 @@ from resolvers.transactions.listing import (
     count_transactions,
     list_transactions,
     page_by_account,
+    page_by_template,
 )
 from resolvers.transactions.rows import get_transaction, transactions_by_id
 from resolvers.transactions.trash import delete_transactions, purge_trash, restore_transaction
@@ -34,6 +35,7 @@ __all__ = [
     "get_transaction",
     "list_transactions",
     "page_by_account",
+    "page_by_template",
     "purge_trash",
     "restore_transaction",
     "transactions_by_id",

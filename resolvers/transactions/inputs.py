@@ -17,6 +17,7 @@ from resolvers.inputs import (
     ShortText,
     Tag,
     Tags,
+    TemplateRef,
     TransactionRef,
 )
 
@@ -90,4 +91,5 @@ class TransactionFilter(Input):
     max_amount: AmountText | None = None
     search: ShortText | None = None
     tag: Tag | None = None
+    template_id: TemplateRef | None = None
     deleted: bool = False

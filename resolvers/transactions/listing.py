@@ -85,6 +85,8 @@ async def _conditions(
         found.append(T.c.date <= wanted.to)
     if wanted.account_id is not None:
         found.append(T.c.account_id == wanted.account_id)
+    if wanted.template_id is not None:
+        found.append(T.c.template_id == wanted.template_id)
     if wanted.status is not None:
         found.append(T.c.status == wanted.status)
     if wanted.tag is not None:
@@ -204,30 +206,43 @@ async def page_by_account(
     tx: Tx, keys: Sequence[tuple[UUID, UUID, int]]
 ) -> list[Page[TransactionRow]]:
     """Newest rows of several accounts in one statement; each key ends with how many rows."""
+    return await _pages(tx, T.c.account_id, keys)
+
+
+async def page_by_template(
+    tx: Tx, keys: Sequence[tuple[UUID, UUID, int]]
+) -> list[Page[TransactionRow]]:
+    """Newest rows of several templates in one statement; each key ends with how many rows."""
+    return await _pages(tx, T.c.template_id, keys)
+
+
+async def _pages(
+    tx: Tx, owner: ColumnElement[UUID], keys: Sequence[tuple[UUID, UUID, int]]
+) -> list[Page[TransactionRow]]:
     pages: dict[tuple[UUID, UUID, int], Page[TransactionRow]] = {}
     for ledger_id, size in {(key[0], key[2]) for key in keys}:
         wanted = [key[1] for key in keys if key[0] == ledger_id and key[2] == size]
-        groups = await _newest(tx, ledger_id, wanted, size)
-        for account_id in wanted:
-            rows = groups.get(account_id, [])
+        groups = await _newest(tx, ledger_id, owner, wanted, size)
+        for owner_id in wanted:
+            rows = groups.get(owner_id, [])
             shown = rows[:size]
-            pages[ledger_id, account_id, size] = Page(
+            pages[ledger_id, owner_id, size] = Page(
                 shown, [(row.date, row.id) for row in shown], len(rows) > size, has_previous=False
             )
     return [pages[key] for key in keys]
 
 
 async def _newest(
-    tx: Tx, ledger_id: UUID, accounts: list[UUID], size: int
+    tx: Tx, ledger_id: UUID, owner: ColumnElement[UUID], owners: list[UUID], size: int
 ) -> dict[UUID, list[TransactionRow]]:
-    """One LATERAL for each account walks the index of its newest rows and stops at the limit."""
-    which = func.unnest(cast(accounts, ARRAY(Uuid))).table_valued("account_id").render_derived()
+    """One LATERAL for each owner walks the index of its newest rows and stops at the limit."""
+    which = func.unnest(cast(owners, ARRAY(Uuid))).table_valued("owner_id").render_derived()
     newest = (
         select(*COLUMNS)
         .select_from(SOURCE)
         .where(
             T.c.ledger_id == ledger_id,
-            T.c.account_id == which.c.account_id,
+            owner == which.c.owner_id,
             T.c.deleted_at.is_(None),
         )
         .order_by(T.c.date.desc(), T.c.id.desc())
@@ -241,5 +256,5 @@ async def _newest(
     )
     groups: dict[UUID, list[TransactionRow]] = {}
     for row in await open_transactions(tx, rows):
-        groups.setdefault(row.account_id, []).append(row)
+        groups.setdefault(getattr(row, str(owner.key)), []).append(row)
     return groups

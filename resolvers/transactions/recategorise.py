@@ -1,6 +1,6 @@
 """Deleting a category that is in use: everything on it moves to another one first."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -32,12 +32,12 @@ async def delete_category(
     category_id: UUID | None,
     *,
     move_to: UUID | None = None,
-    follow: Follow,
+    follow: Sequence[Follow] = (),
     expected_version: int | None = None,
 ) -> CategoryRow:
     """Delete a category; one in use needs ``move_to`` or is a CONFLICT with the counts.
 
-    ``follow`` moves the items of budgets, which transactions do not know.
+    ``follow`` moves what transactions do not know: items of budgets, templates.
     """
     old = await get_category(write.tx, write.actor, category_id)
     require_version(old, expected_version)
@@ -68,9 +68,12 @@ async def _target(write: LedgerWrite, old: CategoryRow, move_to: UUID) -> Catego
     return target
 
 
-async def _move(write: LedgerWrite, old: CategoryRow, target: CategoryRow, follow: Follow) -> None:
+async def _move(
+    write: LedgerWrite, old: CategoryRow, target: CategoryRow, follow: Sequence[Follow]
+) -> None:
     await _move_transactions(write, old, target)
-    await follow(write, old, target)
+    for one in follow:
+        await one(write, old, target)
     children = (await children_by_parent(write.tx, [(old.ledger_id, old.id)]))[0]
     for child in children:
         moved = replace(

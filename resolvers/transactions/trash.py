@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import delete, not_, or_, select, update
+from sqlalchemy import delete, func, not_, or_, select, update
 
-from models.base import among
+from models.base import among, table
+from models.templates import Template
 from models.transactions import TransactionRow
 from resolvers.accounts import accounts_by_id
 from resolvers.errors import AppError, Conflict, NotFound
@@ -19,6 +20,7 @@ from resolvers.transactions.rows import T, get_transaction, transactions_by_id
 from resolvers.transactions.storing import stamp_rows, update_rows
 
 DAYS_IN_TRASH: Final = 30
+_M: Final = table(Template)
 
 Removed = TransactionRow | AppError
 
@@ -238,7 +240,23 @@ async def purge_trash(write: LedgerWrite, before: datetime) -> int:
         .where(T.c.ledger_id == write.ledger_id, among(T.c.id, gone))
         .values(transfer_id=None, refund_of=None)
     )
+    await _spend_dates(write, gone)
     await write.tx.run(delete(T).where(T.c.ledger_id == write.ledger_id, among(T.c.id, gone)))
     for one in gone:
         write.purged("transaction", one)
     return len(gone)
+
+
+async def _spend_dates(write: LedgerWrite, gone: Sequence[UUID]) -> None:
+    """Let templates remember the dates of rows that go: what was deleted is not made again."""
+    found = (
+        select(T.c.template_id, func.array_agg(T.c.occurrence_date).label("days"))
+        .where(T.c.ledger_id == write.ledger_id, T.c.id.in_(gone), T.c.occurrence_date.is_not(None))
+        .group_by(T.c.template_id)
+        .subquery()
+    )
+    await write.tx.run(
+        update(_M)
+        .where(_M.c.ledger_id == write.ledger_id, _M.c.id == found.c.template_id)
+        .values(spent_dates=_M.c.spent_dates.op("||")(found.c.days))
+    )

@@ -14,6 +14,7 @@ from models.budgets import BudgetItemRow, BudgetRow
 from models.categories import Category, CategoryRow
 from models.idempotency import IdempotencyKey
 from models.imports import Import, ImportRow
+from models.templates import Template, TemplateRow
 from models.transactions import SplitRow, TransactionRow
 from resolvers.budgets.rows import ITEMS, B, I
 from resolvers.transactions.rows import COLUMNS, SOURCE, S, T
@@ -23,6 +24,7 @@ from resolvers.verify.report import Kind, named
 
 _A: Final = table(Account)
 _C: Final = table(Category)
+_M: Final = table(Template)
 _OTHER_CELLS: Final[tuple[tuple[Table, str, str, str], ...]] = (
     # table, column of its order, sealed column, what a row is called
     (table(IdempotencyKey), "key", "answer", "idempotency key"),
@@ -54,7 +56,8 @@ async def check_books(finder: Finder) -> int:
     await _check_accounts(finder, sums)
     await _check_categories(finder)
     await _check_budgets(finder)
-    for entity in ("transaction", "account", "category", "budget", "budgetItem"):
+    await _check_templates(finder)
+    for entity in ("transaction", "account", "category", "budget", "budgetItem", "template"):
         await check_lost(finder, entity)
     await _check_other_cells(finder)
     return seen
@@ -237,6 +240,19 @@ async def _check_budgets(finder: Finder) -> None:
                 plain = {name: getattr(row, name) for name in names}
                 items.append(BudgetItemRow(**plain, amount_minor=minor))
         await check_images(finder, "budgetItem", items)
+
+
+async def _check_templates(finder: Finder) -> None:
+    names = [f.name for f in fields(TemplateRow) if f.name != "amount_minor"]
+    statement = select(_M).where(_M.c.ledger_id == finder.ledger_id)
+    async for page in pages(finder.tx, statement, (_M.c.id,)):
+        whole: list[Stored] = []
+        for row in page:
+            minor = finder.minor("templates.amount", "template", row.id, row.amount)
+            if minor is not None:
+                plain = {name: getattr(row, name) for name in names}
+                whole.append(TemplateRow(**plain, amount_minor=minor))
+        await check_images(finder, "template", whole)
 
 
 async def _check_other_cells(finder: Finder) -> None:

@@ -13,13 +13,14 @@ from models.base import table
 from models.budgets import Budget, BudgetItem, BudgetItemRow, BudgetRow
 from models.categories import Category, CategoryRow
 from models.changes import content_mac, content_place
+from models.templates import Template, TemplateRow
 from models.transactions import TransactionRow
 from resolvers.events import image_of
 from resolvers.transactions.rows import T
 from resolvers.verify.finder import PAGE_ROWS, Finder
 from resolvers.verify.report import Kind, named
 
-Stored = AccountRow | BudgetItemRow | BudgetRow | CategoryRow | TransactionRow
+Stored = AccountRow | BudgetItemRow | BudgetRow | CategoryRow | TemplateRow | TransactionRow
 
 _NEWEST: Final = text(
     "SELECT wanted.id, newest.version, newest.seq, newest.content, newest.content_mac "
@@ -38,6 +39,7 @@ _TABLES: Final = {
     "budget": table(Budget),
     "budgetItem": table(BudgetItem),
     "category": table(Category),
+    "template": table(Template),
     "transaction": T,
 }
 _READ_ALONG: Final = frozenset({"category_kind", "items"})

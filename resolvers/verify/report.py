@@ -13,6 +13,7 @@ _PREFIXES: Final = {
     "budgetItem": "item",
     "category": "cat",
     "import": "imp",
+    "template": "tmpl",
     "transaction": "txn",
     "upload": "file",
     "user": "user",

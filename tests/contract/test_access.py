@@ -21,13 +21,17 @@ PLAN = (
     '{name: "x", period: MONTHLY, startDate: "2026-01-01", '
     'items: [{categoryId: "$category", amount: 1}]}'
 )
+SCHEDULE = (
+    '{name: "x", accountId: "$account", amount: "-1", description: "x", frequency: MONTHLY, '
+    'startDate: "2026-01-01"}'
+)
 
 # Root field -> a document that works for the owner of the ids in it, and what a stranger is told.
 # OWN: the field has no id, so a stranger gets her own (and nobody else's) things.
 MATRIX: dict[str, tuple[str, str]] = {
     "viewer": ("{viewer{id accounts(first:1){nodes{id}}}}", "OWN"),
     "node": ('{node(id:"$account"){id}}', "NULL"),
-    "nodes": ('{nodes(ids:["$account","$transaction","$upload","$import","$budget","$item"]){id}}', "NULL"),
+    "nodes": ('{nodes(ids:["$account","$transaction","$upload","$import","$budget","$item","$template"]){id}}', "NULL"),
     "account": ('{account(id:"$account"){id}}', "NOT_FOUND"),
     "accounts": ("{accounts(first:1){nodes{id}}}", "OWN"),
     "accountBalance": ('{accountBalance(id:"$account"){balance}}', "NOT_FOUND"),
@@ -45,6 +49,8 @@ MATRIX: dict[str, tuple[str, str]] = {
     "budgetItem": ('{budgetItem(id:"$item"){id}}', "NOT_FOUND"),
     "budgetItems": ('{budgetItems(budgetId:"$budget"){nodes{id}}}', "NOT_FOUND"),
     "budgetAnalysis": ('{budgetAnalysis(id:"$budget"){actual}}', "NOT_FOUND"),
+    "template": ('{template(id:"$template"){id nextDate}}', "NOT_FOUND"),
+    "templates": ("{templates(first:1){nodes{id}}}", "OWN"),
     "updateProfile": ('mutation{updateProfile(input:{name:"N"}){user{id}}}', "OWN"),
     "createAccount": (
         'mutation{createAccount(input:{name:"x",type:CASH,currency:"EUR"}){account{id}}}', "OWN",
@@ -72,6 +78,17 @@ MATRIX: dict[str, tuple[str, str]] = {
         'mutation{updateTransactions(transactions:[{id:"$transaction",amount:"6"}]){succeeded}}',
         "VALIDATION_ERROR",
     ),
+    "createTemplate": (
+        f"mutation{{createTemplate(input:{SCHEDULE}){{template{{id}}}}}}", "VALIDATION_ERROR",
+    ),
+    "updateTemplate": (
+        'mutation{updateTemplate(id:"$template",input:{amount:"5"}){template{id}}}', "NOT_FOUND",
+    ),
+    "executeTemplate": (
+        'mutation{executeTemplate(id:"$template",date:"2026-01-01"){transaction{id}}}',
+        "NOT_FOUND",
+    ),
+    "deleteTemplate": ('mutation{deleteTemplate(id:"$template"){id}}', "NOT_FOUND"),
     "createUpload": (
         'mutation{createUpload(input:{filename:"a.csv",content:"YSxiCjEsMgo="}){upload{id}}}',
         "OWN",
@@ -139,6 +156,19 @@ async def owned(door: GraphQLDoor) -> dict[str, str]:
         "free": free,
         "budget": budget["id"],
         "item": budget["items"][0]["id"],
+        "template": (
+            await door.call(
+                "CreateTemplate",
+                {
+                    "name": "x",
+                    "accountId": account,
+                    "amount": "-1",
+                    "description": "x",
+                    "frequency": "MONTHLY",
+                    "startDate": "2026-01-01",
+                },
+            )
+        )["id"],
         "transaction": (await door.call("CreateTransaction", row))["id"],
         "upload": files[0],
         "spare": files[1],

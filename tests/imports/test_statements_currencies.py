@@ -69,7 +69,8 @@ def test_the_reason_names_the_cell() -> None:
 @pytest.mark.parametrize(
     "header",
     ["currency", "Währung", "Devise", "Moneda", "Divisa", "Waluta", "Валюта", "通貨", "Valuutta",
-     "Para Birimi", "Currency code", "Mena", "Munt"],
+     "Para Birimi", "Currency code", "Mena", "Munt", "Valutakod", "Kod waluty", "货币", "العملة",
+     "Mata uang", "Döviz", "Kontowährung", "Transaction Currency", "Cur."],
 )  # fmt: skip
 def test_a_header_in_any_language_makes_the_column(header) -> None:
     assert _told(_read(["usd", "eth", "btc"], header)) == ["USD", BAD, BAD]

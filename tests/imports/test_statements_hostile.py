@@ -207,9 +207,6 @@ def test_a_header_without_rows_is_an_empty_statement() -> None:
         {"columns": {"amount": "Betrag"}},
         {"columns": {"amount": "#9"}},
         {"columns": {"date": -1}},
-        {"dateFormat": "YYYY"},
-        {"encoding": "no-such"},
-        {"encoding": "zlib"},
         {"headerLine": 99},
         {"signRule": "DEBIT_CREDIT_COLUMNS"},
     ],
@@ -223,7 +220,8 @@ def test_a_mapping_that_does_not_fit_is_refused(given) -> None:
 @pytest.mark.parametrize(
     "given",
     [{"delimiter": ""}, {"delimiter": ",,"}, {"delimiter": "1"}, {"currency": "EURO"}, {"x": 1},
-     {"columns": {"colour": "a"}}, {"decimalMark": "'"}, {"skipRows": -1}, {"signRule": "MAYBE"}],
+     {"dateFormat": "YYYY"}, {"dateFormat": "foo"}, {"encoding": "utf-99"}, {"encoding": "zlib"},
+     {"encoding": "punycode"}, {"encoding": "a\x00b"}, {"columns": {"colour": "a"}}, {"decimalMark": "'"}, {"skipRows": -1}, {"signRule": "MAYBE"}],
 )  # fmt: skip
 def test_a_mapping_out_of_bounds_is_refused(given) -> None:
     with pytest.raises(ValidationError):

@@ -64,6 +64,10 @@ async def every_feature(door: Door, client: Any) -> None:
     item = budget["items"][0]["id"]
     await door.call("UpdateBudgetItem", {"amount": AMOUNT}, id=budget["id"], itemId=item)
     await door.call("GetBudgetAnalysis", id=budget["id"], date="2026-02-01")
+    plan = {"name": "x", "accountId": giro, "amount": AMOUNT, "description": "x"}
+    plan |= {"frequency": "MONTHLY", "startDate": "2026-01-01", "autoPost": True}
+    template = await door.call("CreateTemplate", plan, key="c5")
+    await door.call("ExecuteTemplate", id=template["id"], date="2026-01-02", key="c6")
     for amount in ("73194682.555", f"-{AMOUNT}x"):
         with pytest.raises(Exception, match="amount"):
             await door.call("CreateTransaction", {**row, "amount": amount})
