@@ -174,7 +174,7 @@ def _currency(
     rows = max((p.filled for p in assigner.profiles), default=0)
     headers = assigner.layout.headers
     told = near < len(headers) and code_in_header(headers[near]) is not None
-    best: tuple[int, int, int] | None = None
+    best: tuple[bool, int, int, int] | None = None
     for column in assigner.free():
         score = assigner.score(column, "currency")
         if not _holds_currencies(assigner, column, rows):
@@ -183,9 +183,9 @@ def _currency(
             # The amount's own header names the currency; this is the one of another thing.
             continue
         distance = abs(column - near) * 2 - (1 if column > near else 0)
-        ranked = (score // 100, -distance, column)
+        ranked = (assigner.profiles[column].filled > 0, score // 100, -distance, column)
         best = ranked if best is None or ranked > best else best
-    return best[2] if best else None
+    return best[3] if best else None
 
 
 def _holds_currencies(assigner: Assigner, column: int, rows: int) -> bool:
@@ -197,18 +197,30 @@ def _holds_currencies(assigner: Assigner, column: int, rows: int) -> bool:
     profile, score = assigner.profiles[column], assigner.score(column, "currency")
     other = max((v for r, v in assigner.scores[column].items() if r != "currency"), default=0)
     figures = profile.mostly(profile.amounts, 50) or profile.mostly(profile.shapes, 50)
-    if not profile.filled or figures:
+    if figures:
         return False
+    sparse = profile.filled * 2 < rows
     if score >= _EXACT and score >= other:
-        # A column that is filled for foreign money only still says what that money is.
-        return True
-    if profile.filled * 2 < rows:
+        # A column that is filled for foreign money only still says what that money is, even if
+        # none of the rows that were looked at fills it.
+        return not (sparse and _beside_other_money(assigner, column, rows))
+    if sparse or not profile.filled:
         return False
     if score >= _NAMED:
         return profile.mostly(profile.codes + profile.shorts, 50)
     silent = not assigner.scores[column]
-    mixed = profile.mostly(profile.codes, 80) and profile.mostly(profile.shorts, 95)
+    mixed = profile.mostly(profile.codes, 60) and profile.mostly(profile.shorts, 95)
     return profile.mostly(profile.codes, 95) or (silent and mixed)
+
+
+def _beside_other_money(assigner: Assigner, column: int, rows: int) -> bool:
+    """Whether a free column of few amounts is next to a column, which then is about those."""
+    for other in (column - 1, column + 1):
+        if 0 <= other < len(assigner.profiles) and other not in assigner.taken:
+            profile = assigner.profiles[other]
+            if profile.numeric and profile.filled * 2 < rows:
+                return True
+    return False
 
 
 def _status(assigner: Assigner, given: Mapping[str, int | None]) -> int | None:

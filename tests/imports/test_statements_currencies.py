@@ -79,6 +79,7 @@ def test_a_header_in_any_language_makes_the_column(header) -> None:
 def test_cells_make_the_column_where_no_header_does() -> None:
     assert _told(_read(["eur", "usd", "eur"], "Q")) == ["EUR", "USD", "EUR"]
     assert _told(_read(["€", "€", "£"], "")) == ["EUR", "EUR", "GBP"]
+    assert _told(_read(["EUR", "BTC", "JPY"], "Q")) == ["EUR", BAD, "JPY"]
     assert _told(_read([*["EUR"] * 9, "BTC"], "Q")) == [*["EUR"] * 9, BAD]
 
 
@@ -87,6 +88,20 @@ def test_cells_make_the_column_where_no_header_does() -> None:
 )
 def test_words_and_figures_make_no_currency(cells) -> None:
     assert _told(_read(cells, "Q")) == [None] * 3
+
+
+def test_a_currency_of_another_amount_is_not_that_of_the_booking() -> None:
+    head = "Date,Description,Amount,Foreign Spend,Currency\n"
+    rows = "".join(f"2024-01-{n},x,-1.00,,\n" for n in range(10, 20))
+    statement = read_csv(f"{head}{rows}2024-01-20,x,-1.00,-1.10,USD\n".encode())
+    assert {row.currency for row in statement.rows} == {None}
+
+
+def test_one_foreign_row_of_thousands_is_seen() -> None:
+    rows = "".join(f"2024-01-{1 + n % 28:02},row {n},-1.00,\n" for n in range(5_000))
+    text = f"Date,Description,Amount,Currency\n{rows}"
+    text = text.replace("row 3333,-1.00,", "row 3333,-1.00,usd")
+    assert [row.currency for row in read_csv(text.encode()).rows if row.currency] == ["USD"]
 
 
 def test_a_rate_or_a_date_named_like_a_currency_is_none() -> None:
