@@ -22,7 +22,7 @@ def zipped(*names: str) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name in names:
-            archive.writestr(name, "x")
+            archive.writestr(zipfile.ZipInfo(name), "x")
     return buffer.getvalue()
 
 
@@ -69,7 +69,7 @@ def test_types_that_are_accepted(head: bytes, found: str) -> None:
         (zipped("a.csv"), "a zip archive"),
         (zipped("word/document.xml"), "a zip archive"),
         (b"PK\x05\x06" + b"\x00" * 18, "a zip archive"),
-        (gzip.compress(CSV), "a gzip archive"),
+        (gzip.compress(CSV, mtime=0), "a gzip archive"),
         (b"7z\xbc\xaf\x27\x1c\x00", "a 7z archive"),
         (b"MZ\x90\x00\x03", "a Windows program"),
         (b"\x7fELF\x02\x01", "a program"),
