@@ -69,7 +69,9 @@ class Mutation(
     """All writes."""
 
 
-AUTH_MUTATIONS = frozenset({"register", "login", "refresh", "logout"})
+AUTH_MUTATIONS = frozenset(
+    {"register", "login", "refresh", "logout", "forgotPassword", "resetPassword"}
+)
 
 
 @cache

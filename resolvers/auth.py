@@ -168,10 +168,7 @@ class Auth:
 
     async def login(self, data: LoginInput, *, user_agent: str | None = None) -> SignIn:
         """Sign in; one answer and one time for an unknown address and a wrong password."""
-        found = await self._database.call(
-            text("SELECT user_by_email(:key) AS id"), {"key": _searchable(data.email)}
-        )
-        user_id: UUID | None = found[0].id
+        user_id = await user_by_email(self._database, data.email)
         user: UserRow | None = None
         stored: str | None = None
         if user_id is not None:
@@ -180,11 +177,16 @@ class Auth:
                 if row is not None:
                     user, stored = user_row(row), row.password_hash
         right = await self._passwords.verify(stored, data.password)
+        refused = InvalidCredentials("The address or the password is not right.")
         if user is None or not right:
-            raise InvalidCredentials("The address or the password is not right.")
+            raise refused
         known = user
 
         async def work(tx: Transaction) -> SignIn:
+            # A password that is being replaced right now opens nothing any more.
+            present = select(_U.c.password_hash).where(_U.c.id == known.id)
+            if await tx.scalar(present.with_for_update(read=True)) != stored:
+                raise refused
             return await self._open_session(tx, known, utc_now(), user_agent)
 
         return await self._database.change(known.id, work)
@@ -336,6 +338,29 @@ class Auth:
                 select(_S.c.id).where(_S.c.ledger_id == actor.ledger_id, _S.c.revoked_at.is_(None))
             )
         await self._sessions.forget([row.id for row in rows])
+
+
+async def user_by_email(database: Database, email: str) -> UUID | None:
+    """Whose address it is, however it is spelled."""
+    key = {"key": _searchable(email)}
+    found = await database.call(text("SELECT user_by_email(:key) AS id"), key)
+    user_id: UUID | None = found[0].id
+    return user_id
+
+
+async def end_sessions(
+    tx: Transaction, user: UserRow, reason: str, *, keep: UUID | None = None
+) -> list[UUID]:
+    """End a person's sessions but one; the ids are for the cache to deny after the commit."""
+    standing = [
+        _S.c.ledger_id == user.ledger_id,
+        _S.c.user_id == user.id,
+        _S.c.revoked_at.is_(None),
+    ]
+    if keep is not None:
+        standing.append(_S.c.id != keep)
+    ended = update(_S).where(*standing).values(revoked_at=utc_now(), revoked_reason=reason)
+    return [row.id for row in await tx.rows(ended.returning(_S.c.id))]
 
 
 def _searchable(email: str) -> str:

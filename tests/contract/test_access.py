@@ -123,7 +123,7 @@ MATRIX: dict[str, tuple[str, str]] = {
     "deleteAccount": ('mutation{deleteAccount(id:"$account",force:true){id}}', "NOT_FOUND"),
     "restoreAccount": ('mutation{restoreAccount(id:"$account"){account{id}}}', "NOT_FOUND"),
 }  # fmt: skip
-PUBLIC = {"register", "login", "refresh", "logout"}
+PUBLIC = {"register", "login", "refresh", "logout", "forgotPassword", "resetPassword"}
 # An import that waits for nobody cannot be processed: right for its owner, too.
 OWNER_REFUSED = {"processImport": "CONFLICT"}
 
