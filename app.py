@@ -46,6 +46,7 @@ from resolvers.mails import LETTERS, mail_handler
 from resolvers.passwords import Passwords
 from resolvers.posting import posting_handler
 from resolvers.recovery import Recovery
+from resolvers.sessions import Sessions
 from resolvers.ticks import POST_TEMPLATE
 from resolvers.tokens import AccessTokens
 from resolvers.uploads import sweep_orphans
@@ -267,6 +268,7 @@ async def start(
         ledgers=ledgers,
         auth=Auth(database, ledgers, hasher, tokens, sessions),
         recovery=Recovery(ledgers, hasher, sessions),
+        sessions=Sessions(database, hasher, sessions),
         files=LocalFiles(settings.data / "files"),
         mailer=FolderMailer(settings.data / "mail"),
         cursor_key=derive(system.chain, "cursors"),

@@ -15,6 +15,7 @@ from resolvers.auth import SignIn
 from resolvers.errors import InvalidCredentials
 from resolvers.recovery import ForgotInput as ForgotRules
 from resolvers.recovery import ResetInput as ResetRules
+from resolvers.recovery import VerifyInput as VerifyRules
 from resolvers.users import actor_of
 
 
@@ -125,6 +126,20 @@ class ResetPasswordPayload:
     password_reset: bool = plain("True.")
 
 
+@strawberry.input(description="What proves an address.")
+class VerifyEmailInput:
+    """The mailed token."""
+
+    token: str = strawberry.field(description="The mailed token; good once, for 24 hours.")
+
+
+@strawberry.type(description="The address is proved.")
+class VerifyEmailPayload:
+    """Answer of verifyEmail."""
+
+    email_verified: bool = plain("True.")
+
+
 @strawberry.type
 class AuthMutations:
     """Writes of sessions.  They need no token."""
@@ -199,6 +214,18 @@ class AuthMutations:
         """Raises INVALID_TOKEN, or VALIDATION_ERROR for a weak password."""
         await info.context.services.recovery.reset(parsed(ResetRules, input))
         return ResetPasswordPayload(password_reset=True)
+
+    @strawberry.mutation(
+        description="Prove the own address with a mailed token.",
+        graphql_type=VerifyEmailPayload | None,
+    )
+    async def verify_email(
+        self, info: Info, input: Annotated[VerifyEmailInput, said("The token.")]
+    ) -> Any:
+        """Raises INVALID_TOKEN."""
+        await info.context.close()
+        await info.context.services.recovery.verify(parsed(VerifyRules, input))
+        return VerifyEmailPayload(email_verified=True)
 
 
 def _entered(info: Info, session: SignIn) -> Any:

@@ -18,6 +18,7 @@ from resolvers.auth import Auth
 from resolvers.errors import Unauthenticated
 from resolvers.ledgers import Ledgers, LedgerWrite, Outcome, repeat_of
 from resolvers.recovery import Recovery
+from resolvers.sessions import Sessions
 from resolvers.uploads import Received
 
 T = TypeVar("T")
@@ -35,6 +36,7 @@ class Services:
     ledgers: Ledgers
     auth: Auth
     recovery: Recovery
+    sessions: Sessions
     files: FileStore
     mailer: Mailer
     cursor_key: bytes = field(repr=False)

@@ -1,5 +1,6 @@
 """Sessions, their refresh tokens and mailed tokens: the truth about who is signed in."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -28,6 +29,17 @@ class Session(SQLModel, table=True):
     expires_at: datetime = Field(sa_column=Column(INSTANT, nullable=False))
     revoked_at: datetime | None = Field(default=None, sa_column=Column(INSTANT))
     revoked_reason: str | None = Field(default=None, sa_column=Column(KEY_TEXT))
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """A session as its owner sees it among her others."""
+
+    id: UUID
+    user_agent: str | None
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
 
 
 class RefreshToken(SQLModel, table=True):

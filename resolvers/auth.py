@@ -32,6 +32,7 @@ from resolvers.errors import Conflict, Invalid, InvalidCredentials, Unauthentica
 from resolvers.events import image_of
 from resolvers.inputs import CurrencyCode, Input, Name
 from resolvers.ledgers import Ledgers, LedgerWrite
+from resolvers.mails import MAIL_VERIFY
 from resolvers.passwords import Passwords
 from resolvers.tokens import LIFETIME_SECONDS, AccessTokens
 from resolvers.users import (
@@ -130,6 +131,7 @@ class Auth:
         async def work(write: LedgerWrite) -> SignIn:
             write.record("user", "CREATE", None, user)
             await create_starter_set(write)
+            write.enqueue(MAIL_VERIFY, user.id)
             return await self._open_session(write.tx, user, now, user_agent)
 
         try:
@@ -346,21 +348,6 @@ async def user_by_email(database: Database, email: str) -> UUID | None:
     found = await database.call(text("SELECT user_by_email(:key) AS id"), key)
     user_id: UUID | None = found[0].id
     return user_id
-
-
-async def end_sessions(
-    tx: Transaction, user: UserRow, reason: str, *, keep: UUID | None = None
-) -> list[UUID]:
-    """End a person's sessions but one; the ids are for the cache to deny after the commit."""
-    standing = [
-        _S.c.ledger_id == user.ledger_id,
-        _S.c.user_id == user.id,
-        _S.c.revoked_at.is_(None),
-    ]
-    if keep is not None:
-        standing.append(_S.c.id != keep)
-    ended = update(_S).where(*standing).values(revoked_at=utc_now(), revoked_reason=reason)
-    return [row.id for row in await tx.rows(ended.returning(_S.c.id))]
 
 
 def _searchable(email: str) -> str:

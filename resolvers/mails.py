@@ -25,6 +25,7 @@ from resolvers.jobs import Handler, Job, fence
 from resolvers.users import get_user
 
 MAIL_RESET: Final = "mail_reset"
+MAIL_VERIFY: Final = "mail_verify"
 MAILS_AN_HOUR: Final = 3
 """How many mails of one kind an address gets in an hour, however often they are asked for."""
 _M: Final = table(MailedToken)
@@ -68,6 +69,23 @@ to POST {url}/v1/auth/reset-password
 If it was not you, do nothing: the password stays as it is.
 """,
     ),
+    MAIL_VERIFY: Letter(
+        "VERIFY",
+        timedelta(hours=24),
+        "Is this your address?",
+        """\
+Somebody, hopefully you, signed up with this address.
+
+Tell us within 24 hours that it is yours:
+
+{url}/#verify-email={token}
+
+Or send {{"token": "{token}"}}
+to POST {url}/v1/auth/verify-email
+
+If it was not you, do nothing.
+""",
+    ),
 }
 
 
@@ -95,6 +113,8 @@ def mail_handler(database: Database, mailer: Mailer, public_url: str, kind: str)
             async with database.read(job.actor_id) as tx:
                 user = await get_user(tx, job.actor_id)
         except Unauthenticated:
+            return
+        if letter.purpose == "VERIFY" and user.email_verified:
             return
         token = secrets.token_urlsafe(32)
 

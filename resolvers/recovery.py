@@ -1,27 +1,30 @@
-"""Forgotten passwords: a mailed token buys a new one, and every session ends."""
+"""What mailed tokens buy: a new password for who forgot it, and the proof of an address."""
 
+from dataclasses import replace
 from typing import Annotated, Final
 from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import Row, select, text, update
+from sqlalchemy import ColumnElement, select, text, update
 
 from models.auth import MailedToken
 from models.base import table, utc_now
 from models.database import Transaction
 from models.stores.sessions import SessionCache
-from models.users import User
-from resolvers.auth import Secret, end_sessions, user_by_email
+from models.users import User, UserRow
+from resolvers.access import Actor
+from resolvers.auth import Secret, user_by_email
 from resolvers.errors import AppError, ErrorCode, Invalid
 from resolvers.inputs import Input
-from resolvers.ledgers import Ledgers
-from resolvers.mails import MAIL_RESET, enqueue_mail, token_hash
+from resolvers.ledgers import Ledgers, LedgerWrite
+from resolvers.mails import MAIL_RESET, MAIL_VERIFY, enqueue_mail, token_hash
 from resolvers.passwords import Passwords
-from resolvers.users import get_user
+from resolvers.sessions import end_sessions, void_resets
+from resolvers.users import actor_of, get_user
 
 _M: Final = table(MailedToken)
 _U: Final = table(User)
-_BY_HASH: Final = text("SELECT user_id, ledger_id FROM mailed_token(:hash)")
+_BY_HASH: Final = text("SELECT user_id FROM mailed_token(:hash)")
 
 
 class ForgotInput(Input):
@@ -37,8 +40,14 @@ class ResetInput(Input):
     password: Secret
 
 
+class VerifyInput(Input):
+    """The mailed token."""
+
+    token: Secret
+
+
 class Recovery:
-    """The ways back in."""
+    """The ways back in, and the way to a proved address."""
 
     def __init__(self, ledgers: Ledgers, passwords: Passwords, sessions: SessionCache) -> None:
         self._ledgers = ledgers
@@ -52,44 +61,77 @@ class Recovery:
         await enqueue_mail(self._database, MAIL_RESET, user_id)
         await self._ledgers.broker.wake_workers()
 
+    async def resend(self, actor: Actor) -> None:
+        """Mail the proof of the own address once more, unless it is proved."""
+        await enqueue_mail(self._database, MAIL_VERIFY, actor.user_id)
+        await self._ledgers.broker.wake_workers()
+
     async def reset(self, data: ResetInput) -> None:
         """Set a new password and end every session.
 
         Raises INVALID_TOKEN for a token that is unknown, used or too old, VALIDATION_ERROR for a
         weak password, which leaves the token good.
         """
-        hashed = token_hash(data.token)
-        owner = await self._owner(hashed)
-        user_id = owner.user_id
-        mine = (_M.c.ledger_id == owner.ledger_id, _M.c.user_id == user_id)
-        good = (*mine, _M.c.purpose == "RESET", _M.c.used_at.is_(None), _M.c.expires_at > utc_now())
-        async with self._database.read(user_id) as tx:
-            if await tx.first(select(_M.c.id).where(*good, _M.c.hash == hashed)) is None:
-                raise invalid_token()
-            user = await get_user(tx, user_id)
+        user = await self._owner("RESET", data.token)
         about = [user.email, user.name, *user.email.split("@")]
         problems = await self._passwords.problems(data.password, about)
         if problems:
             raise Invalid(problems)
         stored = await self._passwords.hash(data.password)
+        actor = actor_of(user)
 
         async def work(tx: Transaction) -> list[UUID]:
-            now = utc_now()
-            used = update(_M).where(*good, _M.c.hash == hashed).values(used_at=now)
-            if await tx.run(used) != 1:
-                raise invalid_token()
-            # Other mails under way are for the password that is gone.
-            await tx.run(update(_M).where(*good).values(used_at=now))
-            await tx.run(update(_U).where(_U.c.id == user_id).values(password_hash=stored))
-            return await end_sessions(tx, user, "RESET")
+            await _spend(tx, user, "RESET", data.token)
+            await void_resets(tx, actor)
+            await tx.run(update(_U).where(_U.c.id == user.id).values(password_hash=stored))
+            return await end_sessions(tx, actor, "RESET")
 
-        await self._sessions.deny(await self._database.change(user_id, work))
+        await self._sessions.deny(await self._database.change(user.id, work))
 
-    async def _owner(self, hashed: bytes) -> Row[tuple[UUID, UUID]]:
-        found = await self._database.call(_BY_HASH, {"hash": hashed})
+    async def verify(self, data: VerifyInput) -> None:
+        """Note that the address is proved; raises INVALID_TOKEN."""
+        actor = actor_of(await self._owner("VERIFY", data.token))
+
+        async def work(write: LedgerWrite) -> None:
+            old = await get_user(write.tx, actor.user_id)
+            await _spend(write.tx, old, "VERIFY", data.token)
+            if old.email_verified:
+                return
+            changes = {"version": old.version + 1, "updated_at": write.now}
+            proved = update(_U).where(_U.c.id == old.id)
+            await write.tx.run(proved.values(email_verified_at=write.now, **changes))
+            new = replace(old, email_verified=True, version=old.version + 1, updated_at=write.now)
+            write.record("user", "UPDATE", old, new)
+
+        await self._ledgers.write(actor, work)
+
+    async def _owner(self, purpose: str, token: str) -> UserRow:
+        """Whose good token it is; raises INVALID_TOKEN."""
+        found = await self._database.call(_BY_HASH, {"hash": token_hash(token)})
         if not found:
             raise invalid_token()
-        return found[0]
+        async with self._database.read(found[0].user_id) as tx:
+            user = await get_user(tx, found[0].user_id)
+            if await tx.first(select(_M.c.id).where(*_good(user, purpose, token))) is None:
+                raise invalid_token()
+        return user
+
+
+def _good(user: UserRow, purpose: str, token: str) -> tuple[ColumnElement[bool], ...]:
+    return (
+        _M.c.ledger_id == user.ledger_id,
+        _M.c.hash == token_hash(token),
+        _M.c.purpose == purpose,
+        _M.c.used_at.is_(None),
+        _M.c.expires_at > utc_now(),
+    )
+
+
+async def _spend(tx: Transaction, user: UserRow, purpose: str, token: str) -> None:
+    """Use a token up; of two at once one finds it spent and is told INVALID_TOKEN."""
+    used = update(_M).where(*_good(user, purpose, token)).values(used_at=utc_now())
+    if await tx.run(used) != 1:
+        raise invalid_token()
 
 
 def invalid_token() -> AppError:

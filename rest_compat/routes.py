@@ -48,6 +48,7 @@ ENDPOINTS: Final = (
     Endpoint("POST", "/auth/refresh", "Refresh", message="Renewed", public=True, secret=True),
     Endpoint("POST", "/auth/forgot-password", "ForgotPassword", 202, _MAILED, public=True),
     Endpoint("POST", "/auth/reset-password", "ResetPassword", public=True, secret=True),
+    Endpoint("POST", "/auth/verify-email", "VerifyEmail", public=True, secret=True),
     Endpoint("GET", "/auth/me", "GetMe"),
     Endpoint("PUT", "/auth/me", "UpdateMe"),
     Endpoint("GET", "/categories", "ListCategories"),
