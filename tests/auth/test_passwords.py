@@ -1,5 +1,6 @@
 """Forgotten and changed passwords, sessions and proved addresses: what is mailed and what ends."""
 
+import asyncio
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -282,3 +283,18 @@ async def test_the_proof_is_mailed_again_until_it_is_used(
     await door.call("VerifyEmail", {"token": second})
     await door.query(resend)
     assert len(await post.to(ada.email, "verify-email")) == 2
+
+
+async def test_of_many_uses_of_a_token_at_once_one_counts(
+    nobody: Door, ada: Person, post: Post
+) -> None:
+    await forgot(nobody, ada.email)
+    token = await post.token(ada.email)
+    words = [f"{NEW} number {number}" for number in range(6)]
+    answers = await asyncio.gather(
+        *(reset(nobody, token, word) for word in words), return_exceptions=True
+    )
+    refused = [one for one in answers if isinstance(one, Refused)]
+    assert [one.code for one in refused] == ["INVALID_TOKEN"] * 5
+    right = next(word for word, answer in zip(words, answers, strict=True) if answer not in refused)
+    await nobody.call("Login", {"email": ada.email, "password": right})
