@@ -33,6 +33,7 @@ from models.sealing import derive
 from models.stores.broker import LocalBroker
 from models.stores.files import LocalFiles
 from models.stores.keys import LocalKeys
+from models.stores.mail import FolderMailer
 from models.stores.redis import Cache
 from models.stores.sessions import NoSessions, RedisSessions, SessionCache
 from models.system_keys import ensure_system_keys, load_system_keys
@@ -41,8 +42,11 @@ from resolvers.imports import JOB_KIND as IMPORT
 from resolvers.imports import import_handler
 from resolvers.jobs import PURGE_TRASH, Handler, Worker, trash_handler
 from resolvers.ledgers import Ledgers
+from resolvers.mails import LETTERS, mail_handler
 from resolvers.passwords import Passwords
 from resolvers.posting import posting_handler
+from resolvers.recovery import Recovery
+from resolvers.sessions import Sessions
 from resolvers.ticks import POST_TEMPLATE
 from resolvers.tokens import AccessTokens
 from resolvers.uploads import sweep_orphans
@@ -263,7 +267,10 @@ async def start(
         database=database,
         ledgers=ledgers,
         auth=Auth(database, ledgers, hasher, tokens, sessions),
+        recovery=Recovery(ledgers, hasher, sessions),
+        sessions=Sessions(database, hasher, sessions),
         files=LocalFiles(settings.data / "files"),
+        mailer=FolderMailer(settings.data / "mail"),
         cursor_key=derive(system.chain, "cursors"),
         import_secret=derive(system.chain, "imports"),
         build=await build,
@@ -293,7 +300,10 @@ async def _warm(engine: AsyncEngine, connections: int = 3) -> None:
 
 def job_handlers(services: Services) -> dict[str, Handler]:
     """What the worker can do, by the kind of job."""
+    database, mailer = services.database, services.mailer
+    mails = {kind: mail_handler(database, mailer, services.public_url, kind) for kind in LETTERS}
     return {
+        **mails,
         PURGE_TRASH: trash_handler(services.ledgers),
         POST_TEMPLATE: posting_handler(services.ledgers),
         IMPORT: import_handler(services.ledgers, services.files, services.import_secret),

@@ -1,4 +1,4 @@
-"""Signing up, in and out in the graph."""
+"""Signing up, in and out in the graph, and the ways back in."""
 
 from typing import Annotated, Any
 
@@ -13,6 +13,9 @@ from resolvers.auth import LoginInput as LoginRules
 from resolvers.auth import RegisterInput as RegisterRules
 from resolvers.auth import SignIn
 from resolvers.errors import InvalidCredentials
+from resolvers.recovery import ForgotInput as ForgotRules
+from resolvers.recovery import ResetInput as ResetRules
+from resolvers.recovery import VerifyInput as VerifyRules
 from resolvers.users import actor_of
 
 
@@ -66,6 +69,21 @@ class LogoutInput:
     refresh_token: str | None = strawberry.field(default=UNSET, description="Any of the session.")
 
 
+@strawberry.input(description="Who forgot a password.")
+class ForgotPasswordInput:
+    """The address."""
+
+    email: str = strawberry.field(description="The address that signs in.")
+
+
+@strawberry.input(description="What sets a new password.")
+class ResetPasswordInput:
+    """The mailed token and the password."""
+
+    token: str = strawberry.field(description="The mailed token; good once, for 30 minutes.")
+    password: str = strawberry.field(description="At least 12 characters, not easily guessed.")
+
+
 @strawberry.type(description="The new session.")
 class RegisterPayload:
     """Answer of register."""
@@ -92,6 +110,34 @@ class LogoutPayload:
     """Answer of logout."""
 
     logged_out: bool = plain("True.")
+
+
+@strawberry.type(description="A mail is on its way if somebody has the address.")
+class ForgotPasswordPayload:
+    """Answer of forgotPassword: the same for every address."""
+
+    accepted: bool = plain("True, whether anybody has the address or not.")
+
+
+@strawberry.type(description="The password is new and every session is over.")
+class ResetPasswordPayload:
+    """Answer of resetPassword."""
+
+    password_reset: bool = plain("True.")
+
+
+@strawberry.input(description="What proves an address.")
+class VerifyEmailInput:
+    """The mailed token."""
+
+    token: str = strawberry.field(description="The mailed token; good once, for 24 hours.")
+
+
+@strawberry.type(description="The address is proved.")
+class VerifyEmailPayload:
+    """Answer of verifyEmail."""
+
+    email_verified: bool = plain("True.")
 
 
 @strawberry.type
@@ -146,6 +192,40 @@ class AuthMutations:
         actor = context.actor_or_none
         await context.services.auth.logout(actor, token)
         return LogoutPayload(logged_out=True)
+
+    @strawberry.mutation(
+        description="Have a token for a new password mailed.",
+        graphql_type=ForgotPasswordPayload | None,
+    )
+    async def forgot_password(
+        self, info: Info, input: Annotated[ForgotPasswordInput, said("Whose password.")]
+    ) -> Any:
+        """Answers alike whether anybody has the address."""
+        await info.context.services.recovery.forgot(parsed(ForgotRules, input))
+        return ForgotPasswordPayload(accepted=True)
+
+    @strawberry.mutation(
+        description="Set a new password with a mailed token; every session ends.",
+        graphql_type=ResetPasswordPayload | None,
+    )
+    async def reset_password(
+        self, info: Info, input: Annotated[ResetPasswordInput, said("Token and password.")]
+    ) -> Any:
+        """Raises INVALID_TOKEN, or VALIDATION_ERROR for a weak password."""
+        await info.context.services.recovery.reset(parsed(ResetRules, input))
+        return ResetPasswordPayload(password_reset=True)
+
+    @strawberry.mutation(
+        description="Prove the own address with a mailed token.",
+        graphql_type=VerifyEmailPayload | None,
+    )
+    async def verify_email(
+        self, info: Info, input: Annotated[VerifyEmailInput, said("The token.")]
+    ) -> Any:
+        """Raises INVALID_TOKEN."""
+        await info.context.close()
+        await info.context.services.recovery.verify(parsed(VerifyRules, input))
+        return VerifyEmailPayload(email_verified=True)
 
 
 def _entered(info: Info, session: SignIn) -> Any:

@@ -12,10 +12,13 @@ from strawberry.types import Info as StrawberryInfo
 
 from models.database import Database, Transaction
 from models.stores.files import FileStore
+from models.stores.mail import Mailer
 from resolvers.access import Actor
 from resolvers.auth import Auth
 from resolvers.errors import Unauthenticated
 from resolvers.ledgers import Ledgers, LedgerWrite, Outcome, repeat_of
+from resolvers.recovery import Recovery
+from resolvers.sessions import Sessions
 from resolvers.uploads import Received
 
 T = TypeVar("T")
@@ -32,7 +35,10 @@ class Services:
     database: Database
     ledgers: Ledgers
     auth: Auth
+    recovery: Recovery
+    sessions: Sessions
     files: FileStore
+    mailer: Mailer
     cursor_key: bytes = field(repr=False)
     """Seals cursors; keys of file links derive from it."""
     import_secret: bytes = field(repr=False)

@@ -15,6 +15,7 @@ from graph.edges import said
 from graph.imports import ImportMutations, ImportQueries
 from graph.nodes import Node, find_node
 from graph.scalars import CONFIG
+from graph.sessions import SessionMutations
 from graph.templates import TemplateMutations, TemplateQueries
 from graph.transactions import BulkMutations, TransactionMutations, TransactionQueries
 from graph.uploads import UploadMutations, UploadQueries
@@ -56,6 +57,7 @@ class Query(
 @strawberry.type(description="What can be changed.")
 class Mutation(
     AuthMutations,
+    SessionMutations,
     UserMutations,
     AccountMutations,
     CategoryMutations,
@@ -69,7 +71,18 @@ class Mutation(
     """All writes."""
 
 
-AUTH_MUTATIONS = frozenset({"register", "login", "refresh", "logout"})
+AUTH_MUTATIONS = frozenset(
+    {
+        "register",
+        "login",
+        "refresh",
+        "logout",
+        "forgotPassword",
+        "resetPassword",
+        "verifyEmail",
+        "changePassword",
+    }
+)
 
 
 @cache

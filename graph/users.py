@@ -16,6 +16,7 @@ from graph.inputs import expected, object_or_none, parsed, raw_value
 from graph.nodes import Stored, node_kind
 from graph.paging import After, Before, First, Last
 from graph.scalars import JSONObject
+from graph.sessions import UserSession, own_sessions
 from graph.templates import TemplateConnection, template_connection
 from graph.transactions import (
     TransactionConnection,
@@ -123,6 +124,14 @@ class User(Stored):
     ) -> Any:
         """A page of templates."""
         return await template_connection(info, first, after, last, before)
+
+    @strawberry.field(
+        description="The person's sessions that stand, the last used first; at most 100.",
+        graphql_type=list[UserSession],
+    )
+    async def sessions(self, info: Info) -> Any:
+        """Where the person is signed in."""
+        return await own_sessions(info)
 
 
 @strawberry.input(description="What changes the own profile: absent stays.")

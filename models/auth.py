@@ -1,12 +1,14 @@
-"""Sessions and their refresh tokens: the truth about who is signed in."""
+"""Sessions, their refresh tokens and mailed tokens: the truth about who is signed in."""
 
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import Column, ForeignKeyConstraint, Index, LargeBinary, Text, Uuid
 from sqlmodel import Field, SQLModel
 
-from models.base import INSTANT, KEY_TEXT
+from models.base import INSTANT, KEY_TEXT, one_of
 
 
 class Session(SQLModel, table=True):
@@ -29,6 +31,17 @@ class Session(SQLModel, table=True):
     revoked_reason: str | None = Field(default=None, sa_column=Column(KEY_TEXT))
 
 
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """A session as its owner sees it among her others."""
+
+    id: UUID
+    user_agent: str | None
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+
+
 class RefreshToken(SQLModel, table=True):
     """One link of a session's token family; only the hash of the token rests here."""
 
@@ -49,3 +62,30 @@ class RefreshToken(SQLModel, table=True):
     child: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
     """The next token, sealed under a key derived from this one, for the lost-answer window."""
     child_hash: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+
+
+PURPOSES: Final = ("RESET", "VERIFY")
+
+
+class MailedToken(SQLModel, table=True):
+    """A secret that went out by mail, good once; only its hash rests here.
+
+    Its id is that of the job that mailed it, so a repeated job replaces its own token.
+    """
+
+    __tablename__ = "mailed_tokens"
+    __table_args__ = (
+        ForeignKeyConstraint(["ledger_id"], ["ledgers.id"], ondelete="CASCADE"),
+        one_of("purpose", "purpose", PURPOSES),
+        Index(None, "ledger_id", "user_id"),
+        Index("uq_mailed_tokens_hash", "hash", unique=True),
+    )
+
+    ledger_id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    user_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
+    hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    purpose: str = Field(sa_column=Column(KEY_TEXT, nullable=False))
+    issued_at: datetime = Field(sa_column=Column(INSTANT, nullable=False))
+    expires_at: datetime = Field(sa_column=Column(INSTANT, nullable=False))
+    used_at: datetime | None = Field(default=None, sa_column=Column(INSTANT))

@@ -32,6 +32,7 @@ from resolvers.errors import Conflict, Invalid, InvalidCredentials, Unauthentica
 from resolvers.events import image_of
 from resolvers.inputs import CurrencyCode, Input, Name
 from resolvers.ledgers import Ledgers, LedgerWrite
+from resolvers.mails import MAIL_VERIFY
 from resolvers.passwords import Passwords
 from resolvers.tokens import LIFETIME_SECONDS, AccessTokens
 from resolvers.users import (
@@ -130,6 +131,7 @@ class Auth:
         async def work(write: LedgerWrite) -> SignIn:
             write.record("user", "CREATE", None, user)
             await create_starter_set(write)
+            write.enqueue(MAIL_VERIFY, user.id)
             return await self._open_session(write.tx, user, now, user_agent)
 
         try:
@@ -168,10 +170,7 @@ class Auth:
 
     async def login(self, data: LoginInput, *, user_agent: str | None = None) -> SignIn:
         """Sign in; one answer and one time for an unknown address and a wrong password."""
-        found = await self._database.call(
-            text("SELECT user_by_email(:key) AS id"), {"key": _searchable(data.email)}
-        )
-        user_id: UUID | None = found[0].id
+        user_id = await user_by_email(self._database, data.email)
         user: UserRow | None = None
         stored: str | None = None
         if user_id is not None:
@@ -180,11 +179,16 @@ class Auth:
                 if row is not None:
                     user, stored = user_row(row), row.password_hash
         right = await self._passwords.verify(stored, data.password)
+        refused = InvalidCredentials("The address or the password is not right.")
         if user is None or not right:
-            raise InvalidCredentials("The address or the password is not right.")
+            raise refused
         known = user
 
         async def work(tx: Transaction) -> SignIn:
+            # A password that is being replaced right now opens nothing any more.
+            present = select(_U.c.password_hash).where(_U.c.id == known.id)
+            if await tx.scalar(present.with_for_update(read=True)) != stored:
+                raise refused
             return await self._open_session(tx, known, utc_now(), user_agent)
 
         return await self._database.change(known.id, work)
@@ -336,6 +340,14 @@ class Auth:
                 select(_S.c.id).where(_S.c.ledger_id == actor.ledger_id, _S.c.revoked_at.is_(None))
             )
         await self._sessions.forget([row.id for row in rows])
+
+
+async def user_by_email(database: Database, email: str) -> UUID | None:
+    """Whose address it is, however it is spelled."""
+    key = {"key": _searchable(email)}
+    found = await database.call(text("SELECT user_by_email(:key) AS id"), key)
+    user_id: UUID | None = found[0].id
+    return user_id
 
 
 def _searchable(email: str) -> str:

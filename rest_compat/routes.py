@@ -39,12 +39,16 @@ class Endpoint:
 
 
 _ACCEPTED: Final = "Accepted; the work goes on"
+_MAILED: Final = "If somebody has this address, a mail is on its way"
 
 ENDPOINTS: Final = (
     Endpoint("POST", "/auth/register", "Register", 201, "Welcome", public=True, secret=True),
     Endpoint("POST", "/auth/login", "Login", message="Signed in", public=True, secret=True),
     Endpoint("POST", "/auth/logout", "Logout", message="Signed out", public=True),
     Endpoint("POST", "/auth/refresh", "Refresh", message="Renewed", public=True, secret=True),
+    Endpoint("POST", "/auth/forgot-password", "ForgotPassword", 202, _MAILED, public=True),
+    Endpoint("POST", "/auth/reset-password", "ResetPassword", public=True, secret=True),
+    Endpoint("POST", "/auth/verify-email", "VerifyEmail", public=True, secret=True),
     Endpoint("GET", "/auth/me", "GetMe"),
     Endpoint("PUT", "/auth/me", "UpdateMe"),
     Endpoint("GET", "/categories", "ListCategories"),

@@ -52,6 +52,13 @@ MATRIX: dict[str, tuple[str, str]] = {
     "template": ('{template(id:"$template"){id nextDate}}', "NOT_FOUND"),
     "templates": ("{templates(first:1){nodes{id}}}", "OWN"),
     "updateProfile": ('mutation{updateProfile(input:{name:"N"}){user{id}}}', "OWN"),
+    "revokeSession": ('mutation{revokeSession(id:"$session"){id}}', "NOT_FOUND"),
+    "revokeOtherSessions": ("mutation{revokeOtherSessions{revoked}}", "OWN"),
+    "resendVerification": ("mutation{resendVerification{accepted}}", "OWN"),
+    "changePassword": (
+        f'mutation{{changePassword(input:{{current:"{PASSWORD}",new:"not {PASSWORD}"}}){{changed}}}}',
+        "OWN",
+    ),
     "createAccount": (
         'mutation{createAccount(input:{name:"x",type:CASH,currency:"EUR"}){account{id}}}', "OWN",
     ),
@@ -123,7 +130,15 @@ MATRIX: dict[str, tuple[str, str]] = {
     "deleteAccount": ('mutation{deleteAccount(id:"$account",force:true){id}}', "NOT_FOUND"),
     "restoreAccount": ('mutation{restoreAccount(id:"$account"){account{id}}}', "NOT_FOUND"),
 }  # fmt: skip
-PUBLIC = {"register", "login", "refresh", "logout"}
+PUBLIC = {
+    "register",
+    "login",
+    "refresh",
+    "logout",
+    "forgotPassword",
+    "resetPassword",
+    "verifyEmail",
+}
 # An import that waits for nobody cannot be processed: right for its owner, too.
 OWNER_REFUSED = {"processImport": "CONFLICT"}
 
@@ -150,7 +165,11 @@ async def owned(door: GraphQLDoor) -> dict[str, str]:
     plan = {"name": "x", "period": "MONTHLY", "startDate": "2026-01-01"}
     items = [{"categoryId": category, "amount": "1"}]
     budget = await door.call("CreateBudget", {**plan, "items": items})
+    assert door.person is not None
+    await door.as_person(None).call("Login", {"email": door.person.email, "password": PASSWORD})
+    listed = await door.query("{viewer{sessions{id current}}}")
     return {
+        "session": next(s["id"] for s in listed["data"]["viewer"]["sessions"] if not s["current"]),
         "account": account,
         "category": category,
         "free": free,

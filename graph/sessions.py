@@ -1,0 +1,123 @@
+"""The own sessions in the graph: the list, ending them, and another password."""
+
+from typing import Annotated, Any
+
+import strawberry
+from strawberry import Parent
+from strawberry.scalars import ID
+
+from graph.context import Info
+from graph.edges import plain, said
+from graph.inputs import parsed
+from graph.scalars import Instant
+from models import ids
+from models.auth import SessionRow
+from resolvers.sessions import PasswordChange, list_sessions
+
+
+@strawberry.type(description="One of the own sessions that stand.")
+class UserSession:
+    """A view over SessionRow."""
+
+    user_agent: str | None = plain("What the client that signed in called itself.")
+    created_at: Instant = plain("When it was opened.")
+    last_used_at: Instant = plain("When its tokens were last renewed.")
+    expires_at: Instant = plain("When it ends by itself.")
+
+    @strawberry.field(description="Name it by this to revoke it.")
+    def id(row: Parent[SessionRow]) -> ID:
+        """Wire id."""
+        return ID(ids.encode("ses", row.id))
+
+    @strawberry.field(description="Whether it is the one that asks.")
+    def current(row: Parent[SessionRow], info: Info) -> bool:
+        """Compared with the bearer's session."""
+        return row.id == info.context.actor.session_id
+
+
+async def own_sessions(info: Info) -> Any:
+    """The list behind ``viewer { sessions }``."""
+    return await list_sessions(await info.context.reader(), info.context.actor)
+
+
+@strawberry.input(description="What changes the own password.")
+class ChangePasswordInput:
+    """Two passwords."""
+
+    current: str = strawberry.field(description="The present password.")
+    new: str = strawberry.field(description="At least 12 characters, not easily guessed.")
+
+
+@strawberry.type(description="The password is another one; other sessions are over.")
+class ChangePasswordPayload:
+    """Answer of changePassword."""
+
+    changed: bool = plain("True.")
+
+
+@strawberry.type(description="The session is over.")
+class RevokeSessionPayload:
+    """Answer of revokeSession."""
+
+    id: ID = plain("Which one it was.")
+
+
+@strawberry.type(description="All sessions but the present one are over.")
+class RevokeOtherSessionsPayload:
+    """Answer of revokeOtherSessions."""
+
+    revoked: int = plain("How many they were.")
+
+
+@strawberry.type(description="A mail is on its way unless the address is proved.")
+class ResendVerificationPayload:
+    """Answer of resendVerification."""
+
+    accepted: bool = plain("True.")
+
+
+@strawberry.type
+class SessionMutations:
+    """Writes about the own sign-in."""
+
+    @strawberry.mutation(
+        description="Change the own password; this session stays, all others end.",
+        graphql_type=ChangePasswordPayload | None,
+    )
+    async def change_password(
+        self, info: Info, input: Annotated[ChangePasswordInput, said("Both passwords.")]
+    ) -> Any:
+        """Raises VALIDATION_ERROR for a wrong present password or a weak new one."""
+        actor = info.context.actor
+        data = parsed(PasswordChange, input)
+        await info.context.close()
+        await info.context.services.sessions.change_password(actor, data)
+        return ChangePasswordPayload(changed=True)
+
+    @strawberry.mutation(
+        description="End one of the own sessions.", graphql_type=RevokeSessionPayload | None
+    )
+    async def revoke_session(self, info: Info, id: Annotated[ID, said("Which session.")]) -> Any:
+        """Raises NOT_FOUND."""
+        await info.context.close()
+        await info.context.services.sessions.revoke(info.context.actor, id)
+        return RevokeSessionPayload(id=id)
+
+    @strawberry.mutation(
+        description="End all own sessions but this one.",
+        graphql_type=RevokeOtherSessionsPayload | None,
+    )
+    async def revoke_other_sessions(self, info: Info) -> Any:
+        """Never fails for being alone."""
+        await info.context.close()
+        revoked = await info.context.services.sessions.revoke_others(info.context.actor)
+        return RevokeOtherSessionsPayload(revoked=revoked)
+
+    @strawberry.mutation(
+        description="Have the proof of the own address mailed once more.",
+        graphql_type=ResendVerificationPayload | None,
+    )
+    async def resend_verification(self, info: Info) -> Any:
+        """At most a few an hour are mailed."""
+        await info.context.services.recovery.resend(info.context.actor)
+        return ResendVerificationPayload(accepted=True)

@@ -1,0 +1,167 @@
+"""Mailed tokens: made when their mail is written, known to us by their hash only."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime, make_msgid
+from hashlib import sha256
+from typing import Final
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from sqlalchemy import delete, func, select, text
+from sqlalchemy.dialects.postgresql import insert
+
+from models.auth import MailedToken
+from models.base import table, utc_now
+from models.database import Database, Transaction
+from models.ids import new_id
+from models.stores.mail import Mailer
+from models.users import UserRow
+from resolvers.errors import Unauthenticated
+from resolvers.jobs import Handler, Job, fence
+from resolvers.users import get_user
+
+MAIL_RESET: Final = "mail_reset"
+MAIL_VERIFY: Final = "mail_verify"
+MAILS_AN_HOUR: Final = 3
+"""How many mails of one kind an address gets in an hour, however often they are asked for."""
+_M: Final = table(MailedToken)
+_KEPT: Final = timedelta(hours=1)
+# For somebody unknown the row is written all the same, so that both take the same time.
+_ENQUEUE: Final = text(
+    """
+    INSERT INTO jobs (id, kind, ledger_id, actor_id, subject_id, run_at, created_at)
+    SELECT CAST(:id AS uuid), CAST(:kind AS text),
+      coalesce((SELECT ledger_id FROM users WHERE id = CAST(:actor AS uuid)), CAST(:id AS uuid)),
+      CAST(:actor AS uuid), CAST(:actor AS uuid), clock_timestamp(), clock_timestamp()
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One kind of mail: what its token is for, how long that is good, and the words around it."""
+
+    purpose: str
+    lives: timedelta
+    subject: str
+    text: str
+
+
+LETTERS: Final = {
+    MAIL_RESET: Letter(
+        "RESET",
+        timedelta(minutes=30),
+        "Choose a new password",
+        """\
+Somebody, hopefully you, asked for a new password for this address.
+
+Choose it within 30 minutes here:
+
+{url}/#reset-password={token}
+
+Or send {{"token": "{token}", "password": "..."}}
+to POST {url}/v1/auth/reset-password
+
+If it was not you, do nothing: the password stays as it is.
+""",
+    ),
+    MAIL_VERIFY: Letter(
+        "VERIFY",
+        timedelta(hours=24),
+        "Is this your address?",
+        """\
+Somebody, hopefully you, signed up with this address.
+
+Tell us within 24 hours that it is yours:
+
+{url}/#verify-email={token}
+
+Or send {{"token": "{token}"}}
+to POST {url}/v1/auth/verify-email
+
+If it was not you, do nothing.
+""",
+    ),
+}
+
+
+def token_hash(token: str) -> bytes:
+    """What is kept of a token."""
+    return sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+async def enqueue_mail(database: Database, kind: str, user_id: UUID | None) -> None:
+    """Leave a mail to the worker; nobody's costs the same and reaches nobody."""
+    actor = user_id or new_id()
+
+    async def work(tx: Transaction) -> None:
+        await tx.run(_ENQUEUE, {"id": new_id(), "kind": kind, "actor": actor})
+
+    await database.change(actor, work)
+
+
+def mail_handler(database: Database, mailer: Mailer, public_url: str, kind: str) -> Handler:
+    """The handler that makes a token, keeps its hash and mails it."""
+    letter = LETTERS[kind]
+
+    async def send(job: Job) -> None:
+        try:
+            async with database.read(job.actor_id) as tx:
+                user = await get_user(tx, job.actor_id)
+        except Unauthenticated:
+            return
+        if letter.purpose == "VERIFY" and user.email_verified:
+            return
+        token = secrets.token_urlsafe(32)
+
+        async def work(tx: Transaction) -> bool:
+            await fence(tx, job)
+            return await _keep(tx, job, user, letter, token)
+
+        if await database.change(user.id, work):
+            await mailer.send(_message(letter, user, token, public_url))
+
+    return send
+
+
+async def _keep(tx: Transaction, job: Job, user: UserRow, letter: Letter, token: str) -> bool:
+    """Write the token's hash; False when the address had its share of mails."""
+    now = utc_now()
+    mine = (_M.c.ledger_id == user.ledger_id, _M.c.user_id == user.id)
+    await tx.run(delete(_M).where(*mine, _M.c.expires_at < now - _KEPT))
+    recent = await tx.scalar(
+        select(func.count()).where(
+            *mine,
+            _M.c.purpose == letter.purpose,
+            _M.c.issued_at > now - timedelta(hours=1),
+            _M.c.id != job.id,
+        )
+    )
+    if recent >= MAILS_AN_HOUR:
+        return False
+    fresh = {"hash": token_hash(token), "issued_at": now, "expires_at": now + letter.lives}
+    values = {"ledger_id": user.ledger_id, "id": job.id, "user_id": user.id}
+    added = insert(_M).values(**values, purpose=letter.purpose, **fresh)
+    kept = added.on_conflict_do_update(
+        index_elements=["ledger_id", "id"], set_=fresh, where=_M.c.used_at.is_(None)
+    )
+    return await tx.run(kept) == 1
+
+
+def _message(letter: Letter, user: UserRow, token: str, public_url: str) -> EmailMessage:
+    host = urlsplit(public_url).hostname or "localhost"
+    local, _, domain = user.email.rpartition("@")
+    message = EmailMessage()
+    message["From"] = Address("Pocket Trend", "no-reply", host)
+    message["To"] = Address(username=local, domain=domain)
+    message["Subject"] = letter.subject
+    message["Date"] = format_datetime(utc_now())
+    message["Message-ID"] = make_msgid(domain=host)
+    message["Auto-Submitted"] = "auto-generated"
+    # Unfolded: a soft line break would cut the link in two for who reads the file.
+    message.set_content(letter.text.format(url=public_url, token=token), cte="8bit")
+    return message

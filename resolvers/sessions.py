@@ -1,0 +1,123 @@
+"""The own sessions: which ones stand, ending some, and changing the password that opens them."""
+
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import select, update
+
+from models import ids
+from models.auth import MailedToken, Session, SessionRow
+from models.base import table, utc_now
+from models.database import Database, Transaction
+from models.stores.sessions import SessionCache
+from models.users import User
+from resolvers.access import Actor
+from resolvers.auth import Secret
+from resolvers.errors import Conflict, Invalid, NotFound, invalid
+from resolvers.inputs import Input
+from resolvers.passwords import Passwords
+from resolvers.users import get_user
+
+_S: Final = table(Session)
+_M: Final = table(MailedToken)
+_U: Final = table(User)
+MOST_SHOWN: Final = 100
+
+
+class PasswordChange(Input):
+    """The present password and the next one."""
+
+    current: Secret
+    new: Secret
+
+
+class Sessions:
+    """What a signed-in person does about her sessions."""
+
+    def __init__(self, database: Database, passwords: Passwords, cache: SessionCache) -> None:
+        self._database = database
+        self._passwords = passwords
+        self._cache = cache
+
+    async def revoke(self, actor: Actor, wanted: str) -> None:
+        """End one session, here or elsewhere; raises NOT_FOUND when it does not stand."""
+        session_id = ids.decode("ses", wanted)
+
+        async def work(tx: Transaction) -> list[UUID]:
+            return await end_sessions(tx, actor, "REVOKED", only=session_id)
+
+        ended = [] if session_id is None else await self._database.change(actor.user_id, work)
+        if not ended:
+            raise NotFound("There is no such session.")
+        await self._cache.deny(ended)
+
+    async def revoke_others(self, actor: Actor) -> int:
+        """End all sessions but the present one; how many that were."""
+
+        async def work(tx: Transaction) -> list[UUID]:
+            return await end_sessions(tx, actor, "REVOKED", keep=actor.session_id)
+
+        ended = await self._database.change(actor.user_id, work)
+        await self._cache.deny(ended)
+        return len(ended)
+
+    async def change_password(self, actor: Actor, data: PasswordChange) -> None:
+        """Set another password; the present session stays, all others end.
+
+        Raises VALIDATION_ERROR for a wrong present password and for a weak new one.
+        """
+        async with self._database.read(actor.user_id) as tx:
+            user = await get_user(tx, actor.user_id)
+            held = await tx.scalar(select(_U.c.password_hash).where(_U.c.id == user.id))
+        if not await self._passwords.verify(held, data.current):
+            raise invalid("current", "Not the present password.", "WRONG")
+        about = [user.email, user.name, *user.email.split("@")]
+        problems = await self._passwords.problems(data.new, about, path="new")
+        if problems:
+            raise Invalid(problems)
+        stored = await self._passwords.hash(data.new)
+
+        async def work(tx: Transaction) -> list[UUID]:
+            # Changed by somebody else meanwhile: then what was verified is no longer right.
+            same = (_U.c.id == user.id, _U.c.password_hash == held)
+            if await tx.run(update(_U).where(*same).values(password_hash=stored)) != 1:
+                raise Conflict("The password was changed a moment ago.")
+            await void_resets(tx, actor)
+            return await end_sessions(tx, actor, "PASSWORD", keep=actor.session_id)
+
+        await self._cache.deny(await self._database.change(actor.user_id, work))
+
+
+async def list_sessions(tx: Transaction, actor: Actor) -> list[SessionRow]:
+    """The sessions that stand, the last used first."""
+    mine = (_S.c.ledger_id == actor.ledger_id, _S.c.user_id == actor.user_id)
+    stands = (_S.c.revoked_at.is_(None), _S.c.expires_at > utc_now())
+    columns = (_S.c.id, _S.c.user_agent, _S.c.created_at, _S.c.last_used_at, _S.c.expires_at)
+    newest = select(*columns).where(*mine, *stands).order_by(_S.c.last_used_at.desc(), _S.c.id)
+    return [SessionRow(**row._asdict()) for row in await tx.rows(newest.limit(MOST_SHOWN))]
+
+
+async def end_sessions(
+    tx: Transaction,
+    actor: Actor,
+    reason: str,
+    *,
+    keep: UUID | None = None,
+    only: UUID | None = None,
+) -> list[UUID]:
+    """End a person's sessions; the ids are for the cache to deny after the commit."""
+    chosen = [_S.c.ledger_id == actor.ledger_id, _S.c.user_id == actor.user_id]
+    if keep is not None:
+        chosen.append(_S.c.id != keep)
+    if only is not None:
+        chosen.append(_S.c.id == only)
+    ended = update(_S).where(*chosen, _S.c.revoked_at.is_(None))
+    told = ended.values(revoked_at=utc_now(), revoked_reason=reason).returning(_S.c.id)
+    return [row.id for row in await tx.rows(told)]
+
+
+async def void_resets(tx: Transaction, actor: Actor) -> None:
+    """Let no mail that is under way replace the password that was just set."""
+    mine = (_M.c.ledger_id == actor.ledger_id, _M.c.user_id == actor.user_id)
+    open_ones = (_M.c.purpose == "RESET", _M.c.used_at.is_(None))
+    await tx.run(update(_M).where(*mine, *open_ones).values(used_at=utc_now()))
