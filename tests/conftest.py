@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import hypothesis
 import pytest
 from starlette.applications import Starlette
 
@@ -15,6 +16,12 @@ from graph.http.logs import configure_logs
 from models.embedded.parts import Endpoints, temporary_parts
 from settings import Settings
 from tests.doors import Door, GraphQLDoor, Person, RestDoor, register
+
+# A busy machine is no defect of a property.
+hypothesis.settings.register_profile(
+    "project", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("project")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

