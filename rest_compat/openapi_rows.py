@@ -27,6 +27,7 @@ from graphql import (
 
 from graph.context import Services
 from graph.engine import Engine
+from resolvers.limits import POLICIES
 from rest_compat import openapi_parts as parts
 from rest_compat.openapi_examples import Examples
 from rest_compat.openapi_schemas import (
@@ -349,6 +350,8 @@ class Row:
     def _responses(self, *, has_body: bool) -> Json:
         row, writes = self.row, self.operation.writes
         sent = ["X-Request-Id"]
+        if not row.public or self.root.name.value in POLICIES:
+            sent += ["RateLimit", "RateLimit-Policy"]
         if self._validator():
             sent.append("ETag")
         if row.method == "POST" and row.status in {201, 202} and "id" in self.operation.body_fields:
