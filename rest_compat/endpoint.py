@@ -178,9 +178,9 @@ async def _answer(rest: Rest, row: Endpoint, request: Request, actor: Actor | No
         headers["Change-Cursor"] = cursors.present(versions)
         if not row.expires:
             tag = rest.validator(actor, row.operation, variables, versions)
-        same = _unchanged(request.headers.get("if-none-match"), tag or "")
-        if same is not None:
-            return Response(status_code=304, headers=_headers(row, same) | headers)
+            same = _unchanged(request.headers.get("if-none-match"), tag)
+            if same is not None:
+                return Response(status_code=304, headers=_headers(row, same) | headers)
     try:
         answer = await rest.engine.run(
             context, operation.compiled, variables, operation.name, trusted=True
@@ -308,7 +308,7 @@ def _headers(row: Endpoint, tag: str) -> dict[str, str]:
     return {"ETag": tag, "Cache-Control": cache, "Vary": "Authorization"}
 
 
-def _unchanged(header: str | None, tag: str) -> str | None:
+def _unchanged(header: str | None, tag: str | None) -> str | None:
     """If-None-Match (RFC 9110 section 13.1.2): the given tag whose hash part is the present one.
 
     ``*`` matches any answer that exists; whether one does is known only after running, so it
