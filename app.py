@@ -46,11 +46,13 @@ from resolvers.jobs import PURGE_TRASH, Handler, Worker, trash_handler
 from resolvers.ledgers import Ledgers
 from resolvers.limits import LOCAL_WIDTH, Limits
 from resolvers.mails import LETTERS, mail_handler
+from resolvers.noticing import NOTICE_BUDGETS, budgets_handler, notice, security_handler
+from resolvers.notifications import SECURITY_JOBS
 from resolvers.passwords import Passwords
-from resolvers.posting import posting_handler
+from resolvers.posting import posting_handler, reminding_handler
 from resolvers.recovery import Recovery
 from resolvers.sessions import Sessions
-from resolvers.ticks import POST_TEMPLATE
+from resolvers.ticks import POST_TEMPLATE, REMIND_TEMPLATE
 from resolvers.tokens import AccessTokens
 from resolvers.uploads import sweep_orphans
 from settings import Settings, SettingsError, database_address
@@ -261,7 +263,7 @@ async def start(
     cache = _cache_of(settings, endpoints)
     sessions: SessionCache = NoSessions() if cache is None else RedisSessions(cache, system.chain)
     broker = LocalBroker(cache)
-    ledgers = Ledgers(database, system.chain, broker)
+    ledgers = Ledgers(database, system.chain, broker, notice)
     # Without an address of its own a local server keeps its tokens when its port changes.
     issuer = settings.public_url or _AUDIENCE
     tokens = AccessTokens(system.tokens, issuer=issuer, audience=_AUDIENCE)
@@ -321,8 +323,12 @@ def job_handlers(services: Services) -> dict[str, Handler]:
     """What the worker can do, by the kind of job."""
     database, mailer = services.database, services.mailer
     mails = {kind: mail_handler(database, mailer, services.public_url, kind) for kind in LETTERS}
+    ledgers = services.ledgers
     return {
         **mails,
+        **{kind: security_handler(ledgers, kind) for kind in SECURITY_JOBS},
+        NOTICE_BUDGETS: budgets_handler(ledgers),
+        REMIND_TEMPLATE: reminding_handler(ledgers),
         PURGE_TRASH: trash_handler(services.ledgers),
         POST_TEMPLATE: posting_handler(services.ledgers),
         IMPORT: import_handler(services.ledgers, services.files, services.import_secret),

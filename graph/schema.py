@@ -15,6 +15,7 @@ from graph.context import Info
 from graph.edges import said
 from graph.imports import ImportMutations, ImportQueries
 from graph.nodes import Node, find_node
+from graph.notifications import NotificationMutations, NotificationQueries
 from graph.scalars import CONFIG
 from graph.sessions import SessionMutations
 from graph.templates import TemplateMutations, TemplateQueries
@@ -34,6 +35,7 @@ class Query(
     TemplateQueries,
     UploadQueries,
     ImportQueries,
+    NotificationQueries,
     ChangeQueries,
 ):
     """All root fields."""
@@ -69,6 +71,7 @@ class Mutation(
     TemplateMutations,
     UploadMutations,
     ImportMutations,
+    NotificationMutations,
 ):
     """All writes."""
 

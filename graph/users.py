@@ -15,6 +15,12 @@ from graph.context import Info
 from graph.edges import plain, said
 from graph.inputs import expected, object_or_none, parsed, raw_value
 from graph.nodes import Stored, node_kind
+from graph.notifications import (
+    NotificationConnection,
+    Unread,
+    notification_connection,
+    unread_count,
+)
 from graph.paging import After, Before, First, Last
 from graph.scalars import JSONObject
 from graph.sessions import UserSession, own_sessions
@@ -125,6 +131,27 @@ class User(Stored):
     ) -> Any:
         """A page of templates."""
         return await template_connection(info, first, after, last, before)
+
+    @strawberry.field(
+        description="What happened that the person may want to know, newest first.",
+        graphql_type=NotificationConnection,
+    )
+    async def notifications(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        unread: Unread = None,
+    ) -> Any:
+        """A page of notifications."""
+        return await notification_connection(info, unread, first, after, last, before)
+
+    @strawberry.field(description="How many notifications the person has not read.")
+    async def unread_notification_count(self, info: Info) -> int:
+        """Counted only when asked for."""
+        return await unread_count(info)
 
     @strawberry.field(
         description="The person's sessions that stand, the last used first; at most 100.",

@@ -26,6 +26,8 @@ class Ledger(SQLModel, table=True):
     head_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False, server_default=""))
     """Hash of the newest change: the end of the chain."""
     created_at: datetime = Field(sa_column=Column(INSTANT, nullable=False))
+    noticed_version: int = Field(sa_column=Column(BigInteger, nullable=False, server_default="0"))
+    """Up to which version the budgets were compared with what was written."""
 
 
 class Membership(SQLModel, table=True):

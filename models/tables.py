@@ -11,6 +11,7 @@ from models.imports import Import, ImportRow
 from models.jobs import Job
 from models.ledgers import Ledger, LedgerKey, Membership, SystemKey
 from models.limits import LimitHit
+from models.notifications import BudgetMark, Notification
 from models.templates import Template
 from models.transactions import Split, Transaction
 from models.uploads import Upload
@@ -20,6 +21,7 @@ __all__ = [
     "Account",
     "Budget",
     "BudgetItem",
+    "BudgetMark",
     "Category",
     "Change",
     "IdempotencyKey",
@@ -31,6 +33,7 @@ __all__ = [
     "LimitHit",
     "MailedToken",
     "Membership",
+    "Notification",
     "RefreshToken",
     "Session",
     "Split",

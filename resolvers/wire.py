@@ -14,6 +14,7 @@ from models.accounts import AccountRow
 from models.budgets import BudgetItemRow, BudgetRow
 from models.categories import CategoryRow
 from models.imports import ImportRunRow
+from models.notifications import NotificationRow
 from models.templates import TemplateRow
 from models.transactions import SplitRow, TransactionRow
 from models.uploads import UploadRow
@@ -221,4 +222,16 @@ def _import(row: ImportRunRow) -> dict[str, Any]:
         "accounts": row.accounts,
         "startedAt": instant(row.started_at),
         "finishedAt": instant(row.finished_at),
+    }
+
+
+@wire.register
+def _notification(row: NotificationRow) -> dict[str, Any]:
+    return {
+        **_stored("notif", row),
+        "type": row.type,
+        "title": row.title,
+        "body": row.body,
+        "data": row.data,
+        "readAt": instant(row.read_at),
     }

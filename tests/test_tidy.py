@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("graph", "resolvers", "models", "rest_compat")
 NOUNS = (
-    "accounts", "auth", "budgets", "categories", "imports", "templates", "transactions", "uploads",
+    "accounts", "auth", "budgets", "categories", "imports", "notifications", "templates", "transactions", "uploads",
     "users",
 )  # fmt: skip
 NO_TABLES: set[str] = set()

@@ -9,6 +9,7 @@ from models.accounts import AccountRow
 from models.budgets import BudgetItemRow, BudgetRow
 from models.categories import CategoryRow
 from models.imports import ImportRunRow
+from models.notifications import NotificationRow
 from models.templates import TemplateRow
 from models.transactions import TransactionRow
 from models.uploads import UploadRow
@@ -50,6 +51,7 @@ KINDS: Final[Mapping[str, FeedKind]] = {
         FeedKind("budgetItem", "item", BudgetItemRow, "Items of budgets."),
         FeedKind("category", "cat", CategoryRow, "Categories."),
         FeedKind("import", "imp", ImportRunRow, "Imports and how far they are."),
+        FeedKind("notification", "notif", NotificationRow, "Notifications."),
         FeedKind("template", "tmpl", TemplateRow, "Recurring templates."),
         FeedKind("transaction", "txn", TransactionRow, "Transactions, both sides of transfers."),
         FeedKind("upload", "file", UploadRow, "Uploaded files."),

@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import Any, Final
 from uuid import UUID
 
+from pydantic_core import from_json
 from sqlalchemy import Row, Table, select
 
 from models.accounts import Account, AccountRow
@@ -14,6 +15,7 @@ from models.budgets import BudgetItemRow, BudgetRow
 from models.categories import Category, CategoryRow
 from models.idempotency import IdempotencyKey
 from models.imports import Import, ImportRow
+from models.notifications import Notification, NotificationRow
 from models.templates import Template, TemplateRow
 from models.transactions import SplitRow, TransactionRow
 from resolvers.budgets.rows import ITEMS, B, I
@@ -25,6 +27,7 @@ from resolvers.verify.report import Kind, named
 _A: Final = table(Account)
 _C: Final = table(Category)
 _M: Final = table(Template)
+_N: Final = table(Notification)
 _OTHER_CELLS: Final[tuple[tuple[Table, str, str, str], ...]] = (
     # table, column of its order, sealed column, what a row is called
     (table(IdempotencyKey), "key", "answer", "idempotency key"),
@@ -57,7 +60,10 @@ async def check_books(finder: Finder) -> int:
     await _check_categories(finder)
     await _check_budgets(finder)
     await _check_templates(finder)
-    for entity in ("transaction", "account", "category", "budget", "budgetItem", "template"):
+    await _check_notifications(finder)
+    for entity in (
+        "transaction", "account", "category", "budget", "budgetItem", "template", "notification",
+    ):  # fmt: skip
         await check_lost(finder, entity)
     await _check_other_cells(finder)
     return seen
@@ -253,6 +259,26 @@ async def _check_templates(finder: Finder) -> None:
                 plain = {name: getattr(row, name) for name in names}
                 whole.append(TemplateRow(**plain, amount_minor=minor))
         await check_images(finder, "template", whole)
+
+
+async def _check_notifications(finder: Finder) -> None:
+    """Words and data that open, and are as the feed left them."""
+    names = [f.name for f in fields(NotificationRow) if f.name not in {"title", "body", "data"}]
+    statement = select(_N).where(_N.c.ledger_id == finder.ledger_id)
+    async for page in pages(finder.tx, statement, (_N.c.id,)):
+        whole: list[Stored] = []
+        for row in page:
+            opened = {
+                name: finder.opened(
+                    f"notifications.{name}", "notification", row.id, getattr(row, name)
+                )
+                for name in ("title", "body", "data")
+            }
+            title, body, data = opened["title"], opened["body"], opened["data"]
+            if title is not None and body is not None and data is not None:
+                words = {"title": title.decode(), "body": body.decode(), "data": from_json(data)}
+                whole.append(NotificationRow(**{n: getattr(row, n) for n in names}, **words))
+        await check_images(finder, "notification", whole)
 
 
 async def _check_other_cells(finder: Finder) -> None:
