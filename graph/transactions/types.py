@@ -1,7 +1,7 @@
 """What a transaction looks like in the graph, and what makes, changes and finds one."""
 
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 from strawberry import UNSET, Parent
@@ -20,7 +20,11 @@ from resolvers.categories import categories_by_id
 from resolvers.money import format_minor
 from resolvers.templates import templates_by_id
 from resolvers.transactions import transactions_by_id
+from resolvers.uploads import uploads_by_transaction
 from resolvers.wire import kind_of
+
+if TYPE_CHECKING:
+    from graph.uploads import Upload
 
 node_kind("txn", transactions_by_id)
 
@@ -103,6 +107,11 @@ class Transaction(Stored):
         templates_by_id,
         own_ledger("template_id"),
         "The recurring template that made it; null once that is deleted.",
+    )
+    receipts: list[Annotated["Upload", strawberry.lazy("graph.uploads")]] = edge(
+        uploads_by_transaction,
+        own_ledger("id"),
+        "The files that prove it, oldest first: 20 at most.",
     )
 
     @classmethod

@@ -18,6 +18,7 @@ from resolvers.transactions.drafts import check_external
 from resolvers.transactions.references import References
 from resolvers.transactions.rows import T, get_transaction, transactions_by_id
 from resolvers.transactions.storing import stamp_rows, update_rows
+from resolvers.uploads import remove_receipts_of
 
 DAYS_IN_TRASH: Final = 30
 _M: Final = table(Template)
@@ -199,7 +200,8 @@ def _mirrors(row: TransactionRow, side: TransactionRow) -> bool:
 async def purge_trash(write: LedgerWrite, before: datetime) -> int:
     """Remove what has been in the trash for 30 days; nothing can bring it back.
 
-    Living rows that pointed at one of them point at nothing afterwards, and say so.
+    Living rows that pointed at one of them point at nothing afterwards, and say so; receipts go
+    with what they proved.
     """
     where = (T.c.ledger_id == write.ledger_id, T.c.deleted_at < before)
     gone = [row.id for row in await write.tx.rows(select(T.c.id).where(*where))]
@@ -241,6 +243,7 @@ async def purge_trash(write: LedgerWrite, before: datetime) -> int:
         .values(transfer_id=None, refund_of=None)
     )
     await _spend_dates(write, gone)
+    await remove_receipts_of(write, gone)
     await write.tx.run(delete(T).where(T.c.ledger_id == write.ledger_id, among(T.c.id, gone)))
     for one in gone:
         write.purged("transaction", one)

@@ -15,12 +15,15 @@ from models.categories import Category, CategoryRow
 from models.changes import content_mac, content_place
 from models.templates import Template, TemplateRow
 from models.transactions import TransactionRow
+from models.uploads import Upload, UploadRow
 from resolvers.events import image_of
 from resolvers.transactions.rows import T
 from resolvers.verify.finder import PAGE_ROWS, Finder
 from resolvers.verify.report import Kind, named
 
-Stored = AccountRow | BudgetItemRow | BudgetRow | CategoryRow | TemplateRow | TransactionRow
+Stored = (
+    AccountRow | BudgetItemRow | BudgetRow | CategoryRow | TemplateRow | TransactionRow | UploadRow
+)
 
 _NEWEST: Final = text(
     "SELECT wanted.id, newest.version, newest.seq, newest.content, newest.content_mac "
@@ -41,6 +44,7 @@ _TABLES: Final = {
     "category": table(Category),
     "template": table(Template),
     "transaction": T,
+    "upload": table(Upload),
 }
 _READ_ALONG: Final = frozenset({"category_kind", "items"})
 """Read from other rows; those have their own entries when they change."""
