@@ -12,7 +12,9 @@ from resolvers.transactions.listing import (
     count_transactions,
     list_transactions,
     page_by_account,
+    page_by_refunded,
     page_by_template,
+    refunded_amounts,
 )
 from resolvers.transactions.rows import get_transaction, transactions_by_id
 from resolvers.transactions.trash import delete_transactions, purge_trash, restore_transaction
@@ -35,8 +37,10 @@ __all__ = [
     "get_transaction",
     "list_transactions",
     "page_by_account",
+    "page_by_refunded",
     "page_by_template",
     "purge_trash",
+    "refunded_amounts",
     "restore_transaction",
     "transactions_by_id",
     "update_transactions",

@@ -10,27 +10,53 @@ from sqlalchemy.sql.selectable import FromClause
 from models.base import among, table
 from models.categories import Category
 from models.database import Transaction as Tx
-from models.transactions import Split, SplitRow, Transaction, TransactionRow
+from models.sealing import LedgerRing
+from models.transactions import RefundedRow, Split, SplitRow, Transaction, TransactionRow
 from resolvers.access import Actor
 from resolvers.errors import NotFound
 
 T: Final = table(Transaction)
 S: Final = table(Split)
 _C: Final = table(Category)
+_R: Final = T.alias("refunded")
+_K: Final = _C.alias("refunded_kinds")
 
 Key = tuple[UUID, UUID]
 
-SOURCE: Final[FromClause] = T.outerjoin(
-    _C, and_(_C.c.ledger_id == T.c.ledger_id, _C.c.id == T.c.category_id)
+SOURCE: Final[FromClause] = (
+    T.outerjoin(_C, and_(_C.c.ledger_id == T.c.ledger_id, _C.c.id == T.c.category_id))
+    .outerjoin(_R, and_(_R.c.ledger_id == T.c.ledger_id, _R.c.id == T.c.refund_of))
+    .outerjoin(_K, and_(_K.c.ledger_id == _R.c.ledger_id, _K.c.id == _R.c.category_id))
 )
+"""Transactions with what they read along: their category, and what they refund with its own."""
 CATEGORY_KIND: Final[ColumnElement[str]] = _C.c.kind
+REFUNDED_CATEGORY: Final[ColumnElement[UUID | None]] = _R.c.category_id
+REFUNDED: Final = (
+    _R.c.id.label("refunded_id"),
+    _R.c.amount.label("refunded_amount"),
+    _R.c.category_id.label("refunded_category"),
+    _K.c.kind.label("refunded_kind"),
+)
 COLUMNS: Final = (
     T.c.ledger_id, T.c.id, T.c.account_id, T.c.category_id, T.c.date, T.c.amount, T.c.currency,
     T.c.description, T.c.payee, T.c.notes, T.c.tags, T.c.status, T.c.split_count, T.c.transfer_id,
     T.c.refund_of, T.c.external_id, T.c.import_id, T.c.template_id, T.c.group_id, T.c.content_key,
     T.c.deleted_at, T.c.version, T.c.created_at, T.c.updated_at, T.c.occurrence_date,
-    _C.c.kind.label("category_kind"),
+    _C.c.kind.label("category_kind"), *REFUNDED,
 )  # fmt: skip
+
+
+def refunded_row(ring: LedgerRing, row: Row[Any]) -> RefundedRow | None:
+    """What a row refunds, of a database row that was read from SOURCE."""
+    if row.refunded_id is None:
+        return None
+    minor = ring.unseal_minor("transactions.amount", row.refunded_id, row.refunded_amount)
+    return RefundedRow(row.refunded_category, row.refunded_kind, spent=minor <= 0)
+
+
+def refunded_of(row: TransactionRow) -> RefundedRow:
+    """What refunds of a transaction must know of it."""
+    return RefundedRow(row.category_id, row.category_kind, spent=row.amount_minor <= 0)
 
 
 async def open_transactions(tx: Tx, rows: Iterable[Row[Any]]) -> list[TransactionRow]:
@@ -70,6 +96,7 @@ async def open_transactions(tx: Tx, rows: Iterable[Row[Any]]) -> list[Transactio
                 created_at=row.created_at,
                 updated_at=row.updated_at,
                 occurrence_date=row.occurrence_date,
+                refunded=refunded_row(ring, row),
             )
         )
     return opened

@@ -228,6 +228,7 @@ async def purge_trash(write: LedgerWrite, before: datetime) -> int:
                         row,
                         transfer_id=None if row.transfer_id in lost else row.transfer_id,
                         refund_of=None if row.refund_of in lost else row.refund_of,
+                        refunded=None if row.refund_of in lost else row.refunded,
                         version=row.version + 1,
                         updated_at=write.now,
                     ),

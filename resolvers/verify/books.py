@@ -104,6 +104,7 @@ def _transaction(
         "notes": None if notes is None else notes.decode(),
         "tags": tuple(row.tags),
         "splits": tuple(parts),
+        "refunded": None,
     }
     plain = [f.name for f in fields(TransactionRow) if f.name not in opened]
     return TransactionRow(**{name: getattr(row, name) for name in plain}, **opened)

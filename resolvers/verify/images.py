@@ -46,7 +46,7 @@ _TABLES: Final = {
     "transaction": T,
     "upload": table(Upload),
 }
-_READ_ALONG: Final = frozenset({"category_kind", "items"})
+_READ_ALONG: Final = frozenset({"category_kind", "items", "refunded"})
 """Read from other rows; those have their own entries when they change."""
 _LINKS: Final = frozenset({"refund_of", "transfer_id"})
 """Emptied without an entry when the row they name leaves the trash for good."""
