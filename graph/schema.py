@@ -17,7 +17,12 @@ from graph.nodes import Node, find_node
 from graph.scalars import CONFIG
 from graph.sessions import SessionMutations
 from graph.templates import TemplateMutations, TemplateQueries
-from graph.transactions import BulkMutations, TransactionMutations, TransactionQueries
+from graph.transactions import (
+    BulkMutations,
+    ReconcileMutations,
+    TransactionMutations,
+    TransactionQueries,
+)
 from graph.uploads import UploadMutations, UploadQueries
 from graph.users import UserMutations, UserQueries
 from resolvers.errors import invalid
@@ -63,6 +68,7 @@ class Mutation(
     CategoryMutations,
     TransactionMutations,
     BulkMutations,
+    ReconcileMutations,
     BudgetMutations,
     TemplateMutations,
     UploadMutations,

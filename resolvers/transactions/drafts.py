@@ -11,6 +11,7 @@ from models.transactions import RefundedRow, SplitRow, TransactionRow
 from resolvers.errors import Conflict, FieldError, Invalid
 from resolvers.money import format_minor, parse_minor
 from resolvers.transactions.inputs import SplitInput, TransactionCreate, TransactionUpdate
+from resolvers.transactions.locks import require_unlocked
 from resolvers.transactions.references import References
 from resolvers.wire import reference
 
@@ -228,6 +229,9 @@ def draft_update(
         wrong.append(FieldError("transferAmount", "INVALID", "This is not a transfer."))
     if wrong:
         raise Invalid(wrong)
+    require_unlocked(old, new)
+    if other is not None and mirrored is not None:
+        require_unlocked(other, mirrored, side=True)
     check_external(refs, new.account_id, new.external_id, old.id)
     return _stamped(old, new, now), None if mirrored is None else _stamped(other, mirrored, now)
 

@@ -155,6 +155,16 @@ async def transactions_by_id(
     return [found.get(key) for key in keys]
 
 
+async def any_transactions_by_id(tx: Tx, keys: Sequence[Key]) -> list[TransactionRow | None]:
+    """Transactions in the order of their keys, living or in the trash."""
+    living = await transactions_by_id(tx, keys)
+    lost = [key for key, row in zip(keys, living, strict=True) if row is None]
+    if not lost:
+        return living
+    found = dict(zip(lost, await transactions_by_id(tx, lost, deleted=True), strict=True))
+    return [row or found[key] for key, row in zip(keys, living, strict=True)]
+
+
 async def get_transaction(
     tx: Tx, actor: Actor, transaction_id: UUID | None, *, deleted: bool = False
 ) -> TransactionRow:

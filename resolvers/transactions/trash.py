@@ -15,6 +15,7 @@ from resolvers.accounts import accounts_by_id
 from resolvers.errors import AppError, Conflict, NotFound
 from resolvers.ledgers import LedgerWrite, require_version
 from resolvers.transactions.drafts import check_external
+from resolvers.transactions.locks import require_deletable
 from resolvers.transactions.references import References
 from resolvers.transactions.rows import T, get_transaction, transactions_by_id
 from resolvers.transactions.storing import stamp_rows, update_rows
@@ -42,14 +43,16 @@ async def delete_transactions(
         if row is None:
             results.append(NotFound("There is no such transaction."))
             continue
+        together = [row]
+        if row.transfer_id is not None and row.transfer_id in peers:
+            together.append(peers[row.transfer_id])
         try:
             require_version(row, expected)
+            require_deletable(together)
         except AppError as error:
             results.append(error)
             continue
-        gone[row.id] = row
-        if row.transfer_id is not None and row.transfer_id in peers:
-            gone[row.transfer_id] = peers[row.transfer_id]
+        gone |= {one.id: one for one in together}
         results.append(row)
     await _throw_away(write, list(gone.values()))
     return results
@@ -67,7 +70,9 @@ async def _throw_away(write: LedgerWrite, rows: Sequence[TransactionRow]) -> Non
 
 
 async def delete_rows_of_account(write: LedgerWrite, account_id: UUID) -> None:
-    """Move all rows of an account to the trash; other sides of its transfers stay, unlinked.
+    """Move all rows of an account to the trash, reconciled ones too: an account goes as a whole.
+
+    Other sides of its transfers stay, unlinked.
 
     The rows in the trash remember their other sides, so that a restored account finds them again.
     """

@@ -66,6 +66,10 @@ MATRIX: dict[str, tuple[str, str]] = {
     "updateAccount": (
         'mutation{updateAccount(id:"$account",input:{name:"N"}){account{id}}}', "NOT_FOUND",
     ),
+    "reconcileAccount": (
+        'mutation{reconcileAccount(accountId:"$account",date:"2026-01-01",statementBalance:"9"){reconciliation{agrees}}}',
+        "NOT_FOUND",
+    ),
     "createCategory": (
         'mutation{createCategory(input:{name:"x",kind:INCOME}){category{id}}}', "OWN",
     ),
