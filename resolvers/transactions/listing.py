@@ -21,13 +21,14 @@ from sqlalchemy import (
     cast,
     func,
     literal,
+    not_,
     or_,
     select,
 )
 
 from models.base import among
 from models.database import Transaction as Tx
-from models.transactions import TransactionRow
+from models.transactions import RefundedRow, TransactionRow
 from resolvers.access import Actor
 from resolvers.categories import descendants
 from resolvers.errors import FieldError, Invalid
@@ -37,18 +38,17 @@ from resolvers.transactions.inputs import TransactionFilter
 from resolvers.transactions.rows import (
     CATEGORY_KIND,
     COLUMNS,
-    REFUNDED,
-    REFUNDED_CATEGORY,
     SOURCE,
     Key,
     S,
     T,
     open_transactions,
-    refunded_row,
+    refunded_by_id,
     transactions_by_id,
 )
 from resolvers.wire import counts_as
 
+_R: Final = T.alias("refunded")
 _NO_FILTER: Final = TransactionFilter()
 
 
@@ -108,8 +108,8 @@ async def _conditions(
             S.c.ledger_id == ledger_id, among(S.c.category_id, tree)
         )
         # A refund is where it nets: on the category of what it refunds, if that has one.
-        own = and_(among(T.c.category_id, tree), REFUNDED_CATEGORY.is_(None))
-        netted = and_(among(REFUNDED_CATEGORY, tree), T.c.split_count == 0)
+        own = and_(among(T.c.category_id, tree), not_(_refunds(_R.c.category_id.is_not(None))))
+        netted = and_(_refunds(among(_R.c.category_id, tree)), T.c.split_count == 0)
         found.append(or_(own, netted, T.c.id.in_(part)))
     if wanted.kind == "TRANSFER":
         found.append(T.c.transfer_id.is_not(None))
@@ -125,6 +125,14 @@ async def _conditions(
             )
         )
     return found
+
+
+def _refunds(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether a row refunds another one of which a condition holds; asked of refunds only."""
+    named = select(_R.c.id).where(
+        _R.c.ledger_id == T.c.ledger_id, _R.c.id == T.c.refund_of, condition
+    )
+    return and_(T.c.refund_of.is_not(None), named.exists())
 
 
 def _bounds(wanted: TransactionFilter) -> tuple[Decimal | None, Decimal | None]:
@@ -153,11 +161,18 @@ async def _scan(
     await tx.unlock([ledger_id])
     ring = tx.ring(ledger_id)
     rows = await tx.rows(
-        select(T.c.id, T.c.date, T.c.amount, T.c.currency, CATEGORY_KIND.label("kind"), *REFUNDED)
+        select(
+            T.c.id, T.c.date, T.c.amount, T.c.currency, CATEGORY_KIND.label("kind"), T.c.refund_of
+        )
         .select_from(SOURCE)
         .where(*conditions)
     )
     by_amount = bounded or sort.startswith("AMOUNT")
+    refunded: dict[Key, RefundedRow] = {}
+    if wanted.kind in {"INCOME", "EXPENSE"}:
+        refunded = await refunded_by_id(
+            tx, [(ledger_id, row.refund_of) for row in rows if row.refund_of]
+        )
     found = []
     for row in rows:
         # A category tells the kind; only rows without one must be opened for it.
@@ -169,7 +184,7 @@ async def _scan(
                 continue
         kind = None
         if wanted.kind in {"INCOME", "EXPENSE"}:
-            kind = counts_as(row.kind, refunded_row(ring, row), minor)
+            kind = counts_as(row.kind, refunded.get((ledger_id, row.refund_of)), minor)
         if kind is not None and kind != wanted.kind:
             continue
         found.append(_Light(row.id, row.date, minor))

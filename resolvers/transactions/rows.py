@@ -10,7 +10,6 @@ from sqlalchemy.sql.selectable import FromClause
 from models.base import among, table
 from models.categories import Category
 from models.database import Transaction as Tx
-from models.sealing import LedgerRing
 from models.transactions import RefundedRow, Split, SplitRow, Transaction, TransactionRow
 from resolvers.access import Actor
 from resolvers.errors import NotFound
@@ -18,40 +17,44 @@ from resolvers.errors import NotFound
 T: Final = table(Transaction)
 S: Final = table(Split)
 _C: Final = table(Category)
-_R: Final = T.alias("refunded")
-_K: Final = _C.alias("refunded_kinds")
 
 Key = tuple[UUID, UUID]
 
-SOURCE: Final[FromClause] = (
-    T.outerjoin(_C, and_(_C.c.ledger_id == T.c.ledger_id, _C.c.id == T.c.category_id))
-    .outerjoin(_R, and_(_R.c.ledger_id == T.c.ledger_id, _R.c.id == T.c.refund_of))
-    .outerjoin(_K, and_(_K.c.ledger_id == _R.c.ledger_id, _K.c.id == _R.c.category_id))
+SOURCE: Final[FromClause] = T.outerjoin(
+    _C, and_(_C.c.ledger_id == T.c.ledger_id, _C.c.id == T.c.category_id)
 )
-"""Transactions with what they read along: their category, and what they refund with its own."""
 CATEGORY_KIND: Final[ColumnElement[str]] = _C.c.kind
-REFUNDED_CATEGORY: Final[ColumnElement[UUID | None]] = _R.c.category_id
-REFUNDED: Final = (
-    _R.c.id.label("refunded_id"),
-    _R.c.amount.label("refunded_amount"),
-    _R.c.category_id.label("refunded_category"),
-    _K.c.kind.label("refunded_kind"),
-)
 COLUMNS: Final = (
     T.c.ledger_id, T.c.id, T.c.account_id, T.c.category_id, T.c.date, T.c.amount, T.c.currency,
     T.c.description, T.c.payee, T.c.notes, T.c.tags, T.c.status, T.c.split_count, T.c.transfer_id,
     T.c.refund_of, T.c.external_id, T.c.import_id, T.c.template_id, T.c.group_id, T.c.content_key,
     T.c.deleted_at, T.c.version, T.c.created_at, T.c.updated_at, T.c.occurrence_date,
-    _C.c.kind.label("category_kind"), *REFUNDED,
+    _C.c.kind.label("category_kind"),
 )  # fmt: skip
 
 
-def refunded_row(ring: LedgerRing, row: Row[Any]) -> RefundedRow | None:
-    """What a row refunds, of a database row that was read from SOURCE."""
-    if row.refunded_id is None:
-        return None
-    minor = ring.unseal_minor("transactions.amount", row.refunded_id, row.refunded_amount)
-    return RefundedRow(row.refunded_category, row.refunded_kind, spent=minor <= 0)
+async def refunded_by_id(tx: Tx, keys: Iterable[Key]) -> dict[Key, RefundedRow]:
+    """What refunds name, living or in the trash: one statement a ledger, none without refunds.
+
+    A statement of its own and no join: on tables without statistics a join of transactions to
+    themselves is planned as a loop over all of them.
+    """
+    wanted: dict[UUID, list[UUID]] = {}
+    for ledger_id, one in dict.fromkeys(keys):
+        wanted.setdefault(ledger_id, []).append(one)
+    found: dict[Key, RefundedRow] = {}
+    for ledger_id, some in wanted.items():
+        await tx.unlock([ledger_id])
+        ring = tx.ring(ledger_id)
+        rows = await tx.rows(
+            select(T.c.id, T.c.amount, T.c.category_id, CATEGORY_KIND.label("kind"))
+            .select_from(SOURCE)
+            .where(T.c.ledger_id == ledger_id, among(T.c.id, some))
+        )
+        for row in rows:
+            minor = ring.unseal_minor("transactions.amount", row.id, row.amount)
+            found[ledger_id, row.id] = RefundedRow(row.category_id, row.kind, spent=minor <= 0)
+    return found
 
 
 def refunded_of(row: TransactionRow) -> RefundedRow:
@@ -64,6 +67,7 @@ async def open_transactions(tx: Tx, rows: Iterable[Row[Any]]) -> list[Transactio
     found = list(rows)
     await tx.unlock(row.ledger_id for row in found)
     parts = await _splits(tx, [(r.ledger_id, r.id) for r in found if r.split_count], found)
+    refunded = await refunded_by_id(tx, [(r.ledger_id, r.refund_of) for r in found if r.refund_of])
     opened = []
     for row in found:
         ring = tx.ring(row.ledger_id)
@@ -96,7 +100,7 @@ async def open_transactions(tx: Tx, rows: Iterable[Row[Any]]) -> list[Transactio
                 created_at=row.created_at,
                 updated_at=row.updated_at,
                 occurrence_date=row.occurrence_date,
-                refunded=refunded_row(ring, row),
+                refunded=refunded.get((row.ledger_id, row.refund_of)),
             )
         )
     return opened
