@@ -87,6 +87,7 @@ async def every_feature(door: Door, client: Any) -> None:
             break
         await asyncio.sleep(0.025)
     assert run["counts"]["new"] == 1
+    assert AMOUNT in str((await door.call("ListChanges", limit=100))["changes"])
 
 
 async def test_no_amount_rests_in_the_clear(
