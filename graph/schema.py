@@ -19,7 +19,12 @@ from graph.notifications import NotificationMutations, NotificationQueries
 from graph.scalars import CONFIG
 from graph.sessions import SessionMutations
 from graph.templates import TemplateMutations, TemplateQueries
-from graph.transactions import BulkMutations, TransactionMutations, TransactionQueries
+from graph.transactions import (
+    BulkMutations,
+    ReconcileMutations,
+    TransactionMutations,
+    TransactionQueries,
+)
 from graph.uploads import UploadMutations, UploadQueries
 from graph.users import UserMutations, UserQueries
 from resolvers.errors import invalid
@@ -67,6 +72,7 @@ class Mutation(
     CategoryMutations,
     TransactionMutations,
     BulkMutations,
+    ReconcileMutations,
     BudgetMutations,
     TemplateMutations,
     UploadMutations,

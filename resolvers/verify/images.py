@@ -16,6 +16,7 @@ from models.changes import content_mac, content_place
 from models.notifications import Notification, NotificationRow
 from models.templates import Template, TemplateRow
 from models.transactions import TransactionRow
+from models.uploads import Upload, UploadRow
 from resolvers.events import image_of
 from resolvers.transactions.rows import T
 from resolvers.verify.finder import PAGE_ROWS, Finder
@@ -29,6 +30,7 @@ Stored = (
     | NotificationRow
     | TemplateRow
     | TransactionRow
+    | UploadRow
 )
 
 _NEWEST: Final = text(
@@ -51,8 +53,9 @@ _TABLES: Final = {
     "notification": table(Notification),
     "template": table(Template),
     "transaction": T,
+    "upload": table(Upload),
 }
-_READ_ALONG: Final = frozenset({"category_kind", "items"})
+_READ_ALONG: Final = frozenset({"category_kind", "items", "refunded"})
 """Read from other rows; those have their own entries when they change."""
 _LINKS: Final = frozenset({"refund_of", "transfer_id"})
 """Emptied without an entry when the row they name leaves the trash for good."""
