@@ -25,6 +25,7 @@ from graph.http.logs import RequestLog
 from graph.http.metrics import Metrics, metrics_routes
 from graph.http.parts import part_checks, part_gauges
 from graph.http.sizes import BodyLimit
+from graph.live import Hub
 from models.base import utc_now
 from models.database import Database, connect
 from models.embedded.postgres import APP, OWNER
@@ -35,7 +36,7 @@ from models.stores.files import LocalFiles
 from models.stores.keys import LocalKeys
 from models.stores.mail import FolderMailer
 from models.stores.redis import Cache
-from models.stores.sessions import NoSessions, RedisSessions, SessionCache
+from models.stores.sessions import AnnouncedSessions, NoSessions, RedisSessions
 from models.system_keys import ensure_system_keys, load_system_keys
 from resolvers.auth import Auth
 from resolvers.imports import JOB_KIND as IMPORT
@@ -88,9 +89,10 @@ class Running:
             https=services.public_url.startswith("https://"),
             origins=frozenset(settings.cors_origins),
         )
-        return cls(
-            settings, services, Metrics(build=services.build, profile=settings.profile), rules
-        )
+        metrics = Metrics(build=services.build, profile=settings.profile)
+        services.live.metrics = metrics
+        rules.draining.then(services.live.drain)
+        return cls(settings, services, metrics, rules)
 
     @property
     def draining(self) -> Draining:
@@ -130,6 +132,7 @@ class Running:
 
     async def close(self) -> None:
         """Close everything, the database last."""
+        await self.services.live.close()
         if self.passwords is not None:
             self.passwords.close()
         if self.cache is not None:
@@ -256,8 +259,10 @@ async def start(
     system, _ = await asyncio.gather(load_system_keys(engine, keys), _warm(engine))
     database = Database(engine, keys)
     cache = _cache_of(settings, endpoints)
-    sessions: SessionCache = NoSessions() if cache is None else RedisSessions(cache, system.chain)
     broker = LocalBroker(cache)
+    sessions = AnnouncedSessions(
+        NoSessions() if cache is None else RedisSessions(cache, system.chain), broker.end_sessions
+    )
     ledgers = Ledgers(database, system.chain, broker)
     # Without an address of its own a local server keeps its tokens when its port changes.
     issuer = settings.public_url or _AUDIENCE
@@ -271,6 +276,7 @@ async def start(
         sessions=Sessions(database, hasher, sessions),
         files=LocalFiles(settings.data / "files"),
         mailer=FolderMailer(settings.data / "mail"),
+        live=Hub(database, broker),
         cursor_key=derive(system.chain, "cursors"),
         import_secret=derive(system.chain, "imports"),
         build=await build,

@@ -10,6 +10,7 @@ from uuid import UUID
 from aiodataloader import DataLoader
 from strawberry.types import Info as StrawberryInfo
 
+from graph.live import Hub
 from models.database import Database, Transaction
 from models.stores.files import FileStore
 from models.stores.mail import Mailer
@@ -39,6 +40,7 @@ class Services:
     sessions: Sessions
     files: FileStore
     mailer: Mailer
+    live: Hub
     cursor_key: bytes = field(repr=False)
     """Seals cursors; keys of file links derive from it."""
     import_secret: bytes = field(repr=False)

@@ -17,6 +17,7 @@ from graph.imports import ImportMutations, ImportQueries
 from graph.nodes import Node, find_node
 from graph.scalars import CONFIG
 from graph.sessions import SessionMutations
+from graph.subscriptions import Subscription
 from graph.templates import TemplateMutations, TemplateQueries
 from graph.transactions import BulkMutations, TransactionMutations, TransactionQueries
 from graph.uploads import UploadMutations, UploadQueries
@@ -90,7 +91,9 @@ AUTH_MUTATIONS = frozenset(
 @cache
 def schema() -> strawberry.Schema:
     """The one schema of this process."""
-    return strawberry.Schema(query=Query, mutation=Mutation, config=CONFIG)
+    return strawberry.Schema(
+        query=Query, mutation=Mutation, subscription=Subscription, config=CONFIG
+    )
 
 
 def schema_text() -> str:

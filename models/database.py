@@ -1,7 +1,15 @@
 """The only place that begins and commits: reads, writes and upkeep under row-level security."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -180,7 +188,25 @@ class Database:
         found = await self.call(_VISIBLE_VERSIONS, {"user": user_id})
         return [VisibleVersion(r.ledger_id, r.version, r.books) for r in found]
 
+    async def live_versions(self, user_ids: Collection[UUID]) -> dict[UUID, dict[UUID, int]]:
+        """For each of some people, the versions of the ledgers that they can see."""
+        found: dict[UUID, dict[UUID, int]] = {one: {} for one in user_ids}
+        for row in await self.call(_LIVE_VERSIONS, {"people": list(user_ids)}):
+            found[row.user_id][row.ledger_id] = row.version
+        return found
 
+    async def ended_sessions(self, session_ids: Collection[UUID]) -> set[UUID]:
+        """Those of some sessions that do not stand any more."""
+        rows = await self.call(_ENDED_SESSIONS, {"wanted": list(session_ids)})
+        return {row.id for row in rows}
+
+
+_LIVE_VERSIONS: Final = text(
+    "SELECT user_id, ledger_id, version FROM live_versions(CAST(:people AS uuid[]))"
+)
+_ENDED_SESSIONS: Final = text(
+    "SELECT ended AS id FROM ended_sessions(CAST(:wanted AS uuid[])) AS ended"
+)
 _VISIBLE_VERSIONS: Final = text(
     "SELECT ledger_id, version, books FROM visible_versions(:user) ORDER BY ledger_id"
 )
