@@ -18,6 +18,7 @@ from resolvers.access import Actor
 from resolvers.auth import Auth
 from resolvers.errors import Unauthenticated
 from resolvers.ledgers import Ledgers, LedgerWrite, Outcome, repeat_of
+from resolvers.limits import Limits
 from resolvers.recovery import Recovery
 from resolvers.sessions import Sessions
 from resolvers.uploads import Received
@@ -38,6 +39,7 @@ class Services:
     auth: Auth
     recovery: Recovery
     sessions: Sessions
+    limits: Limits
     files: FileStore
     mailer: Mailer
     live: Hub

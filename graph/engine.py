@@ -119,6 +119,10 @@ class Engine:
             self._compiled.popitem(last=False)
         return compiled
 
+    def cost(self, compiled: Compiled, name: str | None, variables: Mapping[str, Any]) -> Cost:
+        """What the chosen operation costs; raises QUERY_TOO_COMPLEX over budget."""
+        return self._budget.check(compiled.document, name, variables)
+
     def variables(
         self, operation: OperationDefinitionNode, given: Mapping[str, Any]
     ) -> dict[str, Any]:
@@ -156,9 +160,13 @@ class Engine:
         operation_name: str | None = None,
         *,
         trusted: bool = False,
+        cost: Cost | None = None,
     ) -> Answer:
-        """Execute one operation; expected failures are in the answer, none is raised."""
-        answer = Answer()
+        """Execute one operation; expected failures are in the answer, none is raised.
+
+        ``cost`` is what ``cost()`` found, if it was asked already.
+        """
+        answer = Answer(cost=cost)
         try:
             values = self._prepared(answer, compiled, variables, operation_name, trusted=trusted)
         except AppError as error:
@@ -176,12 +184,14 @@ class Engine:
         compiled: Compiled,
         variables: Mapping[str, Any],
         operation_name: str | None = None,
+        *,
+        cost: Cost | None = None,
     ) -> AsyncGenerator[Answer, None]:
         """Run a subscription: an answer for each event, read after it and as one moment.
 
         A failure of its source is the last answer, with ``refused``.
         """
-        first = Answer()
+        first = Answer(cost=cost)
         try:
             values = self._prepared(first, compiled, variables, operation_name)
             source = await self._subscribed(context, compiled.document, values, operation_name)
@@ -211,8 +221,8 @@ class Engine:
         if compiled.refused is not None:
             raise compiled.refused
         operation = compiled.operation(operation_name)
-        if not trusted:
-            answer.cost = self._budget.check(compiled.document, operation_name, variables)
+        if not trusted and answer.cost is None:
+            answer.cost = self.cost(compiled, operation_name, variables)
         return self.variables(operation, variables)
 
     async def _subscribed(

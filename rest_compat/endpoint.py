@@ -16,6 +16,7 @@ from graph.context import Context, Services
 from graph.engine import Answer, Engine, first_failure
 from graph.errors import masked
 from graph.http.entry import AnyMethod, actor_of_request, new_context, request_id_of
+from graph.http.limits import Gate
 from resolvers.access import Actor
 from resolvers.errors import (
     AppError,
@@ -128,8 +129,10 @@ def _handler(rest: Rest, rows: Mapping[str, Endpoint]) -> Callable[[Request], Aw
     async def handle(request: Request) -> Response:
         if request.method == "OPTIONS":
             return Response(status_code=204, headers={"Allow": ", ".join(allow)})
+        gate = Gate(rest.services.limits, request)
         try:
             actor = await _actor(rest.services, request, public=public)
+            gate.enter(actor)
             row = rows.get("GET" if request.method == "HEAD" else request.method)
             if row is None:
                 raise AppError(
@@ -137,8 +140,9 @@ def _handler(rest: Rest, rows: Mapping[str, Endpoint]) -> Callable[[Request], Aw
                     code=ErrorCode.METHOD_NOT_ALLOWED,
                     details={"allow": allow},
                 )
-            return await _answer(rest, row, request, actor)
-        except AppError as error:
+            return await _answer(rest, row, request, actor, gate)
+        except AppError as failed:
+            error = await gate.failed(failed)
             extra = {"Allow": ", ".join(allow)} if error.status == 405 else {}
             return failure(error, headers=extra)
         except Exception as error:  # noqa: BLE001 - the last line: masked and logged
@@ -160,7 +164,9 @@ async def _actor(services: Services, request: Request, *, public: bool) -> Actor
     return actor
 
 
-async def _answer(rest: Rest, row: Endpoint, request: Request, actor: Actor | None) -> Response:
+async def _answer(
+    rest: Rest, row: Endpoint, request: Request, actor: Actor | None, gate: Gate
+) -> Response:
     operation = rest.operations[row.operation]
     request.state.operation = row.operation
     variables = query_variables(
@@ -168,8 +174,13 @@ async def _answer(rest: Rest, row: Endpoint, request: Request, actor: Actor | No
     )
     variables |= header_variables(operation, request.headers)
     context = new_context(rest.services, request, actor)
+    # What is over a limit is refused before its file is read; other limits need the body.
+    if row.read is not None:
+        await gate.admit(operation.compiled, operation.name, variables)
     if operation.writes:
         variables |= await _body_variables(row, request, context, operation, variables)
+    if row.read is None:
+        await gate.admit(operation.compiled, operation.name, variables)
     tag, headers = None, {}
     if not operation.writes and actor is not None:
         # Read before the answer: what happens in between is in the answer and comes once more.

@@ -7,13 +7,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from graph.context import Context, Services
-from graph.engine import Answer, Compiled, Engine, is_mutation, is_subscription
+from graph.engine import (
+    Answer,
+    Compiled,
+    Engine,
+    first_failure,
+    is_mutation,
+    is_subscription,
+)
 from graph.errors import graphql_shape, masked
 from graph.http.answers import answer_body, refusal_errors
 from graph.http.entry import actor_of_request, bearer, new_context, request_id_of
+from graph.http.limits import Gate
 from graph.http.negotiate import EVENTS, JSON, answer_type, takes_events
 from graph.http.params import GraphQLParams, request_params
 from graph.http.sse import EventStream, one_answer
+from resolvers.access import Actor
 from resolvers.errors import AppError, BadRequest, ErrorCode, Unauthenticated
 
 
@@ -30,32 +39,44 @@ class GraphQLEndpoint:
         kind = answer_type(accept) or (JSON if takes_events(accept) else None)
         if kind is None:
             return _failure(_not_acceptable(), JSON)
+        gate = Gate(self._services.limits, request)
         try:
-            body = await request.body() if request.method == "POST" else None
-            params = request_params(
-                request.method,
-                request.query_params.multi_items(),
-                body,
-                request.headers.get("content-type"),
-            )
-            return await self._answer(request, params, kind)
+            return await self._entered(request, gate, kind)
         except AppError as error:
-            return _failure(error, kind)
+            return _failure(await gate.failed(error), kind)
         except Exception as error:  # noqa: BLE001 - the last line: masked and logged
             return _failure(masked(error, request_id_of(request)), kind)
 
-    async def _answer(self, request: Request, params: GraphQLParams, kind: str) -> Response:
+    async def _entered(self, request: Request, gate: Gate, kind: str) -> Response:
+        actor = await actor_of_request(self._services, request)
+        gate.enter(actor)
+        body = await request.body() if request.method == "POST" else None
+        params = request_params(
+            request.method,
+            request.query_params.multi_items(),
+            body,
+            request.headers.get("content-type"),
+        )
+        return await self._answer(request, gate, actor, params, kind)
+
+    async def _answer(
+        self, request: Request, gate: Gate, actor: Actor | None, params: GraphQLParams, kind: str
+    ) -> Response:
         if not params.query:
             raise _no_document(params)
         streams = takes_events(request.headers.get("accept"), only=True)
-        actor = await actor_of_request(self._services, request)
+        name = params.operation_name
         try:
             compiled = self._engine.compile(params.query)
             # What is wrong with the document comes before which of its operations is meant.
             if compiled.refused is not None:
                 raise compiled.refused
-            operation = compiled.operation(params.operation_name)
+            operation = compiled.operation(name)
+            cost = self._engine.cost(compiled, name, params.variables)
         except AppError as error:
+            told = await gate.failed(error)
+            if told is not error:
+                return _failure(told, kind)
             if streams:
                 return EventStream(self._services.live, one_answer(Answer(refused=error)))
             return _refused(error, kind)
@@ -65,11 +86,17 @@ class GraphQLEndpoint:
                 code=ErrorCode.METHOD_NOT_ALLOWED,
                 details={"allow": ["POST"]},
             )
-        request.state.operation = params.operation_name or _root_of(operation)
+        if is_subscription(operation):
+            _require_stream(request)
+        request.state.operation = name or _root_of(operation)
+        await gate.admit(compiled, name, params.variables, cost.requested)
         context = new_context(self._services, request, actor)
         if is_subscription(operation):
             return await self._stream(request, context, compiled, params)
-        answer = await self._engine.run(context, compiled, params.variables, params.operation_name)
+        answer = await self._engine.run(context, compiled, params.variables, name, cost=cost)
+        failure = first_failure(answer)
+        if failure is not None:
+            await gate.failed(failure)
         if streams:
             return EventStream(self._services.live, one_answer(answer))
         if answer.refused is not None:
@@ -79,18 +106,21 @@ class GraphQLEndpoint:
     async def _stream(
         self, request: Request, context: Context, compiled: Compiled, params: GraphQLParams
     ) -> Response:
-        """A subscription as an event stream, for who asks for one and is signed in."""
-        if request.method == "HEAD" or not takes_events(request.headers.get("accept")):
-            raise BadRequest(
-                "Subscriptions run over the WebSocket of this path, "
-                f"or as an event stream: Accept: {EVENTS}."
-            )
+        """A subscription as an event stream, for who is signed in."""
         token = bearer(request)
         if token is None:
             raise Unauthenticated
         admission = await self._services.auth.admit(token)
         answers = self._engine.stream(context, compiled, params.variables, params.operation_name)
         return EventStream(self._services.live, answers, admission)
+
+
+def _require_stream(request: Request) -> None:
+    if request.method == "HEAD" or not takes_events(request.headers.get("accept")):
+        raise BadRequest(
+            "Subscriptions run over the WebSocket of this path, "
+            f"or as an event stream: Accept: {EVENTS}."
+        )
 
 
 def _root_of(operation: Any) -> str:

@@ -7,7 +7,7 @@ from starlette.datastructures import QueryParams
 from starlette.websockets import WebSocket
 
 from graph.context import Services
-from graph.engine import Answer, Engine, is_subscription
+from graph.engine import Answer, Engine, first_failure, is_subscription
 from graph.http.answers import answer_body, refusal_errors
 from graph.http.sockets import FORBIDDEN, HangUp, Socket, bearer_of
 from graph.live import End
@@ -91,22 +91,30 @@ class GraphQLSocket(Socket):
 
     async def _run(self, id_: str, params: dict[str, Any]) -> None:
         """Run one operation to its end and tell its results."""
+        if self.line is None:
+            return
         name, variables = params.get("operationName"), params.get("variables") or {}
+        gate = self.gate(self.line.actor)
         try:
             compiled = self._engine.compile(params["query"])
             if compiled.refused is not None:
                 raise compiled.refused
             operation = compiled.operation(name)
+            cost = self._engine.cost(compiled, name, variables)
+            await gate.admit(compiled, name, variables, cost.requested)
         except AppError as error:
-            await self._refuse(id_, error)
+            await self._refuse(id_, await gate.failed(error))
             return
         context = self.context()
         if not is_subscription(operation):
-            answer = await self._engine.run(context, compiled, variables, name)
+            answer = await self._engine.run(context, compiled, variables, name, cost=cost)
+            failure = first_failure(answer)
+            if failure is not None:
+                await gate.failed(failure)
             if await self._next(id_, answer, replayed=context.replayed):
                 await self._complete(id_)
             return
-        stream = self._engine.stream(context, compiled, variables, name)
+        stream = self._engine.stream(context, compiled, variables, name, cost=cost)
         try:
             async for answer in stream:
                 if not await self._next(id_, answer):

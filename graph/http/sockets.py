@@ -21,8 +21,10 @@ from graph.errors import masked
 from graph.http.bare import error_response
 from graph.http.headers import EdgeRules
 from graph.http.json_body import parse_json
+from graph.http.limits import Gate
 from graph.live import RESTARTING, End, Line
 from models.ids import new_id
+from resolvers.access import Actor
 from resolvers.errors import AppError
 
 MESSAGE_BYTES: Final = 64 * 1024
@@ -34,6 +36,8 @@ STALL_SECONDS: Final = 10.0
 INIT_SECONDS: Final = 3.0
 _FAREWELL_SECONDS: Final = 5.0
 _DEPTH: Final = 14
+_REASON: Final = 100
+"""Characters of a close frame's reason, which has 123 bytes."""
 
 TOO_SLOW: Final = End(1013, "Read faster; come back with your last cursor")
 NOT_JSON: Final = End(4400, "A message is a JSON object in a text frame")
@@ -115,12 +119,22 @@ class Socket(ABC):
         except AppError as error:
             if error.status >= 500:
                 raise
-            raise HangUp(End(FORBIDDEN.code, error.message)) from error
+            raise HangUp(End(FORBIDDEN.code, error.message[:_REASON])) from error
         self.websocket.state.user_id = admission.actor.user_id
+        try:
+            await self.gate(admission.actor).connect()
+        except AppError as error:
+            raise HangUp(End(TOO_SLOW.code, error.message[:_REASON])) from error
         line = self._stack.enter_context(self.services.live.line(admission))
         line.ended.add_done_callback(lambda done: self.over(done.result()))
         await self.services.live.check(line)
         self.line = line
+
+    def gate(self, actor: Actor) -> Gate:
+        """The limits of one request."""
+        gate = Gate(self.services.limits, self.websocket)
+        gate.enter(actor)
+        return gate
 
     def context(self) -> Context:
         """The context of one operation of whoever was let in."""

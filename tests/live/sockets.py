@@ -36,6 +36,11 @@ class Talk:
         await self.say({"type": "ping"})
         assert (await self.hear())["type"] == "pong"
 
+    async def silence_after(self, count: int) -> None:
+        """So many messages, whatever they are, then silence."""
+        await self.several(count)
+        await self.silence()
+
     async def end(self) -> tuple[int, str]:
         """Code and reason with which the server closes; what it says before is passed over."""
         _, close = await self.rest()

@@ -174,6 +174,21 @@ async def test_the_twenty_first_operation_is_refused_and_the_others_stay(
     assert [m["type"] for m in await talk.several(2)] == ["next", "complete"]
 
 
+async def test_operations_on_a_socket_count_as_requests_do(
+    dial: Any, ada: Person, client: Any
+) -> None:
+    async def left() -> int:
+        answer = await client.get("/v1/auth/me", headers=ada.headers)
+        return int(answer.headers["ratelimit"].partition(";r=")[2].partition(";")[0])
+
+    before = await left()
+    talk = await (await dial()).init(ada.token)
+    for document in ("{viewer{id}}", "{nothing}", "subscription{changes{id}}"):
+        await talk.run(document, document)
+    await talk.silence_after(3)
+    assert before - await left() == 5, "itself, the connection, and three operations"
+
+
 @pytest.mark.case("W08")
 async def test_a_message_over_64_kib_ends_the_socket(dial: Any, ada: Person) -> None:
     talk = await (await dial()).init(ada.token)
