@@ -38,6 +38,7 @@ from models.stores.redis import Cache
 from models.stores.sessions import NoSessions, RedisSessions, SessionCache
 from models.system_keys import ensure_system_keys, load_system_keys
 from resolvers.auth import Auth
+from resolvers.exports import Exports
 from resolvers.imports import JOB_KIND as IMPORT
 from resolvers.imports import import_handler
 from resolvers.jobs import PURGE_TRASH, Handler, Worker, trash_handler
@@ -263,14 +264,16 @@ async def start(
     issuer = settings.public_url or _AUDIENCE
     tokens = AccessTokens(system.tokens, issuer=issuer, audience=_AUDIENCE)
     hasher = await passwords
+    files = LocalFiles(settings.data / "files")
     services = Services(
         database=database,
         ledgers=ledgers,
         auth=Auth(database, ledgers, hasher, tokens, sessions),
         recovery=Recovery(ledgers, hasher, sessions),
         sessions=Sessions(database, hasher, sessions),
-        files=LocalFiles(settings.data / "files"),
+        files=files,
         mailer=FolderMailer(settings.data / "mail"),
+        exports=Exports(database, files, derive(system.chain, "export links")),
         cursor_key=derive(system.chain, "cursors"),
         import_secret=derive(system.chain, "imports"),
         build=await build,

@@ -16,6 +16,7 @@ from models.stores.mail import Mailer
 from resolvers.access import Actor
 from resolvers.auth import Auth
 from resolvers.errors import Unauthenticated
+from resolvers.exports import Asked, Exports
 from resolvers.ledgers import Ledgers, LedgerWrite, Outcome, repeat_of
 from resolvers.recovery import Recovery
 from resolvers.sessions import Sessions
@@ -39,6 +40,7 @@ class Services:
     sessions: Sessions
     files: FileStore
     mailer: Mailer
+    exports: Exports
     cursor_key: bytes = field(repr=False)
     """Seals cursors; keys of file links derive from it."""
     import_secret: bytes = field(repr=False)
@@ -64,6 +66,8 @@ class Context:
     """Ledger and version that the last write made; None before one, or after a replay."""
     received: Received | None = None
     """The file of a multipart request, stored sealed and not yet named by any ledger."""
+    asked: Asked | None = None
+    """The export that the operation asked for: a path that answers with the file streams it."""
     _reader: Transaction | None = None
     _stack: AsyncExitStack | None = None
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -12,6 +12,7 @@ from graph.budgets import BudgetMutations, BudgetQueries
 from graph.categories import CategoryMutations, CategoryQueries
 from graph.context import Info
 from graph.edges import said
+from graph.exports import ExportMutations, ExportQueries
 from graph.imports import ImportMutations, ImportQueries
 from graph.nodes import Node, find_node
 from graph.scalars import CONFIG
@@ -33,6 +34,7 @@ class Query(
     TemplateQueries,
     UploadQueries,
     ImportQueries,
+    ExportQueries,
 ):
     """All root fields."""
 
@@ -67,6 +69,7 @@ class Mutation(
     TemplateMutations,
     UploadMutations,
     ImportMutations,
+    ExportMutations,
 ):
     """All writes."""
 

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from graph.context import Context, Services
 from graph.engine import Answer, Engine, first_failure
 from graph.errors import masked
+from graph.http.downloads import Download
 from graph.http.entry import AnyMethod, actor_of_request, new_context, request_id_of
 from resolvers.access import Actor
 from resolvers.errors import (
@@ -175,6 +176,10 @@ async def _answer(rest: Rest, row: Endpoint, request: Request, actor: Actor | No
     finally:
         await drop_unused(context)
     _raise_failure(answer)
+    if row.write is not None and actor is not None and context.asked is not None:
+        # The operation has checked what is asked for; the file takes the place of its answer.
+        opened = await rest.services.exports.open(actor, context.asked)
+        return Download(opened, headers=_headers(row, f'W/"{_NO_VERSION}.{tag}"'))
     found = answer.data or {}
     if operation.repeats and found[operation.root].get("created") is False:
         row = replace(row, status=200)
