@@ -38,6 +38,7 @@ from models.stores.redis import Cache
 from models.stores.sessions import NoSessions, RedisSessions, SessionCache
 from models.system_keys import ensure_system_keys, load_system_keys
 from resolvers.auth import Auth
+from resolvers.erasure import ERASE_PERSON, Erasures, erase_handler
 from resolvers.exports import Exports
 from resolvers.imports import JOB_KIND as IMPORT
 from resolvers.imports import import_handler
@@ -274,6 +275,7 @@ async def start(
         files=files,
         mailer=FolderMailer(settings.data / "mail"),
         exports=Exports(database, files, derive(system.chain, "export links")),
+        erasures=Erasures(database, broker, hasher, tokens, sessions, system.chain),
         cursor_key=derive(system.chain, "cursors"),
         import_secret=derive(system.chain, "imports"),
         build=await build,
@@ -309,6 +311,7 @@ def job_handlers(services: Services) -> dict[str, Handler]:
         **mails,
         PURGE_TRASH: trash_handler(services.ledgers),
         POST_TEMPLATE: posting_handler(services.ledgers),
+        ERASE_PERSON: erase_handler(services.erasures, services.files, mailer, services.public_url),
         IMPORT: import_handler(services.ledgers, services.files, services.import_secret),
     }
 

@@ -15,6 +15,7 @@ from models.stores.files import FileStore
 from models.stores.mail import Mailer
 from resolvers.access import Actor
 from resolvers.auth import Auth
+from resolvers.erasure import Erasures
 from resolvers.errors import Unauthenticated
 from resolvers.exports import Asked, Exports
 from resolvers.ledgers import Ledgers, LedgerWrite, Outcome, repeat_of
@@ -41,6 +42,7 @@ class Services:
     files: FileStore
     mailer: Mailer
     exports: Exports
+    erasures: Erasures
     cursor_key: bytes = field(repr=False)
     """Seals cursors; keys of file links derive from it."""
     import_secret: bytes = field(repr=False)

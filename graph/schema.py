@@ -84,6 +84,7 @@ AUTH_MUTATIONS = frozenset(
         "resetPassword",
         "verifyEmail",
         "changePassword",
+        "deleteUser",
     }
 )
 

@@ -54,6 +54,7 @@ ENDPOINTS: Final = (
     Endpoint("POST", "/auth/verify-email", "VerifyEmail", public=True, secret=True),
     Endpoint("GET", "/auth/me", "GetMe"),
     Endpoint("PUT", "/auth/me", "UpdateMe"),
+    Endpoint("DELETE", "/auth/me", "DeleteUser", message="Deleted", secret=True),
     Endpoint("GET", "/categories", "ListCategories"),
     Endpoint("POST", "/categories", "CreateCategory", 201),
     Endpoint("GET", "/categories/{id}", "GetCategory"),

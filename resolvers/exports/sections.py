@@ -183,6 +183,7 @@ NOT_TOLD: Final[Mapping[str, str]] = {
     "refresh_tokens": "hashes of secrets that open nothing elsewhere",
     "mailed_tokens": "hashes of secrets that open nothing elsewhere",
     "idempotency_keys": "answers to repeats, kept for a day",
+    "erasures": "people who are gone",
     "jobs": "work of ours, by ids only",
 }
 """Tables that no section tells of, and why."""

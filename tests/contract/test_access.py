@@ -131,6 +131,11 @@ MATRIX: dict[str, tuple[str, str]] = {
     "deleteUpload": ('mutation{deleteUpload(id:"$spare"){id}}', "NOT_FOUND"),
     "deleteAccount": ('mutation{deleteAccount(id:"$account",force:true){id}}', "NOT_FOUND"),
     "restoreAccount": ('mutation{restoreAccount(id:"$account"){account{id}}}', "NOT_FOUND"),
+    # The end of all: after changePassword, and of everything else.
+    "deleteUser": (
+        f'mutation{{deleteUser(input:{{password:"not {PASSWORD}",confirm:"$email"}}){{receipt{{id}}}}}}',
+        "VALIDATION_ERROR",
+    ),
 }  # fmt: skip
 PUBLIC = {
     "register",
@@ -171,6 +176,7 @@ async def owned(door: GraphQLDoor) -> dict[str, str]:
     await door.as_person(None).call("Login", {"email": door.person.email, "password": PASSWORD})
     listed = await door.query("{viewer{sessions{id current}}}")
     return {
+        "email": door.person.email,
         "session": next(s["id"] for s in listed["data"]["viewer"]["sessions"] if not s["current"]),
         "account": account,
         "category": category,
