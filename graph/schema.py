@@ -10,6 +10,7 @@ from graph.accounts import AccountMutations, AccountQueries
 from graph.auth import AuthMutations
 from graph.budgets import BudgetMutations, BudgetQueries
 from graph.categories import CategoryMutations, CategoryQueries
+from graph.changes import ChangeQueries
 from graph.context import Info
 from graph.edges import said
 from graph.exports import ExportMutations, ExportQueries
@@ -35,6 +36,7 @@ class Query(
     UploadQueries,
     ImportQueries,
     ExportQueries,
+    ChangeQueries,
 ):
     """All root fields."""
 

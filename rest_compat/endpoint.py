@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 import orjson
@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from graph.changes import ChangeCursors
 from graph.context import Context, Services
 from graph.engine import Answer, Engine, first_failure
 from graph.errors import masked
@@ -32,6 +33,9 @@ from rest_compat.forms import drop_unused, read_form
 from rest_compat.openapi import openapi_routes
 from rest_compat.routes import ENDPOINTS, Endpoint
 from rest_compat.stored import Stored, load_operations, path_names
+
+if TYPE_CHECKING:
+    from models.database import VisibleVersion
 
 _NO_VERSION: Final = "0"
 
@@ -59,11 +63,16 @@ class Rest:
                 return other
         return None
 
-    async def validator(
+    async def versions(self, actor: Actor) -> "Sequence[VisibleVersion]":
+        """Where the books that a person can see stand."""
+        return await self.services.database.visible_versions(actor.user_id)
+
+    def validator(
         self,
         actor: Actor,
         operation: str,
         variables: Mapping[str, Any],
+        versions: "Sequence[VisibleVersion]",
         *,
         written: tuple[UUID, int] | None = None,
     ) -> str | None:
@@ -72,7 +81,6 @@ class Rest:
         After a write, ``written`` is the ledger's version that its body shows; None is given back
         when somebody has written since, for then the hash would belong to a newer body.
         """
-        versions = await self.services.database.visible_versions(actor.user_id)
         if written is not None and written not in [(v.ledger_id, v.version) for v in versions]:
             return None
         parts = (
@@ -163,12 +171,17 @@ async def _answer(rest: Rest, row: Endpoint, request: Request, actor: Actor | No
     context = new_context(rest.services, request, actor)
     if operation.writes:
         variables |= await _body_variables(row, request, context, operation, variables)
-    tag = None
-    if not operation.writes and actor is not None and not row.expires:
-        tag = await rest.validator(actor, row.operation, variables)
-        same = _unchanged(request.headers.get("if-none-match"), tag or "")
-        if same is not None:
-            return Response(status_code=304, headers=_headers(row, same))
+    tag, headers = None, {}
+    if not operation.writes and actor is not None:
+        # Read before the answer: what happens in between is in the answer and comes once more.
+        versions = await rest.versions(actor)
+        cursors = ChangeCursors(rest.services.cursor_key, actor)
+        headers["Change-Cursor"] = cursors.present(versions)
+        if not row.expires:
+            tag = rest.validator(actor, row.operation, variables, versions)
+            same = _unchanged(request.headers.get("if-none-match"), tag)
+            if same is not None:
+                return Response(status_code=304, headers=_headers(row, same) | headers)
     try:
         answer = await rest.engine.run(
             context, operation.compiled, variables, operation.name, trusted=True
@@ -183,7 +196,9 @@ async def _answer(rest: Rest, row: Endpoint, request: Request, actor: Actor | No
     found = answer.data or {}
     if operation.repeats and found[operation.root].get("created") is False:
         row = replace(row, status=200)
-    return await _respond(rest, row, request, context, _data(operation, found), tag)
+    response = await _respond(rest, row, request, context, _data(operation, found), tag)
+    response.headers.update(headers)
+    return response
 
 
 async def _body_variables(
@@ -275,8 +290,9 @@ async def _respond(
         names = path_names(twin.path)
         variables = {name: request.path_params.get(name) for name in names[:-1]}
         variables |= dict.fromkeys(names[-1:], data["id"])
-        tag = await rest.validator(
-            context.actor, twin.operation, variables, written=context.written
+        versions = await rest.versions(context.actor)
+        tag = rest.validator(
+            context.actor, twin.operation, variables, versions, written=context.written
         )
     if tag is not None:
         headers = _headers(row, f'"{version if version is not None else _NO_VERSION}.{tag}"')
@@ -297,7 +313,7 @@ def _headers(row: Endpoint, tag: str) -> dict[str, str]:
     return {"ETag": tag, "Cache-Control": cache, "Vary": "Authorization"}
 
 
-def _unchanged(header: str | None, tag: str) -> str | None:
+def _unchanged(header: str | None, tag: str | None) -> str | None:
     """If-None-Match (RFC 9110 section 13.1.2): the given tag whose hash part is the present one.
 
     ``*`` matches any answer that exists; whether one does is known only after running, so it

@@ -18,6 +18,7 @@ _TAGS: Final[Mapping[str, str]] = {
     "auth": "Signing up, in and out, and the own profile.",
     "budgets": "Plans for a period, their items, and how reality compares.",
     "categories": "What money was for, as a tree.",
+    "changes": "Everything that happened after a cursor, for clients that keep a copy.",
     "groups": "People who share expenses, and who owes whom.",
     "health": "Whether the service lives and is ready.",
     "imports": "Statements of banks turned into transactions.",
@@ -66,6 +67,10 @@ _PARAMETERS: Final[Mapping[str, tuple[Json, str]]] = {
     ),
 }
 _HEADERS: Final[Mapping[str, tuple[Json, str]]] = {
+    "Change-Cursor": (
+        _TEXT,
+        "Where the change feed stood before this answer: follow it from here.",
+    ),
     "Allow": (_TEXT, "The methods that the path has."),
     "Content-Disposition": (_TEXT, "The name of the file."),
     "ETag": (

@@ -351,6 +351,8 @@ class Row:
         sent = ["X-Request-Id"]
         if self._validator():
             sent.append("ETag")
+        if not writes and not row.public:
+            sent.append("Change-Cursor")
         if row.method == "POST" and row.status in {201, 202} and "id" in self.operation.body_fields:
             sent.append("Location")
         if "idempotencyKey" in self.operation.variables:
@@ -372,6 +374,7 @@ class Row:
         statuses = [400, 401, 403, 422, 429, 500, 503]
         statuses += [404] if self._path_names() else []
         statuses += [409] if writes else []
+        statuses += [410] if row.ages else []
         statuses += [412] if "expectedVersion" in self.operation.variables else []
         statuses += [413, 415] if has_body else []
         return found | {str(one): parts.error_ref(one) for one in sorted(statuses)}

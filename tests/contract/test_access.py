@@ -53,6 +53,7 @@ MATRIX: dict[str, tuple[str, str]] = {
     "templates": ("{templates(first:1){nodes{id}}}", "OWN"),
     "export": ("{export(format:CSV){downloadUrl}}", "OWN"),
     "requestTakeout": ("mutation{requestTakeout{export{downloadUrl}}}", "OWN"),
+    "changes": ("{changes(first:100){changes{id data node{id}}}}", "OWN"),
     "updateProfile": ('mutation{updateProfile(input:{name:"N"}){user{id}}}', "OWN"),
     "revokeSession": ('mutation{revokeSession(id:"$session"){id}}', "NOT_FOUND"),
     "revokeOtherSessions": ("mutation{revokeOtherSessions{revoked}}", "OWN"),

@@ -103,6 +103,7 @@ async def every_feature(door: Door, client: Any) -> None:
         await asyncio.sleep(0.025)
     assert run["counts"]["new"] == 1
     await exported(door, client)
+    assert AMOUNT in str((await door.call("ListChanges", limit=100))["changes"])
 
 
 async def test_no_amount_rests_in_the_clear(
