@@ -192,7 +192,7 @@ async def _answer(rest: Rest, row: Endpoint, request: Request, actor: Actor | No
     if row.write is not None and actor is not None and context.asked is not None:
         # The operation has checked what is asked for; the file takes the place of its answer.
         opened = await rest.services.exports.open(actor, context.asked)
-        return Download(opened, headers=_headers(row, f'W/"{_NO_VERSION}.{tag}"'))
+        return Download(opened, headers=_headers(row, f'W/"{_NO_VERSION}.{tag}"') | headers)
     found = answer.data or {}
     if operation.repeats and found[operation.root].get("created") is False:
         row = replace(row, status=200)
