@@ -10,7 +10,6 @@ import zipfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import UUID
 
 import httpx2
 import pytest
@@ -27,7 +26,7 @@ from resolvers.exports.kept import kept
 from resolvers.exports.sections import CORE, NOT_TOLD, REST, TABLES
 from resolvers.users import actor_of, get_user
 from resolvers.wire import wire
-from tests.doors import Door, GraphQLDoor, Person, RestDoor
+from tests.doors import Door, GraphQLDoor, Person, Refused, RestDoor
 from tests.exports.files import answer_of, download, drained
 
 pytestmark = pytest.mark.anyio
@@ -295,6 +294,16 @@ async def test_few_exports_run_at_a_time(
         await exports.open(actor, Asked("CSV"))
     for one in held:
         await one.pieces.aclose()
-    assert isinstance(UUID(held[0].user_id), UUID)
     opened = await exports.open(actor, Asked("CSV"))
     await opened.pieces.aclose()
+
+
+async def test_exports_are_few_an_hour(
+    door: Door, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running.services.limits, "_width", 1)
+    for _ in range(10):
+        await download(door, "csv")
+    with pytest.raises(Refused) as refused:
+        await download(door, "csv")
+    assert (refused.value.code, refused.value.details["policy"]) == ("RATE_LIMITED", "export")
