@@ -41,6 +41,8 @@ from models.stores.redis import Cache
 from models.stores.sessions import AnnouncedSessions, NoSessions, RedisSessions
 from models.system_keys import ensure_system_keys, load_system_keys
 from resolvers.auth import Auth
+from resolvers.erasure import ERASE_PERSON, Erasures, erase_handler
+from resolvers.exports import Exports
 from resolvers.imports import JOB_KIND as IMPORT
 from resolvers.imports import import_handler
 from resolvers.jobs import PURGE_TRASH, Handler, Worker, trash_handler
@@ -271,6 +273,7 @@ async def start(
     issuer = settings.public_url or _AUDIENCE
     tokens = AccessTokens(system.tokens, issuer=issuer, audience=_AUDIENCE)
     hasher = await passwords
+    files = LocalFiles(settings.data / "files")
     auth = Auth(database, ledgers, hasher, tokens, sessions)
     services = Services(
         database=database,
@@ -278,10 +281,12 @@ async def start(
         auth=auth,
         recovery=Recovery(ledgers, hasher, sessions),
         sessions=Sessions(database, hasher, sessions),
+        files=files,
         limits=_limits(settings, database, cache, system.chain, auth),
-        files=LocalFiles(settings.data / "files"),
         mailer=FolderMailer(settings.data / "mail"),
         live=Hub(database, broker),
+        exports=Exports(database, files, derive(system.chain, "export links")),
+        erasures=Erasures(database, broker, hasher, tokens, sessions, system.chain),
         cursor_key=derive(system.chain, "cursors"),
         import_secret=derive(system.chain, "imports"),
         build=await build,
@@ -331,6 +336,7 @@ def job_handlers(services: Services) -> dict[str, Handler]:
         **mails,
         PURGE_TRASH: trash_handler(services.ledgers),
         POST_TEMPLATE: posting_handler(services.ledgers),
+        ERASE_PERSON: erase_handler(services.erasures, services.files, mailer, services.public_url),
         IMPORT: import_handler(services.ledgers, services.files, services.import_secret),
     }
 

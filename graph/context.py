@@ -16,7 +16,9 @@ from models.stores.files import FileStore
 from models.stores.mail import Mailer
 from resolvers.access import Actor
 from resolvers.auth import Auth
+from resolvers.erasure import Erasures
 from resolvers.errors import Unauthenticated
+from resolvers.exports import Asked, Exports
 from resolvers.ledgers import Ledgers, LedgerWrite, Outcome, repeat_of
 from resolvers.limits import Limits
 from resolvers.recovery import Recovery
@@ -43,6 +45,8 @@ class Services:
     files: FileStore
     mailer: Mailer
     live: Hub
+    exports: Exports
+    erasures: Erasures
     cursor_key: bytes = field(repr=False)
     """Seals cursors; keys of file links derive from it."""
     import_secret: bytes = field(repr=False)
@@ -68,6 +72,8 @@ class Context:
     """Ledger and version that the last write made; None before one, or after a replay."""
     received: Received | None = None
     """The file of a multipart request, stored sealed and not yet named by any ledger."""
+    asked: Asked | None = None
+    """The export that the operation asked for: a path that answers with the file streams it."""
     _reader: Transaction | None = None
     _stack: AsyncExitStack | None = None
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)

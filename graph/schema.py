@@ -13,6 +13,7 @@ from graph.categories import CategoryMutations, CategoryQueries
 from graph.changes import ChangeQueries
 from graph.context import Info
 from graph.edges import said
+from graph.exports import ExportMutations, ExportQueries
 from graph.imports import ImportMutations, ImportQueries
 from graph.nodes import Node, find_node
 from graph.scalars import CONFIG
@@ -35,6 +36,7 @@ class Query(
     TemplateQueries,
     UploadQueries,
     ImportQueries,
+    ExportQueries,
     ChangeQueries,
 ):
     """All root fields."""
@@ -70,6 +72,7 @@ class Mutation(
     TemplateMutations,
     UploadMutations,
     ImportMutations,
+    ExportMutations,
 ):
     """All writes."""
 
@@ -84,6 +87,7 @@ AUTH_MUTATIONS = frozenset(
         "resetPassword",
         "verifyEmail",
         "changePassword",
+        "deleteUser",
     }
 )
 

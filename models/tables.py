@@ -6,6 +6,7 @@ from models.base import metadata
 from models.budgets import Budget, BudgetItem
 from models.categories import Category
 from models.changes import Change
+from models.erasures import Erasure
 from models.idempotency import IdempotencyKey
 from models.imports import Import, ImportRow
 from models.jobs import Job
@@ -22,6 +23,7 @@ __all__ = [
     "BudgetItem",
     "Category",
     "Change",
+    "Erasure",
     "IdempotencyKey",
     "Import",
     "ImportRow",

@@ -119,6 +119,7 @@ class Split(TenantRow, table=True):
 
     __tablename__ = "splits"
     __table_args__ = (
+        ForeignKeyConstraint(["ledger_id"], ["ledgers.id"], ondelete="CASCADE"),
         ForeignKeyConstraint(
             ["ledger_id", "transaction_id"],
             ["transactions.ledger_id", "transactions.id"],

@@ -15,6 +15,7 @@ from graph.changes import ChangeCursors
 from graph.context import Context, Services
 from graph.engine import Answer, Engine, first_failure
 from graph.errors import masked
+from graph.http.downloads import Download
 from graph.http.entry import AnyMethod, actor_of_request, new_context, request_id_of
 from graph.http.limits import Gate
 from resolvers.access import Actor
@@ -199,6 +200,10 @@ async def _answer(
     finally:
         await drop_unused(context)
     _raise_failure(answer)
+    if row.write is not None and actor is not None and context.asked is not None:
+        # The operation has checked what is asked for; the file takes the place of its answer.
+        opened = await rest.services.exports.open(actor, context.asked)
+        return Download(opened, headers=_headers(row, f'W/"{_NO_VERSION}.{tag}"') | headers)
     found = answer.data or {}
     if operation.repeats and found[operation.root].get("created") is False:
         row = replace(row, status=200)

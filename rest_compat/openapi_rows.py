@@ -154,7 +154,7 @@ class Row:
             noun = segments[segments.index(f"{{{name}}}") - 1]
             owner = noun[:-3] + "y" if noun.endswith("ies") else noun
             leaf = self.schemas.leaf(name, owner, self.said.get(name, ""))
-            schema = bare(self.types[name], leaf)
+            schema = self._worded(name) or bare(self.types[name], leaf)
             yield parts.parameter("path", name, schema, self.said.get(name), required=True)
 
     def _query(self) -> Iterator[Json]:
@@ -172,7 +172,7 @@ class Row:
             yield parts.parameter("query", name, schema, said, required=required, **more)
 
     def _worded(self, name: str) -> Json | None:
-        """A query value that the row translates into an enum's."""
+        """A value of query or path that the row translates into an enum's."""
         words = self.row.words.get(name)
         if words is None:
             return None
@@ -331,7 +331,7 @@ class Row:
     def _validator(self) -> bool:
         """Whether the answer has an entity tag; what goes on changing has none yet."""
         row = self.row
-        if row.public or row.secret or row.expires or row.write is not None:
+        if row.public or row.secret or row.expires:
             return False
         if not self.operation.writes:
             return True

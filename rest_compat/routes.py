@@ -12,13 +12,16 @@ SORTS: Final[Mapping[str, Mapping[str, str]]] = {
         "amount": "AMOUNT_ASC",
     }
 }
+EXPORTS: Final[Mapping[str, Mapping[str, str]]] = {
+    "format": {"csv": "CSV", "json": "JSON"},
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One documented endpoint: what it is called by, and the operation that answers it.
 
-    ``words`` translates query values; ``read`` and ``write`` name the few bodies that are not
+    ``words`` translates values of query and path; ``read`` and ``write`` name the few bodies that are not
     JSON; ``public`` rows need no token; ``secret`` bodies are never stored by anyone.
     """
 
@@ -53,6 +56,7 @@ ENDPOINTS: Final = (
     Endpoint("POST", "/auth/verify-email", "VerifyEmail", public=True, secret=True),
     Endpoint("GET", "/auth/me", "GetMe"),
     Endpoint("PUT", "/auth/me", "UpdateMe"),
+    Endpoint("DELETE", "/auth/me", "DeleteUser", message="Deleted", secret=True),
     Endpoint("GET", "/categories", "ListCategories"),
     Endpoint("POST", "/categories", "CreateCategory", 201),
     Endpoint("GET", "/categories/{id}", "GetCategory"),
@@ -92,6 +96,7 @@ ENDPOINTS: Final = (
     Endpoint("PUT", "/templates/{id}", "UpdateTemplate"),
     Endpoint("DELETE", "/templates/{id}", "DeleteTemplate"),
     Endpoint("POST", "/templates/{id}/execute", "ExecuteTemplate", 201, place="/transactions"),
+    Endpoint("GET", "/analytics/export/{format}", "Export", words=EXPORTS, write="file"),
     Endpoint("POST", "/uploads", "CreateUpload", 201, read="multipart", expires=True),
     Endpoint("GET", "/uploads/{id}", "GetUpload", expires=True),
     Endpoint("DELETE", "/uploads/{id}", "DeleteUpload"),

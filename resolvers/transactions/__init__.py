@@ -16,6 +16,7 @@ from resolvers.transactions.listing import (
 )
 from resolvers.transactions.rows import get_transaction, transactions_by_id
 from resolvers.transactions.trash import delete_transactions, purge_trash, restore_transaction
+from resolvers.transactions.walking import walk_transactions
 from resolvers.transactions.writes import create_transactions, update_transactions
 
 __all__ = [
@@ -40,4 +41,5 @@ __all__ = [
     "restore_transaction",
     "transactions_by_id",
     "update_transactions",
+    "walk_transactions",
 ]

@@ -71,7 +71,7 @@ def _needs_scan(wanted: TransactionFilter, sort: str) -> bool:
     )
 
 
-async def _conditions(
+async def conditions_of(
     tx: Tx, ledger_id: UUID, wanted: TransactionFilter
 ) -> list[ColumnElement[bool]]:
     """Everything that the database can decide."""
@@ -114,7 +114,8 @@ async def _conditions(
     return found
 
 
-def _bounds(wanted: TransactionFilter) -> tuple[Decimal | None, Decimal | None]:
+def bounds_of(wanted: TransactionFilter) -> tuple[Decimal | None, Decimal | None]:
+    """The smallest and the largest magnitude that a filter lets through."""
     low = None if wanted.min_amount is None else Decimal(wanted.min_amount)
     high = None if wanted.max_amount is None else Decimal(wanted.max_amount)
     wrong = [
@@ -135,7 +136,7 @@ async def _scan(
     sort: str,
 ) -> list[_Light]:
     """Open the amounts of all rows that the database left and decide the rest."""
-    low, high = _bounds(wanted)
+    low, high = bounds_of(wanted)
     bounded = low is not None or high is not None
     await tx.unlock([ledger_id])
     ring = tx.ring(ledger_id)
@@ -172,7 +173,7 @@ async def list_transactions(
 ) -> Page[TransactionRow]:
     """A page of the person's transactions, newest first unless sorted otherwise."""
     ledger_id = actor.ledger_id
-    conditions = await _conditions(tx, ledger_id, wanted)
+    conditions = await conditions_of(tx, ledger_id, wanted)
     descending = sort.endswith("DESC")
     if not _needs_scan(wanted, sort):
         statement: Select[Any] = select(*COLUMNS).select_from(SOURCE).where(*conditions)
@@ -195,7 +196,7 @@ async def list_transactions(
 
 async def count_transactions(tx: Tx, actor: Actor, wanted: TransactionFilter = _NO_FILTER) -> int:
     """How many transactions a filter leaves."""
-    conditions = await _conditions(tx, actor.ledger_id, wanted)
+    conditions = await conditions_of(tx, actor.ledger_id, wanted)
     if _needs_scan(wanted, "DATE_DESC"):
         return len(await _scan(tx, actor.ledger_id, wanted, conditions, "DATE_DESC"))
     statement = select(func.count()).select_from(SOURCE).where(*conditions)

@@ -51,6 +51,8 @@ MATRIX: dict[str, tuple[str, str]] = {
     "budgetAnalysis": ('{budgetAnalysis(id:"$budget"){actual}}', "NOT_FOUND"),
     "template": ('{template(id:"$template"){id nextDate}}', "NOT_FOUND"),
     "templates": ("{templates(first:1){nodes{id}}}", "OWN"),
+    "export": ("{export(format:CSV){downloadUrl}}", "OWN"),
+    "requestTakeout": ("mutation{requestTakeout{export{downloadUrl}}}", "OWN"),
     "changes": ("{changes(first:100){changes{id data node{id}}}}", "OWN"),
     "updateProfile": ('mutation{updateProfile(input:{name:"N"}){user{id}}}', "OWN"),
     "revokeSession": ('mutation{revokeSession(id:"$session"){id}}', "NOT_FOUND"),
@@ -130,6 +132,11 @@ MATRIX: dict[str, tuple[str, str]] = {
     "deleteUpload": ('mutation{deleteUpload(id:"$spare"){id}}', "NOT_FOUND"),
     "deleteAccount": ('mutation{deleteAccount(id:"$account",force:true){id}}', "NOT_FOUND"),
     "restoreAccount": ('mutation{restoreAccount(id:"$account"){account{id}}}', "NOT_FOUND"),
+    # The end of all: after changePassword, and of everything else.
+    "deleteUser": (
+        f'mutation{{deleteUser(input:{{password:"not {PASSWORD}",confirm:"$email"}}){{receipt{{id}}}}}}',
+        "VALIDATION_ERROR",
+    ),
 }  # fmt: skip
 PUBLIC = {
     "register",
@@ -170,6 +177,7 @@ async def owned(door: GraphQLDoor) -> dict[str, str]:
     await door.as_person(None).call("Login", {"email": door.person.email, "password": PASSWORD})
     listed = await door.query("{viewer{sessions{id current}}}")
     return {
+        "email": door.person.email,
         "session": next(s["id"] for s in listed["data"]["viewer"]["sessions"] if not s["current"]),
         "account": account,
         "category": category,

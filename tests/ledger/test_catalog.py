@@ -12,9 +12,9 @@ pytestmark = [pytest.mark.anyio, pytest.mark.case("T06")]
 GATES = {
     "app_user", "my_ledgers", "my_writable_ledgers", "visible_versions", "open_personal_ledger",
     "user_by_email", "session_by_refresh", "due_trash", "ledgers_to_verify", "due_templates",
-    "mailed_token", "take_limit", "live_versions", "ended_sessions",
+    "mailed_token", "take_limit", "live_versions", "ended_sessions", "forget_person", "files_to_erase", "erase_ledger",
 }  # fmt: skip
-OUTSIDE = {"jobs", "system_keys", "limit_hits", "alembic_version"}
+OUTSIDE = {"jobs", "system_keys", "erasures", "limit_hits", "alembic_version"}
 NOT_FORCED = {"memberships"}
 
 
@@ -99,6 +99,20 @@ async def test_no_view_and_no_leaky_key_stands_beside_the_fence(
     for row in keys:
         if row["parent"] != "ledgers":
             assert "ledger_id" in row["columns"], (row["child"], row["columns"])
+
+
+async def test_a_ledger_goes_with_everything_in_it_by_one_cascade(
+    superuser: asyncpg.Connection,
+) -> None:
+    """What refers to a row of its ledger without a rule also refers to the ledger itself."""
+    keys = await superuser.fetch(
+        "SELECT conrelid::regclass::text AS child, confrelid::regclass::text AS parent, "
+        "confdeltype::text AS rule FROM pg_constraint "
+        "WHERE contype = 'f' AND connamespace = 'public'::regnamespace"
+    )
+    bound = {row["child"] for row in keys if (row["parent"], row["rule"]) == ("ledgers", "c")}
+    loose = {row["child"] for row in keys if row["rule"] == "a" and row["child"] != "users"}
+    assert loose - bound == set()
 
 
 async def test_policies_compare_the_ledger_with_an_array_read_once(
