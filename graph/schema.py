@@ -7,6 +7,7 @@ import strawberry
 from strawberry.scalars import ID
 
 from graph.accounts import AccountMutations, AccountQueries
+from graph.analytics import AnalyticsQueries
 from graph.auth import AuthMutations
 from graph.budgets import BudgetMutations, BudgetQueries
 from graph.categories import CategoryMutations, CategoryQueries
@@ -15,6 +16,7 @@ from graph.context import Info
 from graph.edges import said
 from graph.imports import ImportMutations, ImportQueries
 from graph.nodes import Node, find_node
+from graph.rates import RateMutations, RateQueries
 from graph.scalars import CONFIG
 from graph.sessions import SessionMutations
 from graph.templates import TemplateMutations, TemplateQueries
@@ -31,6 +33,8 @@ class Query(
     CategoryQueries,
     TransactionQueries,
     BudgetQueries,
+    AnalyticsQueries,
+    RateQueries,
     TemplateQueries,
     UploadQueries,
     ImportQueries,
@@ -66,6 +70,7 @@ class Mutation(
     TransactionMutations,
     BulkMutations,
     BudgetMutations,
+    RateMutations,
     TemplateMutations,
     UploadMutations,
     ImportMutations,
