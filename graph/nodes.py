@@ -17,6 +17,7 @@ from models.accounts import AccountRow
 from models.budgets import BudgetItemRow, BudgetRow
 from models.categories import CategoryRow
 from models.imports import ImportRunRow
+from models.rates import RateRow
 from models.templates import TemplateRow
 from models.transactions import TransactionRow
 from models.uploads import UploadRow
@@ -32,6 +33,7 @@ PREFIX: Final[dict[type, str]] = {
     UserRow: "user",
     UploadRow: "file",
     ImportRunRow: "imp",
+    RateRow: "rate",
 }
 
 

@@ -7,6 +7,7 @@ import strawberry
 from strawberry.scalars import ID
 
 from graph.accounts import AccountMutations, AccountQueries
+from graph.analytics import AnalyticsQueries
 from graph.auth import AuthMutations
 from graph.budgets import BudgetMutations, BudgetQueries
 from graph.categories import CategoryMutations, CategoryQueries
@@ -16,6 +17,7 @@ from graph.edges import said
 from graph.exports import ExportMutations, ExportQueries
 from graph.imports import ImportMutations, ImportQueries
 from graph.nodes import Node, find_node
+from graph.rates import RateMutations, RateQueries
 from graph.scalars import CONFIG
 from graph.sessions import SessionMutations
 from graph.subscriptions import Subscription
@@ -33,6 +35,8 @@ class Query(
     CategoryQueries,
     TransactionQueries,
     BudgetQueries,
+    AnalyticsQueries,
+    RateQueries,
     TemplateQueries,
     UploadQueries,
     ImportQueries,
@@ -69,6 +73,7 @@ class Mutation(
     TransactionMutations,
     BulkMutations,
     BudgetMutations,
+    RateMutations,
     TemplateMutations,
     UploadMutations,
     ImportMutations,

@@ -8,6 +8,7 @@ import strawberry
 from strawberry import UNSET
 
 from graph.accounts import AccountConnection, account_connection
+from graph.analytics.operations import Reports
 from graph.budgets import BudgetConnection, budget_connection
 from graph.categories import CategoryConnection, CategoryKind, category_connection
 from graph.changes import present_cursor
@@ -16,6 +17,8 @@ from graph.edges import plain, said
 from graph.inputs import expected, object_or_none, parsed, raw_value
 from graph.nodes import Stored, node_kind
 from graph.paging import After, Before, First, Last
+from graph.rates import Currency as RateCurrency
+from graph.rates import ExchangeRateConnection, rate_connection
 from graph.scalars import JSONObject
 from graph.sessions import UserSession, own_sessions
 from graph.templates import TemplateConnection, template_connection
@@ -40,7 +43,7 @@ node_kind("user", _users_by_id, lambda info, wanted: (info.context.actor.user_id
 
 
 @strawberry.type(description="The signed-in person, and the entry to everything she owns.")
-class User(Stored):
+class User(Stored, Reports):
     """A view over UserRow."""
 
     email: str = plain("The address that signs in.")
@@ -125,6 +128,22 @@ class User(Stored):
     ) -> Any:
         """A page of templates."""
         return await template_connection(info, first, after, last, before)
+
+    @strawberry.field(
+        description="The person's own exchange rates, the newest day first.",
+        graphql_type=ExchangeRateConnection,
+    )
+    async def rates(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        currency: RateCurrency = None,
+    ) -> Any:
+        """A page of own rates."""
+        return await rate_connection(info, currency, first, after, last, before)
 
     @strawberry.field(
         description="The person's sessions that stand, the last used first; at most 100.",

@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from uuid import UUID, uuid4
 
+import structlog
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Executable, Row, select, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from models.base import table
@@ -26,6 +28,7 @@ from models.sealing import KeyMissing, LedgerRing, RingCache
 from models.stores.keys import KeyProvider
 
 T = TypeVar("T")
+_log: Final = structlog.get_logger("database")
 Params = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 _RETRIED: Final = frozenset({"40001", "40P01"})
@@ -71,6 +74,11 @@ class Transaction:
         self._database = database
         self._turn = asyncio.Lock()
         self._rings: dict[UUID, LedgerRing] = {}
+        self.leftovers: list[Upkeep] = []
+
+    def afterwards(self, work: "Upkeep") -> None:
+        """Leave upkeep for when this reading has ended; nobody waits for it, and it may be lost."""
+        self.leftovers.append(work)
 
     async def rows(self, statement: Executable, params: Params = None) -> Sequence[Row[Any]]:
         """All rows of a statement."""
@@ -127,8 +135,12 @@ class Transaction:
         return ring
 
 
+Upkeep = Callable[[Transaction], Awaitable[None]]
+"""Short work that changes no figure and no version: it may be skipped, lost or done twice."""
+
+
 class Database:
-    """A pool of connections and the four ways to use one."""
+    """A pool of connections and the five ways to use one."""
 
     def __init__(
         self,
@@ -150,17 +162,45 @@ class Database:
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._maintaining = asyncio.Semaphore(1)
+        self._upkeep: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
         """Close all connections."""
+        for task in self._upkeep:
+            task.cancel()
+        await self.settle()
         await self.engine.dispose()
+
+    async def settle(self) -> None:
+        """Wait for upkeep that is under way."""
+        await asyncio.gather(*self._upkeep, return_exceptions=True)
 
     @asynccontextmanager
     async def read(self, user_id: UUID | None) -> AsyncIterator[Transaction]:
         """One consistent read-only moment, seen as one person (or as nobody)."""
         async with self._reading.connect() as connection, connection.begin():
             await connection.execute(_SET_ACTOR, {"user": str(user_id or "")})
-            yield Transaction(connection, self)
+            tx = Transaction(connection, self)
+            yield tx
+        if tx.leftovers:
+            task = asyncio.create_task(self.maintain(user_id, tx.leftovers))
+            self._upkeep.add(task)
+            task.add_done_callback(self._upkeep.discard)
+
+    async def maintain(self, user_id: UUID | None, works: Iterable[Upkeep]) -> None:
+        """Upkeep, each piece in a short transaction of its own, one piece at a time.
+
+        It holds no ledger's lock and moves no version; what fails is told and left for next time.
+        """
+        async with self._maintaining:
+            for work in works:
+                try:
+                    async with self.engine.connect() as connection, connection.begin():
+                        await connection.execute(self._write_setup, {"user": str(user_id or "")})
+                        await work(Transaction(connection, self))
+                except (DBAPIError, PoolTimeout, KeyMissing) as error:
+                    _log.warning("upkeep.skipped", exc_info=error)
 
     async def change(self, user_id: UUID | None, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run work in one READ COMMITTED transaction and commit it.

@@ -12,6 +12,8 @@ from models.imports import Import, ImportRow
 from models.jobs import Job
 from models.ledgers import Ledger, LedgerKey, Membership, SystemKey
 from models.limits import LimitHit
+from models.rates import Rate
+from models.segments import Segment
 from models.templates import Template
 from models.transactions import Split, Transaction
 from models.uploads import Upload
@@ -33,7 +35,9 @@ __all__ = [
     "LimitHit",
     "MailedToken",
     "Membership",
+    "Rate",
     "RefreshToken",
+    "Segment",
     "Session",
     "Split",
     "SystemKey",

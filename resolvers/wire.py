@@ -5,6 +5,7 @@ for feeds.  Names are the graph's own; a test compares them with the schema.
 """
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import singledispatch
 from typing import Any, Final
 from uuid import UUID
@@ -14,6 +15,7 @@ from models.accounts import AccountRow
 from models.budgets import BudgetItemRow, BudgetRow
 from models.categories import CategoryRow
 from models.imports import ImportRunRow
+from models.rates import RateRow
 from models.templates import TemplateRow
 from models.transactions import SplitRow, TransactionRow
 from models.uploads import UploadRow
@@ -176,6 +178,22 @@ def _template(row: TemplateRow) -> dict[str, Any]:
         "startDate": row.start_date.isoformat(),
         "endDate": row.end_date.isoformat() if row.end_date else None,
         "autoPost": row.auto_post,
+    }
+
+
+def rate_text(rate: Decimal) -> str:
+    """A rate without the zeros that its column adds."""
+    return f"{rate:f}".rstrip("0").removesuffix(".")
+
+
+@wire.register
+def _rate(row: RateRow) -> dict[str, Any]:
+    return {
+        **_stored("rate", row),
+        "from": row.from_currency,
+        "to": row.to_currency,
+        "date": row.day.isoformat(),
+        "rate": rate_text(row.rate),
     }
 
 

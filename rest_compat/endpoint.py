@@ -28,6 +28,7 @@ from resolvers.errors import (
     Unauthenticated,
     UnsupportedMediaType,
 )
+from resolvers.rates import rates_version
 from rest_compat.bodies import header_variables, json_variables, query_variables
 from rest_compat.envelope import failure, success
 from rest_compat.forms import drop_unused, read_form
@@ -93,6 +94,7 @@ class Rest:
             actor.locale,
             actor.time_zone,
             actor.today.isoformat(),
+            rates_version(),
             [(one.ledger_id.hex, one.version) for one in versions],
         )
         packed = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS, default=str)

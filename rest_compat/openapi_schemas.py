@@ -39,7 +39,7 @@ _PREFIXES: Final[Mapping[str, str]] = {
     "account": "acct", "balance": "acct", "budget": "bdgt", "category": "cat", "file": "file",
     "group": "grp", "grouptransaction": "gtxn", "import": "imp", "invitation": "inv",
     "invitedby": "user", "item": "item", "member": "user", "moveto": "cat",
-    "notification": "notif", "parent": "cat", "profile": "user", "refundof": "txn",
+    "notification": "notif", "parent": "cat", "profile": "user", "rate": "rate", "refundof": "txn",
     "rule": "rule", "session": "ses", "template": "tmpl", "token": "tok", "transaction": "txn",
     "transfer": "txn", "tx": "gtxn", "upload": "file", "user": "user", "viewer": "user",
 }  # fmt: skip

@@ -13,6 +13,7 @@ from models.base import table
 from models.budgets import Budget, BudgetItem, BudgetItemRow, BudgetRow
 from models.categories import Category, CategoryRow
 from models.changes import content_mac, content_place
+from models.rates import Rate, RateRow
 from models.templates import Template, TemplateRow
 from models.transactions import TransactionRow
 from resolvers.events import image_of
@@ -20,7 +21,9 @@ from resolvers.transactions.rows import T
 from resolvers.verify.finder import PAGE_ROWS, Finder
 from resolvers.verify.report import Kind, named
 
-Stored = AccountRow | BudgetItemRow | BudgetRow | CategoryRow | TemplateRow | TransactionRow
+Stored = (
+    AccountRow | BudgetItemRow | BudgetRow | CategoryRow | RateRow | TemplateRow | TransactionRow
+)
 
 _NEWEST: Final = text(
     "SELECT wanted.id, newest.version, newest.seq, newest.content, newest.content_mac "
@@ -39,6 +42,7 @@ _TABLES: Final = {
     "budget": table(Budget),
     "budgetItem": table(BudgetItem),
     "category": table(Category),
+    "rate": table(Rate),
     "template": table(Template),
     "transaction": T,
 }

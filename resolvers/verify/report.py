@@ -13,6 +13,7 @@ _PREFIXES: Final = {
     "budgetItem": "item",
     "category": "cat",
     "import": "imp",
+    "rate": "rate",
     "template": "tmpl",
     "transaction": "txn",
     "upload": "file",
@@ -31,6 +32,8 @@ class Kind(StrEnum):
     """An account's running total is not the sum of its transactions."""
     SPLIT = "SPLIT"
     """Parts and parent do not agree."""
+    SEGMENT = "SEGMENT"
+    """Packed amounts are not those of the transactions, or are missing."""
     TRANSFER = "TRANSFER"
     """Two sides of a transfer do not agree."""
     CHAIN = "CHAIN"

@@ -31,7 +31,7 @@ SCHEDULE = (
 MATRIX: dict[str, tuple[str, str]] = {
     "viewer": ("{viewer{id accounts(first:1){nodes{id}}}}", "OWN"),
     "node": ('{node(id:"$account"){id}}', "NULL"),
-    "nodes": ('{nodes(ids:["$account","$transaction","$upload","$import","$budget","$item","$template"]){id}}', "NULL"),
+    "nodes": ('{nodes(ids:["$account","$transaction","$upload","$import","$budget","$item","$template","$rate"]){id}}', "NULL"),
     "account": ('{account(id:"$account"){id}}', "NOT_FOUND"),
     "accounts": ("{accounts(first:1){nodes{id}}}", "OWN"),
     "accountBalance": ('{accountBalance(id:"$account"){balance}}', "NOT_FOUND"),
@@ -49,6 +49,32 @@ MATRIX: dict[str, tuple[str, str]] = {
     "budgetItem": ('{budgetItem(id:"$item"){id}}', "NOT_FOUND"),
     "budgetItems": ('{budgetItems(budgetId:"$budget"){nodes{id}}}', "NOT_FOUND"),
     "budgetAnalysis": ('{budgetAnalysis(id:"$budget"){actual}}', "NOT_FOUND"),
+    "explainBudgetAnalysis": ('{explainBudgetAnalysis(id:"$budget"){nodes{transactionId}}}', "NOT_FOUND"),
+    "netWorth": ("{netWorth{points{netWorth rows{nodes{accountId}}}}}", "OWN"),
+    "spendingTrends": ("{spendingTrends{series{key points{amount}}}}", "OWN"),
+    "categoryBreakdown": ("{categoryBreakdown{total rows{nodes{transactionId}}}}", "OWN"),
+    "monthlySummary": ("{monthlySummary{months{net rows{nodes{transactionId}}}}}", "OWN"),
+    "budgetPerformance": ("{budgetPerformance{currency budgets{actual}}}", "OWN"),
+    "explainNetWorth": ('{explainNetWorth(accountId:"$account"){nodes{balance}}}', "VALIDATION_ERROR"),
+    "explainSpendingTrends": (
+        '{explainSpendingTrends(series:"(none)",from:"2026-01-01"){nodes{transactionId}}}',
+        "VALIDATION_ERROR",
+    ),
+    "explainCategoryBreakdown": (
+        '{explainCategoryBreakdown(categoryId:"$category"){nodes{transactionId}}}',
+        "VALIDATION_ERROR",
+    ),
+    "explainMonthlySummary": (
+        '{explainMonthlySummary(month:"2026-01",accountId:"$account"){nodes{transactionId}}}',
+        "VALIDATION_ERROR",
+    ),
+    "rates": ("{rates(first:1){nodes{id}}}", "OWN"),
+    "exchangeRate": ('{exchangeRate(from:"EUR",to:"USD"){rate}}', "OWN"),
+    "setRate": (
+        'mutation{setRate(input:{from:"EUR",to:"RSD",date:"2026-01-01",rate:"117"}){rate{id}}}',
+        "OWN",
+    ),
+    "deleteRate": ('mutation{deleteRate(id:"$rate"){id}}', "NOT_FOUND"),
     "template": ('{template(id:"$template"){id nextDate}}', "NOT_FOUND"),
     "templates": ("{templates(first:1){nodes{id}}}", "OWN"),
     "export": ("{export(format:CSV){downloadUrl}}", "OWN"),
@@ -176,8 +202,10 @@ async def owned(door: GraphQLDoor) -> dict[str, str]:
     assert door.person is not None
     await door.as_person(None).call("Login", {"email": door.person.email, "password": PASSWORD})
     listed = await door.query("{viewer{sessions{id current}}}")
+    rate = 'mutation{setRate(input:{from:"EUR",to:"ALL",date:"2026-01-01",rate:1}){rate{id}}}'
     return {
         "email": door.person.email,
+        "rate": (await door.query(rate))["data"]["setRate"]["rate"]["id"],
         "session": next(s["id"] for s in listed["data"]["viewer"]["sessions"] if not s["current"]),
         "account": account,
         "category": category,

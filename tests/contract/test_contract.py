@@ -26,9 +26,9 @@ from rest_compat.stored import BadOperations, load_operations
 ROOT = Path(__file__).resolve().parents[2]
 LATER = {
     # Nouns of the documented list whose turn has not come.
-    "groups", "invitations", "analytics", "notifications",
+    "groups", "invitations", "notifications",
 }  # fmt: skip
-LATER_PATHS: set[str] = set()
+LATER_PATHS = {"/analytics/export/{format}"}
 
 
 def documented() -> list[tuple[str, str]]:
@@ -91,6 +91,7 @@ def test_plain_fields_of_a_view_are_columns_of_its_row() -> None:
         "bdgt": "Budget",
         "item": "BudgetItem",
         "tmpl": "Template",
+        "rate": "ExchangeRate",
     }
     for row, prefix in PREFIX.items():
         view = schema().get_type_by_name(rows[prefix])

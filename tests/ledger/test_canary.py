@@ -82,6 +82,10 @@ async def every_feature(door: Door, client: Any) -> None:
     item = budget["items"][0]["id"]
     await door.call("UpdateBudgetItem", {"amount": AMOUNT}, id=budget["id"], itemId=item)
     await door.call("GetBudgetAnalysis", id=budget["id"], date="2026-02-01")
+    for report in ("GetNetWorth", "GetSpendingTrends", "GetCategoryBreakdown", "GetMonthlySummary"):
+        await door.call(report, **{"from": "2026-01-01", "to": "2026-12-31"})
+    await door.call("GetBudgetPerformance")
+    await door.call("ExplainMonthlySummary", month="2026-01", **{"from": "2026-01-01"})
     plan = {"name": "x", "accountId": giro, "amount": AMOUNT, "description": "x"}
     plan |= {"frequency": "MONTHLY", "startDate": "2026-01-01", "autoPost": True}
     template = await door.call("CreateTemplate", plan, key="c5")
