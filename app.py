@@ -38,8 +38,16 @@ from models.stores.redis import Cache
 from models.stores.sessions import NoSessions, RedisSessions, SessionCache
 from models.system_keys import ensure_system_keys, load_system_keys
 from resolvers.auth import Auth
+from resolvers.groups import FAREWELL, SYNC_SHARE
+from resolvers.groups.jobs import farewell_handler, profile_handler, share_handler
 from resolvers.imports import JOB_KIND as IMPORT
 from resolvers.imports import import_handler
+from resolvers.invitations import (
+    EXPIRE_INVITATION,
+    MAIL_INVITE,
+    expiry_handler,
+    invitation_mail_handler,
+)
 from resolvers.jobs import PURGE_TRASH, Handler, Worker, trash_handler
 from resolvers.ledgers import Ledgers
 from resolvers.mails import LETTERS, mail_handler
@@ -50,6 +58,7 @@ from resolvers.sessions import Sessions
 from resolvers.ticks import POST_TEMPLATE
 from resolvers.tokens import AccessTokens
 from resolvers.uploads import sweep_orphans
+from resolvers.users import SYNC_PROFILE
 from settings import Settings, SettingsError, database_address
 
 if TYPE_CHECKING:
@@ -254,7 +263,7 @@ async def start(
     build = loop.run_in_executor(None, build_name)
     passwords = loop.run_in_executor(None, _passwords, settings)
     system, _ = await asyncio.gather(load_system_keys(engine, keys), _warm(engine))
-    database = Database(engine, keys)
+    database = Database(engine, keys, trust_addresses=not settings.production)
     cache = _cache_of(settings, endpoints)
     sessions: SessionCache = NoSessions() if cache is None else RedisSessions(cache, system.chain)
     broker = LocalBroker(cache)
@@ -304,6 +313,11 @@ def job_handlers(services: Services) -> dict[str, Handler]:
     mails = {kind: mail_handler(database, mailer, services.public_url, kind) for kind in LETTERS}
     return {
         **mails,
+        FAREWELL: farewell_handler(services.ledgers),
+        SYNC_SHARE: share_handler(services.ledgers),
+        SYNC_PROFILE: profile_handler(services.ledgers),
+        MAIL_INVITE: invitation_mail_handler(database, mailer, services.public_url),
+        EXPIRE_INVITATION: expiry_handler(services.ledgers),
         PURGE_TRASH: trash_handler(services.ledgers),
         POST_TEMPLATE: posting_handler(services.ledgers),
         IMPORT: import_handler(services.ledgers, services.files, services.import_secret),

@@ -12,7 +12,9 @@ from graph.budgets import BudgetMutations, BudgetQueries
 from graph.categories import CategoryMutations, CategoryQueries
 from graph.context import Info
 from graph.edges import said
+from graph.groups import GroupMutations, GroupQueries, GroupTransactionMutations
 from graph.imports import ImportMutations, ImportQueries
+from graph.invitations import InvitationMutations, InvitationQueries
 from graph.nodes import Node, find_node
 from graph.scalars import CONFIG
 from graph.sessions import SessionMutations
@@ -31,6 +33,8 @@ class Query(
     TransactionQueries,
     BudgetQueries,
     TemplateQueries,
+    GroupQueries,
+    InvitationQueries,
     UploadQueries,
     ImportQueries,
 ):
@@ -65,6 +69,9 @@ class Mutation(
     BulkMutations,
     BudgetMutations,
     TemplateMutations,
+    GroupMutations,
+    GroupTransactionMutations,
+    InvitationMutations,
     UploadMutations,
     ImportMutations,
 ):

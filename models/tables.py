@@ -6,8 +6,19 @@ from models.base import metadata
 from models.budgets import Budget, BudgetItem
 from models.categories import Category
 from models.changes import Change
+from models.groups import (
+    Farewell,
+    Group,
+    GroupDebt,
+    GroupMember,
+    GroupNet,
+    GroupPart,
+    GroupTransaction,
+    Share,
+)
 from models.idempotency import IdempotencyKey
 from models.imports import Import, ImportRow
+from models.invitations import Inbox, Invitation
 from models.jobs import Job
 from models.ledgers import Ledger, LedgerKey, Membership, SystemKey
 from models.templates import Template
@@ -21,9 +32,18 @@ __all__ = [
     "BudgetItem",
     "Category",
     "Change",
+    "Farewell",
+    "Group",
+    "GroupDebt",
+    "GroupMember",
+    "GroupNet",
+    "GroupPart",
+    "GroupTransaction",
     "IdempotencyKey",
     "Import",
     "ImportRow",
+    "Inbox",
+    "Invitation",
     "Job",
     "Ledger",
     "LedgerKey",
@@ -31,6 +51,7 @@ __all__ = [
     "Membership",
     "RefreshToken",
     "Session",
+    "Share",
     "Split",
     "SystemKey",
     "Template",

@@ -14,6 +14,9 @@ SORTS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 
 
+BOXES: Final[Mapping[str, Mapping[str, str]]] = {"box": {"received": "RECEIVED", "sent": "SENT"}}
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One documented endpoint: what it is called by, and the operation that answers it.
@@ -36,8 +39,11 @@ class Endpoint:
     """The body carries expiring links, so it has no validator."""
     place: str | None = None
     """Where what it makes is found, when that is not below its own path."""
+    invites: str | None = None
+    """Where the invitation lies that it may make instead, which it answers with 202."""
 
 
+_INVITED: Final = "The invitation is on its way"
 _ACCEPTED: Final = "Accepted; the work goes on"
 _MAILED: Final = "If somebody has this address, a mail is on its way"
 
@@ -84,6 +90,29 @@ ENDPOINTS: Final = (
     Endpoint("PUT", "/budgets/{id}/items/{itemId}", "UpdateBudgetItem"),
     Endpoint("DELETE", "/budgets/{id}/items/{itemId}", "DeleteBudgetItem"),
     Endpoint("GET", "/budgets/{id}/analysis", "GetBudgetAnalysis"),
+    Endpoint("GET", "/groups", "ListGroups"),
+    Endpoint("POST", "/groups", "CreateGroup", 201),
+    Endpoint("GET", "/groups/{id}", "GetGroup"),
+    Endpoint("PUT", "/groups/{id}", "UpdateGroup"),
+    Endpoint("DELETE", "/groups/{id}", "DeleteGroup"),
+    Endpoint("GET", "/groups/{id}/members", "ListGroupMembers"),
+    Endpoint("POST", "/groups/{id}/members", "AddGroupMember", 201, invites="/invitations"),
+    Endpoint("GET", "/groups/{id}/members/{userId}", "GetGroupMember"),
+    Endpoint("PUT", "/groups/{id}/members/{userId}", "UpdateGroupMember"),
+    Endpoint("DELETE", "/groups/{id}/members/{userId}", "RemoveGroupMember"),
+    Endpoint("GET", "/groups/{id}/transactions", "ListGroupTransactions", words=SORTS),
+    Endpoint("POST", "/groups/{id}/transactions", "CreateGroupTransaction", 201),
+    Endpoint("GET", "/groups/{id}/transactions/{txId}", "GetGroupTransaction"),
+    Endpoint("PUT", "/groups/{id}/transactions/{txId}", "UpdateGroupTransaction"),
+    Endpoint("DELETE", "/groups/{id}/transactions/{txId}", "DeleteGroupTransaction"),
+    Endpoint("POST", "/groups/{id}/transactions/{txId}/restore", "RestoreGroupTransaction"),
+    Endpoint("GET", "/groups/{id}/balances", "GetGroupBalances"),
+    Endpoint("GET", "/invitations", "ListInvitations", words=BOXES),
+    Endpoint("POST", "/invitations", "CreateInvitation", 202, _INVITED),
+    Endpoint("GET", "/invitations/{id}", "GetInvitation"),
+    Endpoint("PUT", "/invitations/{id}/accept", "AcceptInvitation"),
+    Endpoint("PUT", "/invitations/{id}/decline", "DeclineInvitation"),
+    Endpoint("DELETE", "/invitations/{id}", "CancelInvitation"),
     Endpoint("GET", "/templates", "ListTemplates"),
     Endpoint("POST", "/templates", "CreateTemplate", 201),
     Endpoint("GET", "/templates/{id}", "GetTemplate"),

@@ -20,6 +20,7 @@ from models.categories import Category
 from models.database import Transaction as Tx
 from models.transactions import Split, Transaction
 from resolvers.errors import invalid
+from resolvers.groups.shares import own_shares
 from resolvers.inputs import LAST_DAY
 from resolvers.money import checked_sum, percent
 from resolvers.periods import Cycle, Period, PeriodKind
@@ -166,8 +167,8 @@ def day_within(budget: BudgetRow, wanted: date | None, today: date) -> date:
 async def analyses_of(tx: Tx, keys: Sequence[tuple[BudgetRow, date]]) -> list[Analysis]:
     """Analyses of budgets for the periods that contain a day.
 
-    Two statements for each ledger, however many budgets: categories, and the rows of the widest
-    range that any of them needs.
+    Three statements for each ledger, however many budgets: categories, and the rows and shares of
+    the widest range that any of them needs.
     """
     found: dict[tuple[BudgetRow, date], Analysis] = {}
     for ledger_id in {budget.ledger_id for budget, _ in keys}:
@@ -195,7 +196,7 @@ async def _tree(tx: Tx, ledger_id: UUID) -> _Tree:
 
 
 async def _parts(tx: Tx, ledger_id: UUID, first: date, last: date) -> list[_Part]:
-    """Living rows of a range without transfers, split ones as their parts, opened once."""
+    """Living rows of a range without transfers, split ones as their parts, and own shares."""
     source = _T.outerjoin(
         _S, and_(_S.c.ledger_id == _T.c.ledger_id, _S.c.transaction_id == _T.c.id)
     ).outerjoin(
@@ -218,6 +219,8 @@ async def _parts(tx: Tx, ledger_id: UUID, first: date, last: date) -> list[_Part
             _T.c.ledger_id == ledger_id,
             _T.c.deleted_at.is_(None),
             _T.c.transfer_id.is_(None),
+            # Of what a group spent the own share counts, not the money that one laid out.
+            _T.c.group_id.is_(None),
             _T.c.date.between(first, last),
         )
     )
@@ -232,7 +235,12 @@ async def _parts(tx: Tx, ledger_id: UUID, first: date, last: date) -> list[_Part
         # A refund nets the category of what it refunds, on its own date.
         return _Part(row.date, row.currency, minor, row.refunded or row.category_id)
 
-    return [part(row) for row in rows]
+    shares = [
+        _Part(share.date, share.currency, -share.owed_minor, share.category_id)
+        for share in await own_shares(tx, ledger_id, first, last)
+        if share.kind == "EXPENSE"
+    ]
+    return [*(part(row) for row in rows), *shares]
 
 
 def _analyse(budget: BudgetRow, day: date, parts: Iterable[_Part], tree: _Tree) -> Analysis:
