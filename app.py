@@ -43,8 +43,16 @@ from models.system_keys import ensure_system_keys, load_system_keys
 from resolvers.auth import Auth
 from resolvers.erasure import ERASE_PERSON, Erasures, erase_handler
 from resolvers.exports import Exports
+from resolvers.groups import FAREWELL, SYNC_SHARE
+from resolvers.groups.jobs import farewell_handler, profile_handler, share_handler
 from resolvers.imports import JOB_KIND as IMPORT
 from resolvers.imports import import_handler
+from resolvers.invitations import (
+    EXPIRE_INVITATION,
+    MAIL_INVITE,
+    expiry_handler,
+    invitation_mail_handler,
+)
 from resolvers.jobs import PURGE_TRASH, Handler, Worker, trash_handler
 from resolvers.ledgers import Ledgers
 from resolvers.limits import LOCAL_WIDTH, Limits
@@ -56,6 +64,7 @@ from resolvers.sessions import Sessions
 from resolvers.ticks import POST_TEMPLATE
 from resolvers.tokens import AccessTokens
 from resolvers.uploads import sweep_orphans
+from resolvers.users import SYNC_PROFILE
 from settings import Settings, SettingsError, database_address
 
 if TYPE_CHECKING:
@@ -262,7 +271,7 @@ async def start(
     build = loop.run_in_executor(None, build_name)
     passwords = loop.run_in_executor(None, _passwords, settings)
     system, _ = await asyncio.gather(load_system_keys(engine, keys), _warm(engine))
-    database = Database(engine, keys)
+    database = Database(engine, keys, trust_addresses=not settings.production)
     cache = _cache_of(settings, endpoints)
     broker = LocalBroker(cache)
     sessions = AnnouncedSessions(
@@ -334,6 +343,11 @@ def job_handlers(services: Services) -> dict[str, Handler]:
     mails = {kind: mail_handler(database, mailer, services.public_url, kind) for kind in LETTERS}
     return {
         **mails,
+        FAREWELL: farewell_handler(services.ledgers),
+        SYNC_SHARE: share_handler(services.ledgers),
+        SYNC_PROFILE: profile_handler(services.ledgers),
+        MAIL_INVITE: invitation_mail_handler(database, mailer, services.public_url),
+        EXPIRE_INVITATION: expiry_handler(services.ledgers),
         PURGE_TRASH: trash_handler(services.ledgers),
         POST_TEMPLATE: posting_handler(services.ledgers),
         ERASE_PERSON: erase_handler(services.erasures, services.files, mailer, services.public_url),

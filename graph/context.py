@@ -122,11 +122,20 @@ class Context:
         answer: Hashable,
         key: str | None = None,
         payload: Any = None,
-        ledger_id: UUID | None = None,
+        **where: Any,
     ) -> T:
-        """The one write of a mutation; what is read afterwards is read after its commit."""
+        """The one write of a mutation; what is read afterwards is read after its commit.
+
+        ``where`` says which ledgers and how they are entered, as ``Ledgers.write`` takes it.
+        """
         return await self.told(
-            lambda: self._write(operation, work, answer, key, payload, ledger_id)
+            lambda: self.services.ledgers.write(
+                self.actor,
+                work,
+                repeat=repeat_of(key, operation, payload),
+                answer=answer,
+                **where,
+            )
         )
 
     async def told(self, write: Callable[[], Awaitable[Outcome[T]]]) -> T:
@@ -136,23 +145,6 @@ class Context:
         self.replayed = self.replayed or outcome.replayed
         self.written = outcome.written
         return outcome.value
-
-    async def _write(
-        self,
-        operation: str,
-        work: Callable[[LedgerWrite], Awaitable[T]],
-        answer: Hashable,
-        key: str | None,
-        payload: Any,
-        ledger_id: UUID | None,
-    ) -> Outcome[T]:
-        return await self.services.ledgers.write(
-            self.actor,
-            work,
-            ledger_id=ledger_id,
-            repeat=repeat_of(key, operation, payload),
-            answer=answer,
-        )
 
 
 Info = StrawberryInfo[Context, None]

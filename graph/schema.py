@@ -15,7 +15,9 @@ from graph.changes import ChangeQueries
 from graph.context import Info
 from graph.edges import said
 from graph.exports import ExportMutations, ExportQueries
+from graph.groups import GroupMutations, GroupQueries, GroupTransactionMutations
 from graph.imports import ImportMutations, ImportQueries
+from graph.invitations import InvitationMutations, InvitationQueries
 from graph.nodes import Node, find_node
 from graph.rates import RateMutations, RateQueries
 from graph.scalars import CONFIG
@@ -38,6 +40,8 @@ class Query(
     AnalyticsQueries,
     RateQueries,
     TemplateQueries,
+    GroupQueries,
+    InvitationQueries,
     UploadQueries,
     ImportQueries,
     ExportQueries,
@@ -75,6 +79,9 @@ class Mutation(
     BudgetMutations,
     RateMutations,
     TemplateMutations,
+    GroupMutations,
+    GroupTransactionMutations,
+    InvitationMutations,
     UploadMutations,
     ImportMutations,
     ExportMutations,

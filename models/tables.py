@@ -7,8 +7,19 @@ from models.budgets import Budget, BudgetItem
 from models.categories import Category
 from models.changes import Change
 from models.erasures import Erasure
+from models.groups import (
+    Farewell,
+    Group,
+    GroupDebt,
+    GroupMember,
+    GroupNet,
+    GroupPart,
+    GroupTransaction,
+    Share,
+)
 from models.idempotency import IdempotencyKey
 from models.imports import Import, ImportRow
+from models.invitations import Inbox, Invitation
 from models.jobs import Job
 from models.ledgers import Ledger, LedgerKey, Membership, SystemKey
 from models.limits import LimitHit
@@ -26,9 +37,18 @@ __all__ = [
     "Category",
     "Change",
     "Erasure",
+    "Farewell",
+    "Group",
+    "GroupDebt",
+    "GroupMember",
+    "GroupNet",
+    "GroupPart",
+    "GroupTransaction",
     "IdempotencyKey",
     "Import",
     "ImportRow",
+    "Inbox",
+    "Invitation",
     "Job",
     "Ledger",
     "LedgerKey",
@@ -39,6 +59,7 @@ __all__ = [
     "RefreshToken",
     "Segment",
     "Session",
+    "Share",
     "Split",
     "SystemKey",
     "Template",

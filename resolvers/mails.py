@@ -142,15 +142,21 @@ async def _keep(tx: Transaction, job: Job, user: UserRow, letter: Letter, token:
 
 
 def _message(letter: Letter, user: UserRow, token: str, public_url: str) -> EmailMessage:
+    body = letter.text.format(url=public_url, token=token)
+    return compose(user.email, letter.subject, body, public_url)
+
+
+def compose(email: str, subject: str, body: str, public_url: str) -> EmailMessage:
+    """A mail of ours to an address, in plain text."""
     host = urlsplit(public_url).hostname or "localhost"
-    local, _, domain = user.email.rpartition("@")
+    local, _, domain = email.rpartition("@")
     message = EmailMessage()
     message["From"] = Address("Pocket Trend", "no-reply", host)
     message["To"] = Address(username=local, domain=domain)
-    message["Subject"] = letter.subject
+    message["Subject"] = subject
     message["Date"] = format_datetime(utc_now())
     message["Message-ID"] = make_msgid(domain=host)
     message["Auto-Submitted"] = "auto-generated"
     # Unfolded: a soft line break would cut the link in two for who reads the file.
-    message.set_content(letter.text.format(url=public_url, token=token), cte="8bit")
+    message.set_content(body, cte="8bit")
     return message

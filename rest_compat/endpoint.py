@@ -95,7 +95,7 @@ class Rest:
             actor.time_zone,
             actor.today.isoformat(),
             rates_version(),
-            [(one.ledger_id.hex, one.version) for one in versions],
+            [(one.ledger_id.hex, one.version, one.inbox) for one in versions],
         )
         packed = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS, default=str)
         return hashlib.sha256(packed).hexdigest()[:24]
@@ -209,6 +209,8 @@ async def _answer(
     found = answer.data or {}
     if operation.repeats and found[operation.root].get("created") is False:
         row = replace(row, status=200)
+    if row.invites is not None and found[operation.root].get("invited"):
+        row = replace(row, status=202, place=row.invites)
     response = await _respond(rest, row, request, context, _data(operation, found), tag)
     response.headers.update(headers)
     return response
@@ -265,7 +267,7 @@ def _data(operation: Stored, data: dict[str, Any]) -> Any:
     if operation.shape == "connection":
         return _listed(value)
     if operation.shape == "payload" and operation.inner is not None:
-        value = value[operation.inner]
+        value = value[operation.inner] or value.get(operation.instead)
     if isinstance(value, dict):
         return {
             name: _listed(one) if isinstance(one, dict) and "pageInfo" in one else one
@@ -296,13 +298,15 @@ async def _respond(
     operation = rest.operations[row.operation]
     headers: dict[str, str] = {}
     version = data.get("version") if isinstance(data, dict) else None
+    # A member of a group is known by the person's id.
+    made = data.get("id") or data.get("userId") if isinstance(data, dict) else None
     twin = rest.twin(row) if operation.writes and version is not None else None
     if row.expires or row.status == 202 or context.replayed:
         twin = None
     if twin is not None and not row.secret:
         names = path_names(twin.path)
         variables = {name: request.path_params.get(name) for name in names[:-1]}
-        variables |= dict.fromkeys(names[-1:], data["id"])
+        variables |= dict.fromkeys(names[-1:], made)
         versions = await rest.versions(context.actor)
         tag = rest.validator(
             context.actor, twin.operation, variables, versions, written=context.written
@@ -311,11 +315,11 @@ async def _respond(
         headers = _headers(row, f'"{version if version is not None else _NO_VERSION}.{tag}"')
     elif row.secret:
         headers["Cache-Control"] = "no-store"
-    if row.status in {201, 202} and row.method == "POST" and "id" in data:
+    if row.status in {201, 202} and row.method == "POST" and made is not None:
         place = row.place or row.path.removesuffix("/csv").removesuffix("/{id}/process")
         for name, value in request.path_params.items():
             place = place.replace("{" + name + "}", value)
-        headers["Location"] = f"{rest.services.public_url}/v1{place}/{data['id']}"
+        headers["Location"] = f"{rest.services.public_url}/v1{place}/{made}"
     if context.replayed:
         headers["Idempotency-Replayed"] = "true"
     return success(data, message=row.message, status=row.status, headers=headers)

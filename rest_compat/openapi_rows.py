@@ -306,8 +306,8 @@ class Row:
         example = Examples(self.schemas.named, request=True).of(schema, "", self.row.operation)
         return {"schema": schema, "example": example}
 
-    def data(self) -> Json:
-        """The schema of ``data`` in the answer: what the operation selects."""
+    def data(self, field: str | None = None) -> Json:
+        """The schema of ``data`` in the answer: what the operation selects, or a field of that."""
         operation, selection = self.operation, self.root.selection_set
         if selection is None:
             leaf = self.schemas.leaf(self.root.name.value, operation.name, "")
@@ -320,7 +320,7 @@ class Row:
         chosen = next(
             one
             for one in selection.selections
-            if isinstance(one, FieldNode) and one.name.value == operation.inner
+            if isinstance(one, FieldNode) and one.name.value == (field or operation.inner)
         )
         kind, inside = owner[chosen.name.value].type, cast("SelectionSetNode", chosen.selection_set)
         return bare(kind, lambda named: self._selected(inside, named))
@@ -349,13 +349,14 @@ class Row:
 
     def _responses(self, *, has_body: bool) -> Json:
         row, writes = self.row, self.operation.writes
+        shown = {"id", "userId"} & self.operation.body_fields
         made = row.method == "POST" and row.status in {201, 202}
         counted = not row.public or self.root.name.value in POLICIES
         sent = ["X-Request-Id"]
         sent += ["RateLimit", "RateLimit-Policy"] if counted else []
         sent += ["ETag"] if self._validator() else []
         sent += ["Change-Cursor"] if not writes and not row.public else []
-        sent += ["Location"] if made and "id" in self.operation.body_fields else []
+        sent += ["Location"] if made and shown else []
         sent += ["Idempotency-Replayed"] if "idempotencyKey" in self.operation.variables else []
         if row.write is not None:
             success = parts.download([*sent, "Content-Disposition"])
@@ -369,6 +370,11 @@ class Row:
                 name: value for name, value in success["headers"].items() if name != "Location"
             }
             found["200"] = {**success, "description": "It was there already.", "headers": headers}
+        if self.operation.instead is not None:
+            schema = parts.envelope(self.data(self.operation.instead), row.message)
+            example = Examples(self.schemas.named).of(schema, "", row.operation)
+            sent = [name for name in sent if name != "ETag"]
+            found["202"] = parts.success(schema, example, sent, "An invitation was sent.")
         if not writes and self._validator():
             found["304"] = {"$ref": "#/components/responses/NotModified"}
         statuses = [400, 401, 403, 422, 429, 500, 503]

@@ -17,6 +17,9 @@ EXPORTS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 
 
+BOXES: Final[Mapping[str, Mapping[str, str]]] = {"box": {"received": "RECEIVED", "sent": "SENT"}}
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One documented endpoint: what it is called by, and the operation that answers it.
@@ -41,8 +44,11 @@ class Endpoint:
     """Its cursor may reach back too far, which is 410."""
     place: str | None = None
     """Where what it makes is found, when that is not below its own path."""
+    invites: str | None = None
+    """Where the invitation lies that it may make instead, which it answers with 202."""
 
 
+_INVITED: Final = "The invitation is on its way"
 _ACCEPTED: Final = "Accepted; the work goes on"
 _MAILED: Final = "If somebody has this address, a mail is on its way"
 
@@ -100,6 +106,29 @@ ENDPOINTS: Final = (
     Endpoint("GET", "/analytics/monthly-summary", "GetMonthlySummary"),
     Endpoint("GET", "/analytics/monthly-summary/explain", "ExplainMonthlySummary"),
     Endpoint("GET", "/analytics/budget-performance", "GetBudgetPerformance"),
+    Endpoint("GET", "/groups", "ListGroups"),
+    Endpoint("POST", "/groups", "CreateGroup", 201),
+    Endpoint("GET", "/groups/{id}", "GetGroup"),
+    Endpoint("PUT", "/groups/{id}", "UpdateGroup"),
+    Endpoint("DELETE", "/groups/{id}", "DeleteGroup"),
+    Endpoint("GET", "/groups/{id}/members", "ListGroupMembers"),
+    Endpoint("POST", "/groups/{id}/members", "AddGroupMember", 201, invites="/invitations"),
+    Endpoint("GET", "/groups/{id}/members/{userId}", "GetGroupMember"),
+    Endpoint("PUT", "/groups/{id}/members/{userId}", "UpdateGroupMember"),
+    Endpoint("DELETE", "/groups/{id}/members/{userId}", "RemoveGroupMember"),
+    Endpoint("GET", "/groups/{id}/transactions", "ListGroupTransactions", words=SORTS),
+    Endpoint("POST", "/groups/{id}/transactions", "CreateGroupTransaction", 201),
+    Endpoint("GET", "/groups/{id}/transactions/{txId}", "GetGroupTransaction"),
+    Endpoint("PUT", "/groups/{id}/transactions/{txId}", "UpdateGroupTransaction"),
+    Endpoint("DELETE", "/groups/{id}/transactions/{txId}", "DeleteGroupTransaction"),
+    Endpoint("POST", "/groups/{id}/transactions/{txId}/restore", "RestoreGroupTransaction"),
+    Endpoint("GET", "/groups/{id}/balances", "GetGroupBalances"),
+    Endpoint("GET", "/invitations", "ListInvitations", words=BOXES),
+    Endpoint("POST", "/invitations", "CreateInvitation", 202, _INVITED),
+    Endpoint("GET", "/invitations/{id}", "GetInvitation"),
+    Endpoint("PUT", "/invitations/{id}/accept", "AcceptInvitation"),
+    Endpoint("PUT", "/invitations/{id}/decline", "DeclineInvitation"),
+    Endpoint("DELETE", "/invitations/{id}", "CancelInvitation"),
     Endpoint("GET", "/templates", "ListTemplates"),
     Endpoint("POST", "/templates", "CreateTemplate", 201),
     Endpoint("GET", "/templates/{id}", "GetTemplate"),

@@ -1,7 +1,7 @@
 """What a transaction looks like in the graph, and what makes, changes and finds one."""
 
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 from strawberry import UNSET, Parent
@@ -17,10 +17,15 @@ from graph.templates import Template
 from models.transactions import SplitRow, TransactionRow
 from resolvers.accounts import accounts_by_id
 from resolvers.categories import categories_by_id
+from resolvers.groups import group_transactions_by_id, groups_by_id, shares_by_id
 from resolvers.money import format_minor
 from resolvers.templates import templates_by_id
 from resolvers.transactions import transactions_by_id
 from resolvers.wire import kind_of
+
+if TYPE_CHECKING:
+    from graph.groups.records import GroupTransaction, Share
+    from graph.groups.types import Group
 
 node_kind("txn", transactions_by_id)
 
@@ -40,7 +45,9 @@ class TransactionKind(Enum):
 
     INCOME = strawberry.enum_value("INCOME", description="Money earned.")
     EXPENSE = strawberry.enum_value("EXPENSE", description="Money spent; refunds net it.")
-    TRANSFER = strawberry.enum_value("TRANSFER", description="Between own accounts.")
+    TRANSFER = strawberry.enum_value(
+        "TRANSFER", description="Between own accounts, or settling with a group."
+    )
 
 
 @strawberry.enum(description="In which order transactions are listed.")
@@ -51,6 +58,11 @@ class TransactionSort(Enum):
     DATE_ASC = strawberry.enum_value("DATE_ASC", description="Oldest first.")
     AMOUNT_DESC = strawberry.enum_value("AMOUNT_DESC", description="Highest signed amount first.")
     AMOUNT_ASC = strawberry.enum_value("AMOUNT_ASC", description="Lowest signed amount first.")
+
+
+def _whole(row: TransactionRow, _: object) -> Any:
+    leg = row.group_transaction_id
+    return None if leg is None else (row.group_id, leg)
 
 
 def _ledger_of(row: Any, info: Any) -> Any:
@@ -104,6 +116,17 @@ class Transaction(Stored):
         own_ledger("template_id"),
         "The recurring template that made it; null once that is deleted.",
     )
+    group: Annotated["Group", strawberry.lazy("graph.groups.types")] | None = edge(
+        groups_by_id,
+        lambda row, _: row.group_id,
+        "The group whose money it is a leg of; null once you have left it.",
+    )
+    group_transaction: (
+        Annotated["GroupTransaction", strawberry.lazy("graph.groups.records")] | None
+    ) = edge(group_transactions_by_id, _whole, "The group transaction of which it is your leg.")
+    share: Annotated["Share", strawberry.lazy("graph.groups.records")] | None = edge(
+        shares_by_id, own_ledger("group_transaction_id"), "Your share of that group transaction."
+    )
 
     @classmethod
     def is_type_of(cls, obj: object, info: Any) -> bool:
@@ -125,7 +148,9 @@ class Transaction(Stored):
         """Amount text."""
         return Amount(format_minor(row.amount_minor, row.currency))
 
-    @strawberry.field(description="Transfer if linked, else by category, else by sign.")
+    @strawberry.field(
+        description="Transfer if linked or settling with a group, else by category, else by sign."
+    )
     def kind(row: Parent[TransactionRow]) -> TransactionKind:
         """Derived kind."""
         return TransactionKind(kind_of(row))
@@ -149,6 +174,11 @@ class Transaction(Stored):
     def template_id(row: Parent[TransactionRow]) -> ID | None:
         """Wire id."""
         return id_text("tmpl", row.template_id)
+
+    @strawberry.field(description="The group transaction of which it is your leg.")
+    def group_transaction_id(row: Parent[TransactionRow]) -> ID | None:
+        """Wire id."""
+        return id_text("gtxn", row.group_transaction_id)
 
     @strawberry.field(description="The group whose expense it is a leg of.")
     def group_id(row: Parent[TransactionRow]) -> ID | None:
@@ -186,6 +216,7 @@ class TransactionFilterInput:
     template_id: ID | None = strawberry.field(
         default=UNSET, description="Made by this recurring template."
     )
+    group_id: ID | None = strawberry.field(default=UNSET, description="A leg of this group.")
     deleted: bool | None = strawberry.field(
         default=UNSET, description="True: what lies in the trash instead."
     )

@@ -21,6 +21,7 @@ from sqlalchemy import (
     cast,
     func,
     literal,
+    not_,
     or_,
     select,
 )
@@ -102,12 +103,16 @@ async def conditions_of(
             S.c.ledger_id == ledger_id, among(S.c.category_id, tree)
         )
         found.append(or_(among(T.c.category_id, tree), T.c.id.in_(part)))
+    if wanted.group_id is not None:
+        found.append(T.c.group_id == wanted.group_id)
+    settling = and_(T.c.group_id.is_not(None), T.c.category_id.is_(None))
     if wanted.kind == "TRANSFER":
-        found.append(T.c.transfer_id.is_not(None))
+        found.append(or_(T.c.transfer_id.is_not(None), settling))
     elif wanted.kind is not None:
         found.append(
             and_(
                 T.c.transfer_id.is_(None),
+                not_(settling),
                 or_(CATEGORY_KIND.in_((wanted.kind,)), T.c.category_id.is_(None)),
             )
         )
