@@ -33,24 +33,24 @@ from models.sealing import derive
 from models.stores.broker import LocalBroker
 from models.stores.files import LocalFiles
 from models.stores.keys import LocalKeys
-from models.stores.mail import FolderMailer
+from models.stores.mail import FolderMailer, Mailer, SmtpMailer
 from models.stores.redis import Cache
 from models.stores.sessions import NoSessions, RedisSessions, SessionCache
 from models.system_keys import ensure_system_keys, load_system_keys
 from resolvers.auth import Auth
 from resolvers.imports import JOB_KIND as IMPORT
 from resolvers.imports import import_handler, import_last_words
-from resolvers.jobs import PURGE_TRASH, Handler, Worker, trash_handler
+from resolvers.jobs import Handler, Worker, trash_handler
 from resolvers.ledgers import Ledgers
 from resolvers.mails import LETTERS, mail_handler
 from resolvers.passwords import Passwords
 from resolvers.posting import posting_handler
 from resolvers.recovery import Recovery
 from resolvers.sessions import Sessions
-from resolvers.ticks import POST_TEMPLATE
+from resolvers.ticks import POST_TEMPLATE, PURGE_TRASH
 from resolvers.tokens import AccessTokens
 from resolvers.uploads import sweep_orphans
-from settings import Settings, SettingsError, database_address
+from settings import Settings, SettingsError, database_address, smtp_server
 
 if TYPE_CHECKING:
     from models.embedded.parts import Endpoints
@@ -271,7 +271,8 @@ async def start(
         recovery=Recovery(ledgers, hasher, sessions),
         sessions=Sessions(database, hasher, sessions),
         files=LocalFiles(settings.data / "files"),
-        mailer=FolderMailer(settings.data / "mail"),
+        mailer=mailer_of(settings),
+        mail_from=settings.mail_from,
         cursor_key=derive(system.chain, "cursors"),
         import_secret=derive(system.chain, "imports"),
         build=await build,
@@ -283,6 +284,14 @@ async def start(
     running.cache, running.broker, running.passwords = cache, broker, hasher
     running.chain_key = system.chain
     return running
+
+
+def mailer_of(settings: Settings) -> Mailer:
+    """The mail server of the settings, or the folder of a local server."""
+    server = smtp_server(settings.smtp_url)
+    if server is None:
+        return FolderMailer(settings.data / "mail")
+    return SmtpMailer(server, seconds=settings.smtp_seconds)
 
 
 def _passwords(settings: Settings) -> Passwords:
@@ -302,7 +311,8 @@ async def _warm(engine: AsyncEngine, connections: int = 3) -> None:
 def job_handlers(services: Services) -> dict[str, Handler]:
     """What the worker can do, by the kind of job."""
     database, mailer = services.database, services.mailer
-    mails = {kind: mail_handler(database, mailer, services.public_url, kind) for kind in LETTERS}
+    url, sender = services.public_url, services.mail_from
+    mails = {kind: mail_handler(database, mailer, url, kind, sender) for kind in LETTERS}
     return {
         **mails,
         PURGE_TRASH: trash_handler(services.ledgers),

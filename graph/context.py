@@ -46,6 +46,8 @@ class Services:
     build: str
     """Names this build in validators, so that a new release answers anew."""
     public_url: str
+    mail_from: str = ""
+    """Sender of mails; empty: ``no-reply@`` the public address' host."""
     production: bool = False
     introspection: bool = True
 
