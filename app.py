@@ -28,11 +28,13 @@ from graph.http.sizes import BodyLimit
 from models.base import utc_now
 from models.database import Database, connect
 from models.embedded.postgres import APP, OWNER
+from models.limits import DatabaseWindows, SharedWindows
 from models.migrate import migrate, newest_revision, present_revision
 from models.sealing import derive
 from models.stores.broker import LocalBroker
 from models.stores.files import LocalFiles
 from models.stores.keys import LocalKeys
+from models.stores.limits import RedisWindows
 from models.stores.mail import FolderMailer, Mailer, SmtpMailer
 from models.stores.redis import Cache
 from models.stores.sessions import NoSessions, RedisSessions, SessionCache
@@ -42,6 +44,7 @@ from resolvers.imports import JOB_KIND as IMPORT
 from resolvers.imports import import_handler, import_last_words
 from resolvers.jobs import Handler, Worker, trash_handler
 from resolvers.ledgers import Ledgers
+from resolvers.limits import LOCAL_WIDTH, Limits
 from resolvers.mails import LETTERS, mail_handler
 from resolvers.passwords import Passwords
 from resolvers.posting import posting_handler
@@ -264,12 +267,14 @@ async def start(
     issuer = settings.public_url or _AUDIENCE
     tokens = AccessTokens(system.tokens, issuer=issuer, audience=_AUDIENCE)
     hasher = await passwords
+    auth = Auth(database, ledgers, hasher, tokens, sessions)
     services = Services(
         database=database,
         ledgers=ledgers,
-        auth=Auth(database, ledgers, hasher, tokens, sessions),
+        auth=auth,
         recovery=Recovery(ledgers, hasher, sessions),
         sessions=Sessions(database, hasher, sessions),
+        limits=_limits(settings, database, cache, system.chain, auth),
         files=LocalFiles(settings.data / "files"),
         mailer=mailer_of(settings),
         mail_from=settings.mail_from,
@@ -292,6 +297,20 @@ def mailer_of(settings: Settings) -> Mailer:
     if server is None:
         return FolderMailer(settings.data / "mail")
     return SmtpMailer(server, seconds=settings.smtp_seconds)
+
+
+def _limits(
+    settings: Settings, database: Database, cache: Cache | None, secret: bytes, auth: Auth
+) -> Limits:
+    shared = None if cache is None else RedisWindows(cache)
+    windows = SharedWindows(shared, DatabaseWindows(database), processes=settings.processes)
+    return Limits(
+        windows,
+        derive(secret, "limits"),
+        auth.family_of,
+        on=settings.rate_limits == "on",
+        width=1 if settings.production else LOCAL_WIDTH,
+    )
 
 
 def _passwords(settings: Settings) -> Passwords:

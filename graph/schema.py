@@ -10,6 +10,7 @@ from graph.accounts import AccountMutations, AccountQueries
 from graph.auth import AuthMutations
 from graph.budgets import BudgetMutations, BudgetQueries
 from graph.categories import CategoryMutations, CategoryQueries
+from graph.changes import ChangeQueries
 from graph.context import Info
 from graph.edges import said
 from graph.imports import ImportMutations, ImportQueries
@@ -38,6 +39,7 @@ class Query(
     TemplateQueries,
     UploadQueries,
     ImportQueries,
+    ChangeQueries,
 ):
     """All root fields."""
 

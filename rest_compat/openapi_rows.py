@@ -27,6 +27,7 @@ from graphql import (
 
 from graph.context import Services
 from graph.engine import Engine
+from resolvers.limits import POLICIES
 from rest_compat import openapi_parts as parts
 from rest_compat.openapi_examples import Examples
 from rest_compat.openapi_schemas import (
@@ -348,13 +349,14 @@ class Row:
 
     def _responses(self, *, has_body: bool) -> Json:
         row, writes = self.row, self.operation.writes
+        made = row.method == "POST" and row.status in {201, 202}
+        counted = not row.public or self.root.name.value in POLICIES
         sent = ["X-Request-Id"]
-        if self._validator():
-            sent.append("ETag")
-        if row.method == "POST" and row.status in {201, 202} and "id" in self.operation.body_fields:
-            sent.append("Location")
-        if "idempotencyKey" in self.operation.variables:
-            sent.append("Idempotency-Replayed")
+        sent += ["RateLimit", "RateLimit-Policy"] if counted else []
+        sent += ["ETag"] if self._validator() else []
+        sent += ["Change-Cursor"] if not writes and not row.public else []
+        sent += ["Location"] if made and "id" in self.operation.body_fields else []
+        sent += ["Idempotency-Replayed"] if "idempotencyKey" in self.operation.variables else []
         if row.write is not None:
             success = parts.download([*sent, "Content-Disposition"])
         else:
@@ -372,6 +374,7 @@ class Row:
         statuses = [400, 401, 403, 422, 429, 500, 503]
         statuses += [404] if self._path_names() else []
         statuses += [409] if writes else []
+        statuses += [410] if row.ages else []
         statuses += [412] if "expectedVersion" in self.operation.variables else []
         statuses += [413, 415] if has_body else []
         return found | {str(one): parts.error_ref(one) for one in sorted(statuses)}

@@ -52,6 +52,7 @@ MATRIX: dict[str, tuple[str, str]] = {
     "budgetAnalysis": ('{budgetAnalysis(id:"$budget"){actual}}', "NOT_FOUND"),
     "template": ('{template(id:"$template"){id nextDate}}', "NOT_FOUND"),
     "templates": ("{templates(first:1){nodes{id}}}", "OWN"),
+    "changes": ("{changes(first:100){changes{id data node{id}}}}", "OWN"),
     "updateProfile": ('mutation{updateProfile(input:{name:"N"}){user{id}}}', "OWN"),
     "revokeSession": ('mutation{revokeSession(id:"$session"){id}}', "NOT_FOUND"),
     "revokeOtherSessions": ("mutation{revokeOtherSessions{revoked}}", "OWN"),
