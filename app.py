@@ -49,6 +49,7 @@ from resolvers.mails import LETTERS, mail_handler
 from resolvers.passwords import Passwords
 from resolvers.posting import posting_handler
 from resolvers.recovery import Recovery
+from resolvers.registration import MAIL_REGISTER, Registrations, registration_handler
 from resolvers.sessions import Sessions
 from resolvers.ticks import POST_TEMPLATE, PURGE_TRASH
 from resolvers.tokens import AccessTokens
@@ -268,11 +269,15 @@ async def start(
     tokens = AccessTokens(system.tokens, issuer=issuer, audience=_AUDIENCE)
     hasher = await passwords
     auth = Auth(database, ledgers, hasher, tokens, sessions)
+    registration_key = derive(system.chain, "registrations")
     services = Services(
         database=database,
         ledgers=ledgers,
         auth=auth,
         recovery=Recovery(ledgers, hasher, sessions),
+        registrations=Registrations(ledgers, auth, registration_key),
+        registration_key=registration_key,
+        verified_registration=settings.registration == "verified",
         sessions=Sessions(database, hasher, sessions),
         limits=_limits(settings, database, cache, system.chain, auth),
         files=LocalFiles(settings.data / "files"),
@@ -334,6 +339,9 @@ def job_handlers(services: Services) -> dict[str, Handler]:
     mails = {kind: mail_handler(database, mailer, url, kind, sender) for kind in LETTERS}
     return {
         **mails,
+        MAIL_REGISTER: registration_handler(
+            database, mailer, services.registration_key, url, sender
+        ),
         PURGE_TRASH: trash_handler(services.ledgers),
         POST_TEMPLATE: posting_handler(services.ledgers),
         IMPORT: import_handler(services.ledgers, services.files, services.import_secret),

@@ -130,7 +130,9 @@ def mail_handler(
 
         # How often somebody may ask is a limit of the request: resolvers/limits.py.
         if await database.change(user.id, work):
-            await deliver(mailer, _message(letter, user, token, public_url, sender), job)
+            words = letter.text.format(url=public_url, token=token)
+            message = compose(user.email, letter.subject, words, public_url, sender)
+            await deliver(mailer, message, job)
 
     return send
 
@@ -162,19 +164,18 @@ async def _keep(tx: Transaction, job: Job, user: UserRow, letter: Letter, token:
     return await tx.run(kept) == 1
 
 
-def _message(
-    letter: Letter, user: UserRow, token: str, public_url: str, sender: str
-) -> EmailMessage:
+def compose(email: str, subject: str, words: str, public_url: str, sender: str) -> EmailMessage:
+    """A mail of ours to one address; a header that would hold another is refused (ValueError)."""
     host = urlsplit(public_url).hostname or "localhost"
-    local, _, domain = user.email.rpartition("@")
+    local, _, domain = email.rpartition("@")
     message = EmailMessage()
     known = Address(addr_spec=sender) if sender else Address(username="no-reply", domain=host)
     message["From"] = Address("Pocket Trend", known.username, known.domain)
     message["To"] = Address(username=local, domain=domain)
-    message["Subject"] = letter.subject
+    message["Subject"] = subject
     message["Date"] = format_datetime(utc_now())
     message["Message-ID"] = make_msgid(domain=host)
     message["Auto-Submitted"] = "auto-generated"
     # Unfolded: a soft line break would cut the link in two for who reads the file.
-    message.set_content(letter.text.format(url=public_url, token=token), cte="8bit")
+    message.set_content(words, cte="8bit")
     return message

@@ -204,6 +204,8 @@ async def _answer(
     found = answer.data or {}
     if operation.repeats and found[operation.root].get("created") is False:
         row = replace(row, status=200)
+    if row.later is not None and found[operation.root][operation.inner] is None:
+        row = replace(row, status=202, message=row.later)
     response = await _respond(rest, row, request, context, _data(operation, found), tag)
     response.headers.update(headers)
     return response
@@ -260,7 +262,7 @@ def _data(operation: Stored, data: dict[str, Any]) -> Any:
     if operation.shape == "connection":
         return _listed(value)
     if operation.shape == "payload" and operation.inner is not None:
-        value = value[operation.inner]
+        value = value[operation.inner] or {}
     if isinstance(value, dict):
         return {
             name: _listed(one) if isinstance(one, dict) and "pageInfo" in one else one

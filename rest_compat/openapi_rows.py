@@ -369,6 +369,9 @@ class Row:
                 name: value for name, value in success["headers"].items() if name != "Location"
             }
             found["200"] = {**success, "description": "It was there already.", "headers": headers}
+        if row.later is not None:
+            waits = parts.envelope({"type": "object", "maxProperties": 0}, row.later)
+            found["202"] = parts.success(waits, {}, [*sent], row.later)
         if not writes and self._validator():
             found["304"] = {"$ref": "#/components/responses/NotModified"}
         statuses = [400, 401, 403, 422, 429, 500, 503]

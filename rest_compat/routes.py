@@ -36,6 +36,8 @@ class Endpoint:
     """The body carries expiring links, so it has no validator."""
     ages: bool = False
     """Its cursor may reach back too far, which is 410."""
+    later: str | None = None
+    """What is said, with 202, when the object is not there yet and a mail must be answered."""
     place: str | None = None
     """Where what it makes is found, when that is not below its own path."""
 
@@ -43,8 +45,12 @@ class Endpoint:
 _ACCEPTED: Final = "Accepted; the work goes on"
 _MAILED: Final = "If somebody has this address, a mail is on its way"
 
+_PROVE: Final = "A mail is on its way; answer it to go on"
+
 ENDPOINTS: Final = (
-    Endpoint("POST", "/auth/register", "Register", 201, "Welcome", public=True, secret=True),
+    Endpoint(
+        "POST", "/auth/register", "Register", 201, "Welcome", public=True, secret=True, later=_PROVE
+    ),
     Endpoint("POST", "/auth/login", "Login", message="Signed in", public=True, secret=True),
     Endpoint("POST", "/auth/logout", "Logout", message="Signed out", public=True),
     Endpoint("POST", "/auth/refresh", "Refresh", message="Renewed", public=True, secret=True),

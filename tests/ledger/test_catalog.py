@@ -14,7 +14,7 @@ GATES = {
     "user_by_email", "session_by_refresh", "due_trash", "ledgers_to_verify", "due_templates",
     "mailed_token", "take_limit",
 }  # fmt: skip
-OUTSIDE = {"jobs", "system_keys", "limit_hits", "alembic_version"}
+OUTSIDE = {"jobs", "registrations", "system_keys", "limit_hits", "alembic_version"}
 NOT_FORCED = {"memberships"}
 
 
