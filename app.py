@@ -2,16 +2,13 @@
 
 import asyncio
 import tomllib
-from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -26,7 +23,6 @@ from graph.http.metrics import Metrics, metrics_routes
 from graph.http.parts import part_checks, part_gauges
 from graph.http.sizes import BodyLimit
 from graph.live import Hub
-from models.base import utc_now
 from models.database import Database, connect
 from models.embedded.postgres import APP, OWNER
 from models.limits import DatabaseWindows, SharedWindows
@@ -36,7 +32,7 @@ from models.stores.broker import LocalBroker
 from models.stores.files import LocalFiles
 from models.stores.keys import LocalKeys
 from models.stores.limits import RedisWindows
-from models.stores.mail import FolderMailer
+from models.stores.mail import FolderMailer, Mailer, SmtpMailer
 from models.stores.redis import Cache
 from models.stores.sessions import AnnouncedSessions, NoSessions, RedisSessions
 from models.system_keys import ensure_system_keys, load_system_keys
@@ -46,26 +42,27 @@ from resolvers.exports import Exports
 from resolvers.groups import FAREWELL, SYNC_SHARE
 from resolvers.groups.jobs import farewell_handler, profile_handler, share_handler
 from resolvers.imports import JOB_KIND as IMPORT
-from resolvers.imports import import_handler
+from resolvers.imports import import_handler, import_last_words
 from resolvers.invitations import (
     EXPIRE_INVITATION,
     MAIL_INVITE,
     expiry_handler,
     invitation_mail_handler,
 )
-from resolvers.jobs import PURGE_TRASH, Handler, Worker, trash_handler
+from resolvers.jobs import Handler, Worker, trash_handler
 from resolvers.ledgers import Ledgers
 from resolvers.limits import LOCAL_WIDTH, Limits
 from resolvers.mails import LETTERS, mail_handler
 from resolvers.passwords import Passwords
 from resolvers.posting import posting_handler
 from resolvers.recovery import Recovery
+from resolvers.registration import MAIL_REGISTER, Registrations, registration_handler
 from resolvers.sessions import Sessions
-from resolvers.ticks import POST_TEMPLATE
+from resolvers.ticks import POST_TEMPLATE, PURGE_TRASH
 from resolvers.tokens import AccessTokens
-from resolvers.uploads import sweep_orphans
+from resolvers.uploads import keep_swept
 from resolvers.users import SYNC_PROFILE
-from settings import Settings, SettingsError, database_address
+from settings import Settings, SettingsError, database_address, smtp_server
 
 if TYPE_CHECKING:
     from models.embedded.parts import Endpoints
@@ -73,9 +70,6 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).resolve().parent
 _ROOMS: Final = ("graph", "resolvers", "models", "rest_compat")
 _AUDIENCE: Final = "pockettrend"
-_FIRST_SWEEP_SECONDS: Final = 600.0
-_SWEEP_SECONDS: Final = 6 * 3_600.0
-_ORPHAN_AGE: Final = timedelta(days=1)
 _log: Final = structlog.get_logger("app")
 
 
@@ -119,30 +113,12 @@ class Running:
             self.services.database,
             self.broker,
             job_handlers(self.services),
+            last_words={IMPORT: import_last_words(self.services.ledgers)},
             observe=self.metrics.job,
         )
         async with asyncio.TaskGroup() as both:
             both.create_task(worker.run(stopping))
-            both.create_task(self._sweep_files(stopping))
-
-    async def _sweep_files(self, stopping: asyncio.Event) -> None:
-        """Remove stored files that a crash left without a row; several processes may try."""
-        pause = _FIRST_SWEEP_SECONDS
-        while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), pause)
-            if stopping.is_set():
-                return
-            pause = _SWEEP_SECONDS
-            try:
-                removed = await sweep_orphans(
-                    self.services.database, self.services.files, utc_now() - _ORPHAN_AGE
-                )
-            except (SQLAlchemyError, OSError) as error:
-                _log.warning("files.not_swept", exc_info=error)
-            else:
-                if removed:
-                    _log.info("files.swept", removed=removed)
+            both.create_task(keep_swept(worker.database, self.services.files, stopping))
 
     async def close(self) -> None:
         """Close everything, the database last."""
@@ -284,15 +260,20 @@ async def start(
     hasher = await passwords
     files = LocalFiles(settings.data / "files")
     auth = Auth(database, ledgers, hasher, tokens, sessions)
+    registration_key = derive(system.chain, "registrations")
     services = Services(
         database=database,
         ledgers=ledgers,
         auth=auth,
         recovery=Recovery(ledgers, hasher, sessions),
+        registrations=Registrations(ledgers, auth, registration_key),
+        registration_key=registration_key,
+        verified_registration=settings.registration == "verified",
         sessions=Sessions(database, hasher, sessions),
         files=files,
         limits=_limits(settings, database, cache, system.chain, auth),
-        mailer=FolderMailer(settings.data / "mail"),
+        mailer=mailer_of(settings),
+        mail_from=settings.mail_from,
         live=Hub(database, broker),
         exports=Exports(database, files, derive(system.chain, "export links")),
         erasures=Erasures(database, broker, hasher, tokens, sessions, system.chain),
@@ -307,6 +288,14 @@ async def start(
     running.cache, running.broker, running.passwords = cache, broker, hasher
     running.chain_key = system.chain
     return running
+
+
+def mailer_of(settings: Settings) -> Mailer:
+    """The mail server of the settings, or the folder of a local server."""
+    server = smtp_server(settings.smtp_url)
+    if server is None:
+        return FolderMailer(settings.data / "mail")
+    return SmtpMailer(server, seconds=settings.smtp_seconds)
 
 
 def _limits(
@@ -340,17 +329,21 @@ async def _warm(engine: AsyncEngine, connections: int = 3) -> None:
 def job_handlers(services: Services) -> dict[str, Handler]:
     """What the worker can do, by the kind of job."""
     database, mailer = services.database, services.mailer
-    mails = {kind: mail_handler(database, mailer, services.public_url, kind) for kind in LETTERS}
+    url, sender = services.public_url, services.mail_from
+    mails = {kind: mail_handler(database, mailer, url, kind, sender) for kind in LETTERS}
     return {
         **mails,
         FAREWELL: farewell_handler(services.ledgers),
         SYNC_SHARE: share_handler(services.ledgers),
         SYNC_PROFILE: profile_handler(services.ledgers),
-        MAIL_INVITE: invitation_mail_handler(database, mailer, services.public_url),
+        MAIL_INVITE: invitation_mail_handler(database, mailer, url, sender),
         EXPIRE_INVITATION: expiry_handler(services.ledgers),
+        MAIL_REGISTER: registration_handler(
+            database, mailer, services.registration_key, url, sender
+        ),
         PURGE_TRASH: trash_handler(services.ledgers),
         POST_TEMPLATE: posting_handler(services.ledgers),
-        ERASE_PERSON: erase_handler(services.erasures, services.files, mailer, services.public_url),
+        ERASE_PERSON: erase_handler(services.erasures, services.files, mailer, url, sender),
         IMPORT: import_handler(services.ledgers, services.files, services.import_secret),
     }
 

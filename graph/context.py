@@ -22,6 +22,7 @@ from resolvers.exports import Asked, Exports
 from resolvers.ledgers import Ledgers, LedgerWrite, Outcome, repeat_of
 from resolvers.limits import Limits
 from resolvers.recovery import Recovery
+from resolvers.registration import Registrations
 from resolvers.sessions import Sessions
 from resolvers.uploads import Received
 
@@ -40,6 +41,7 @@ class Services:
     ledgers: Ledgers
     auth: Auth
     recovery: Recovery
+    registrations: Registrations
     sessions: Sessions
     limits: Limits
     files: FileStore
@@ -54,6 +56,12 @@ class Services:
     build: str
     """Names this build in validators, so that a new release answers anew."""
     public_url: str
+    mail_from: str = ""
+    """Sender of mails; empty: ``no-reply@`` the public address' host."""
+    registration_key: bytes = field(default=b"", repr=False)
+    """Seals sign-ups that wait for their address to be proved."""
+    verified_registration: bool = False
+    """Whether signing up asks for a mailed token first."""
     production: bool = False
     introspection: bool = True
 

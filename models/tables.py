@@ -1,7 +1,7 @@
 """Every table at once: importing this module fills the metadata that migrations compare with."""
 
 from models.accounts import Account
-from models.auth import MailedToken, RefreshToken, Session
+from models.auth import MailedToken, RefreshToken, Registration, Session
 from models.base import metadata
 from models.budgets import Budget, BudgetItem
 from models.categories import Category
@@ -57,6 +57,7 @@ __all__ = [
     "Membership",
     "Rate",
     "RefreshToken",
+    "Registration",
     "Segment",
     "Session",
     "Share",

@@ -370,6 +370,9 @@ class Row:
             example = Examples(self.schemas.named).of(schema, "", row.operation)
             sent = [name for name in sent if name != "ETag"]
             found["202"] = parts.success(schema, example, sent, "An invitation was sent.")
+        if row.later is not None:
+            waits = parts.envelope({"type": "object", "maxProperties": 0}, row.later)
+            found["202"] = parts.success(waits, {}, [*sent], row.later)
         if not writes and self._validator():
             found["304"] = {"$ref": "#/components/responses/NotModified"}
         statuses = [400, 401, 403, 422, 429, 500, 503]

@@ -42,6 +42,8 @@ class Endpoint:
     """The body carries expiring links, so it has no validator."""
     ages: bool = False
     """Its cursor may reach back too far, which is 410."""
+    later: str | None = None
+    """What is said, with 202, when the object is not there yet and a mail must be answered."""
     place: str | None = None
     """Where what it makes is found, when that is not below its own path."""
     invites: str | None = None
@@ -52,8 +54,12 @@ _INVITED: Final = "The invitation is on its way"
 _ACCEPTED: Final = "Accepted; the work goes on"
 _MAILED: Final = "If somebody has this address, a mail is on its way"
 
+_PROVE: Final = "A mail is on its way; answer it to go on"
+
 ENDPOINTS: Final = (
-    Endpoint("POST", "/auth/register", "Register", 201, "Welcome", public=True, secret=True),
+    Endpoint(
+        "POST", "/auth/register", "Register", 201, "Welcome", public=True, secret=True, later=_PROVE
+    ),
     Endpoint("POST", "/auth/login", "Login", message="Signed in", public=True, secret=True),
     Endpoint("POST", "/auth/logout", "Logout", message="Signed out", public=True),
     Endpoint("POST", "/auth/refresh", "Refresh", message="Renewed", public=True, secret=True),
@@ -74,6 +80,7 @@ ENDPOINTS: Final = (
     Endpoint("PUT", "/accounts/{id}", "UpdateAccount"),
     Endpoint("DELETE", "/accounts/{id}", "DeleteAccount"),
     Endpoint("GET", "/accounts/{id}/balance", "GetAccountBalance"),
+    Endpoint("POST", "/accounts/{id}/reconcile", "ReconcileAccount"),
     Endpoint("GET", "/accounts/{id}/transactions", "ListAccountTransactions", words=SORTS),
     Endpoint("GET", "/transactions", "ListTransactions", words=SORTS),
     Endpoint("POST", "/transactions", "CreateTransaction", 201),

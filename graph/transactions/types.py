@@ -9,9 +9,11 @@ from strawberry.scalars import ID
 
 from graph.accounts import Account
 from graph.categories import Category
+from graph.context import Info
 from graph.edges import edge, own_ledger, plain
+from graph.listing import newest_refunds
 from graph.nodes import Stored, node_kind
-from graph.paging import Connection
+from graph.paging import After, Connection, First
 from graph.scalars import Amount, Date, Instant, id_text
 from graph.templates import Template
 from models.transactions import SplitRow, TransactionRow
@@ -20,12 +22,16 @@ from resolvers.categories import categories_by_id
 from resolvers.groups import group_transactions_by_id, groups_by_id, shares_by_id
 from resolvers.money import format_minor
 from resolvers.templates import templates_by_id
-from resolvers.transactions import transactions_by_id
+from resolvers.transactions import refunded_amounts, transactions_by_id
+from resolvers.uploads import uploads_by_transaction
 from resolvers.wire import kind_of
 
 if TYPE_CHECKING:
     from graph.groups.records import GroupTransaction, Share
     from graph.groups.types import Group
+
+if TYPE_CHECKING:
+    from graph.uploads import Upload
 
 node_kind("txn", transactions_by_id)
 
@@ -109,7 +115,9 @@ class Transaction(Stored):
         transactions_by_id, own_ledger("transfer_id"), "The other side of a transfer."
     )
     refunded: "Transaction | None" = edge(
-        transactions_by_id, own_ledger("refund_of"), "The transaction that this one refunds."
+        transactions_by_id,
+        own_ledger("refund_of"),
+        "The transaction that this one refunds; null while that lies in the trash.",
     )
     template: Template | None = edge(
         templates_by_id,
@@ -126,6 +134,11 @@ class Transaction(Stored):
     ) = edge(group_transactions_by_id, _whole, "The group transaction of which it is your leg.")
     share: Annotated["Share", strawberry.lazy("graph.groups.records")] | None = edge(
         shares_by_id, own_ledger("group_transaction_id"), "Your share of that group transaction."
+    )
+    receipts: list[Annotated["Upload", strawberry.lazy("graph.uploads")]] = edge(
+        uploads_by_transaction,
+        own_ledger("id"),
+        "The files that prove it, oldest first: 20 at most.",
     )
 
     @classmethod
@@ -149,7 +162,26 @@ class Transaction(Stored):
         return Amount(format_minor(row.amount_minor, row.currency))
 
     @strawberry.field(
-        description="Transfer if linked or settling with a group, else by category, else by sign."
+        description="What came back of it: the sum of its refunds in its own currency, signed."
+    )
+    async def refunded_amount(row: Parent[TransactionRow], info: Info) -> Amount:
+        """Amount text."""
+        minor = await info.context.load(refunded_amounts, (row.ledger_id, row.id, row.currency))
+        return Amount(format_minor(minor, row.currency))
+
+    @strawberry.field(
+        description="Its refunds, whole or in parts, newest first.",
+        graphql_type=Connection["Transaction"],
+    )
+    async def refunds(
+        row: Parent[TransactionRow], info: Info, first: First = None, after: After = None
+    ) -> Any:
+        """First pages of many transactions load together."""
+        return await newest_refunds(row, info, first, after)
+
+    @strawberry.field(
+        description="Transfer if linked or settling with a group, else by what it refunds, else by "
+        "category, else by sign."
     )
     def kind(row: Parent[TransactionRow]) -> TransactionKind:
         """Derived kind."""
@@ -199,7 +231,9 @@ class TransactionFilterInput:
     to: Date | None = strawberry.field(default=UNSET, description="Last posting date.")
     account_id: ID | None = strawberry.field(default=UNSET, description="Of this account.")
     category_id: ID | None = strawberry.field(
-        default=UNSET, description="Of this category or one below it, parts of splits included."
+        default=UNSET,
+        description="Of this category or one below it, parts of splits included; refunds are where "
+        "they net, on the category of what they refund.",
     )
     kind: TransactionKind | None = strawberry.field(default=UNSET, description="Of this kind.")
     status: TransactionStatus | None = strawberry.field(default=UNSET, description="Come so far.")
@@ -217,6 +251,7 @@ class TransactionFilterInput:
         default=UNSET, description="Made by this recurring template."
     )
     group_id: ID | None = strawberry.field(default=UNSET, description="A leg of this group.")
+    refund_of: ID | None = strawberry.field(default=UNSET, description="Refunds this transaction.")
     deleted: bool | None = strawberry.field(
         default=UNSET, description="True: what lies in the trash instead."
     )
@@ -251,7 +286,9 @@ class CreateTransactionInput:
     external_id: str | None = strawberry.field(
         default=UNSET, description="Up to 255 characters; one living row an account."
     )
-    refund_of: ID | None = strawberry.field(default=UNSET, description="What this one refunds.")
+    refund_of: ID | None = strawberry.field(
+        default=UNSET, description="What it refunds: no transfer, no refund."
+    )
     transfer_account_id: ID | None = strawberry.field(
         default=UNSET, description="Makes it a transfer: the other side is booked there."
     )
@@ -277,7 +314,9 @@ class UpdateTransactionInput:
         default=UNSET, description="Replaces all parts; an empty list makes it one again."
     )
     external_id: str | None = strawberry.field(default=UNSET, description="Your own id.")
-    refund_of: ID | None = strawberry.field(default=UNSET, description="What this one refunds.")
+    refund_of: ID | None = strawberry.field(
+        default=UNSET, description="What it refunds: no transfer, no refund."
+    )
     transfer_amount: Amount | None = strawberry.field(
         default=UNSET, description="The other side's amount where its currency differs."
     )

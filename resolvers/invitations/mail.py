@@ -14,7 +14,7 @@ from models.invitations import InvitationRow
 from models.stores.mail import Mailer
 from resolvers.invitations.rows import COLUMNS, V, invitation_row
 from resolvers.jobs import Handler, Job, fence
-from resolvers.mails import compose, token_hash
+from resolvers.mails import compose, deliver, token_hash
 
 MAIL_INVITE: Final = "mail_invite"
 MAILS_A_DAY: Final = 3
@@ -34,7 +34,9 @@ If you do not know {inviter}, do nothing.
 _ROLES: Final = {"OWNER": "an owner", "MEMBER": "a member", "VIEWER": "a viewer"}
 
 
-def invitation_mail_handler(database: Database, mailer: Mailer, public_url: str) -> Handler:
+def invitation_mail_handler(
+    database: Database, mailer: Mailer, public_url: str, sender: str
+) -> Handler:
     """The handler that makes a token, keeps its hash and mails it, acting as the inviter."""
 
     async def send(job: Job) -> None:
@@ -46,7 +48,7 @@ def invitation_mail_handler(database: Database, mailer: Mailer, public_url: str)
 
         row = await database.change(job.actor_id, work)
         if row is not None:
-            await mailer.send(_message(row, token, public_url))
+            await deliver(mailer, _message(row, token, public_url, sender), job)
 
     return send
 
@@ -75,7 +77,7 @@ async def _keep(tx: Transaction, job: Job, token: str) -> InvitationRow | None:
     return invitation_row(found) if await tx.run(kept) else None
 
 
-def _message(row: InvitationRow, token: str, public_url: str) -> EmailMessage:
+def _message(row: InvitationRow, token: str, public_url: str, sender: str) -> EmailMessage:
     body = _TEXT.format(
         inviter=row.inviter_name,
         group=row.group_name,
@@ -86,4 +88,4 @@ def _message(row: InvitationRow, token: str, public_url: str) -> EmailMessage:
         id=encode("inv", row.id),
     )
     subject = f"{row.inviter_name} invites you to {row.group_name}"
-    return compose(row.email, subject, body, public_url)
+    return compose(row.email, subject, body, public_url, sender)

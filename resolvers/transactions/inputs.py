@@ -96,4 +96,5 @@ class TransactionFilter(Input):
     tag: Tag | None = None
     template_id: TemplateRef | None = None
     group_id: GroupRef | None = None
+    refund_of: TransactionRef | None = None
     deleted: bool = False

@@ -14,7 +14,9 @@ GATES = {
     "user_by_email", "session_by_refresh", "due_trash", "ledgers_to_verify", "due_templates",
     "mailed_token", "take_limit", "live_versions", "ended_sessions", "forget_person", "files_to_erase", "erase_ledger",
 }  # fmt: skip
-OUTSIDE = {"jobs", "system_keys", "erasures", "limit_hits", "alembic_version"}
+OUTSIDE = {
+    "jobs", "registrations", "system_keys", "erasures", "limit_hits", "alembic_version",
+}  # fmt: skip
 NOT_FORCED = {"memberships"}
 
 
