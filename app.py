@@ -109,8 +109,9 @@ class Running:
 
     async def work(self, stopping: asyncio.Event) -> None:
         """Run jobs, and the upkeep that belongs to no job, until the stop."""
+        database = self.services.database
         worker = Worker(
-            self.services.database,
+            database,
             self.broker,
             job_handlers(self.services),
             last_words={IMPORT: import_last_words(self.services.ledgers)},
@@ -118,7 +119,7 @@ class Running:
         )
         async with asyncio.TaskGroup() as both:
             both.create_task(worker.run(stopping))
-            both.create_task(keep_swept(worker.database, self.services.files, stopping))
+            both.create_task(keep_swept(database, self.services.files, stopping))
 
     async def close(self) -> None:
         """Close everything, the database last."""
