@@ -104,7 +104,10 @@ class GroupPart(TenantRow, table=True):
 
     transaction_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
     user_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
-    position: int = Field(sa_column=Column(Integer, nullable=False))
+    paid_position: int | None = Field(default=None, sa_column=Column(Integer))
+    """Place among the payers."""
+    position: int | None = Field(default=None, sa_column=Column(Integer))
+    """Place among the shares."""
     paid: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
     """Null for who paid nothing."""
     owed: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
