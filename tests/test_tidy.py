@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("graph", "resolvers", "models", "rest_compat")
 NOUNS = (
-    "accounts", "auth", "budgets", "categories", "imports", "templates", "transactions", "uploads",
-    "users",
+    "accounts", "auth", "budgets", "categories", "groups", "imports", "invitations", "templates",
+    "transactions", "uploads", "users",
 )  # fmt: skip
 NO_TABLES: set[str] = set()
 GENERATED = "models/migrations/versions"

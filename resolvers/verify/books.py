@@ -19,6 +19,7 @@ from models.transactions import SplitRow, TransactionRow
 from resolvers.budgets.rows import ITEMS, B, I
 from resolvers.transactions.rows import COLUMNS, SOURCE, S, T
 from resolvers.verify.finder import Finder, pages
+from resolvers.verify.groups import check_groups
 from resolvers.verify.images import Stored, check_images, check_lost
 from resolvers.verify.report import Kind, named
 
@@ -59,6 +60,7 @@ async def check_books(finder: Finder) -> int:
     await _check_templates(finder)
     for entity in ("transaction", "account", "category", "budget", "budgetItem", "template"):
         await check_lost(finder, entity)
+    await check_groups(finder)
     await _check_other_cells(finder)
     return seen
 

@@ -13,6 +13,17 @@ from models.base import table
 from models.budgets import Budget, BudgetItem, BudgetItemRow, BudgetRow
 from models.categories import Category, CategoryRow
 from models.changes import content_mac, content_place
+from models.groups import (
+    Group,
+    GroupMember,
+    GroupRow,
+    GroupTransaction,
+    GroupTransactionRow,
+    MemberRow,
+    Share,
+    ShareRow,
+)
+from models.invitations import Invitation, InvitationRow
 from models.templates import Template, TemplateRow
 from models.transactions import TransactionRow
 from resolvers.events import image_of
@@ -20,7 +31,19 @@ from resolvers.transactions.rows import T
 from resolvers.verify.finder import PAGE_ROWS, Finder
 from resolvers.verify.report import Kind, named
 
-Stored = AccountRow | BudgetItemRow | BudgetRow | CategoryRow | TemplateRow | TransactionRow
+Stored = (
+    AccountRow
+    | BudgetItemRow
+    | BudgetRow
+    | CategoryRow
+    | GroupRow
+    | GroupTransactionRow
+    | InvitationRow
+    | MemberRow
+    | ShareRow
+    | TemplateRow
+    | TransactionRow
+)
 
 _NEWEST: Final = text(
     "SELECT wanted.id, newest.version, newest.seq, newest.content, newest.content_mac "
@@ -39,6 +62,11 @@ _TABLES: Final = {
     "budget": table(Budget),
     "budgetItem": table(BudgetItem),
     "category": table(Category),
+    "group": table(Group),
+    "group_transaction": table(GroupTransaction),
+    "invitation": table(Invitation),
+    "member": table(GroupMember),
+    "share": table(Share),
     "template": table(Template),
     "transaction": T,
 }
