@@ -17,6 +17,7 @@ from resolvers.access import Actor
 from resolvers.auth import Auth
 from resolvers.errors import Unauthenticated
 from resolvers.ledgers import Ledgers, LedgerWrite, Outcome, repeat_of
+from resolvers.limits import Limits
 from resolvers.recovery import Recovery
 from resolvers.sessions import Sessions
 from resolvers.uploads import Received
@@ -37,6 +38,7 @@ class Services:
     auth: Auth
     recovery: Recovery
     sessions: Sessions
+    limits: Limits
     files: FileStore
     mailer: Mailer
     cursor_key: bytes = field(repr=False)

@@ -25,6 +25,7 @@ from resolvers.paging import Page, PageRequest, page_request
 N = TypeVar("N")
 
 _MAX_CURSOR: Final = 2_000
+_NOT_OURS: Final = "The cursor was not made by this list in this order; start from the first page."
 
 First = Annotated[int | None, said("How many rows from the start of the list, 0 to 100 (50).")]
 After = Annotated[str | None, said("Go on behind this cursor.")]
@@ -45,23 +46,29 @@ class Cursors:
 
     def seal(self, key: tuple[Any, ...]) -> str:
         """A cursor for a sort key of dates, ids, text and numbers."""
-        plaintext = json.dumps([_tagged(part) for part in key], separators=(",", ":")).encode()
-        nonce = hmac.digest(self._key, self._context + plaintext, sha256)[:12]
-        sealed = nonce + self._aead.encrypt(nonce, plaintext, self._context)
-        return urlsafe_b64encode(sealed).decode().rstrip("=")
+        return self.seal_bytes(
+            json.dumps([_tagged(part) for part in key], separators=(",", ":")).encode()
+        )
 
     def open(self, cursor: str | None) -> tuple[Any, ...] | None:
         """The sort key of a cursor; raises INVALID_CURSOR for any other text."""
         if cursor is None:
             return None
+        return tuple(_untagged(part) for part in json.loads(self.open_bytes(cursor)))
+
+    def seal_bytes(self, plaintext: bytes) -> str:
+        """A cursor for any bytes."""
+        nonce = hmac.digest(self._key, self._context + plaintext, sha256)[:12]
+        sealed = nonce + self._aead.encrypt(nonce, plaintext, self._context)
+        return urlsafe_b64encode(sealed).decode().rstrip("=")
+
+    def open_bytes(self, cursor: str, *, longest: int = _MAX_CURSOR) -> bytes:
+        """What a cursor was sealed over; raises INVALID_CURSOR for any other text."""
         try:
-            sealed = urlsafe_b64decode(cursor[:_MAX_CURSOR] + "=" * (-len(cursor) % 4))
-            plaintext = self._aead.decrypt(sealed[:12], sealed[12:], self._context)
+            sealed = urlsafe_b64decode(cursor[:longest] + "=" * (-len(cursor) % 4))
+            return self._aead.decrypt(sealed[:12], sealed[12:], self._context)
         except (InvalidTag, ValueError, Base64Error) as error:
-            raise InvalidCursor(
-                "The cursor was not made by this list in this order; start from the first page."
-            ) from error
-        return tuple(_untagged(part) for part in json.loads(plaintext))
+            raise InvalidCursor(_NOT_OURS) from error
 
 
 def _tagged(part: Any) -> list[Any]:

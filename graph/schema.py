@@ -10,6 +10,7 @@ from graph.accounts import AccountMutations, AccountQueries
 from graph.auth import AuthMutations
 from graph.budgets import BudgetMutations, BudgetQueries
 from graph.categories import CategoryMutations, CategoryQueries
+from graph.changes import ChangeQueries
 from graph.context import Info
 from graph.edges import said
 from graph.groups import GroupMutations, GroupQueries, GroupTransactionMutations
@@ -37,6 +38,7 @@ class Query(
     InvitationQueries,
     UploadQueries,
     ImportQueries,
+    ChangeQueries,
 ):
     """All root fields."""
 

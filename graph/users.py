@@ -10,6 +10,7 @@ from strawberry import UNSET
 from graph.accounts import AccountConnection, account_connection
 from graph.budgets import BudgetConnection, budget_connection
 from graph.categories import CategoryConnection, CategoryKind, category_connection
+from graph.changes import present_cursor
 from graph.context import Info
 from graph.edges import plain, said
 from graph.groups import GroupConnection, ShareConnection, group_connection, share_connection
@@ -171,6 +172,14 @@ class User(Stored):
     async def sessions(self, info: Info) -> Any:
         """Where the person is signed in."""
         return await own_sessions(info)
+
+    @strawberry.field(
+        description="Where the change feed stands at the moment of this answer: whoever has read "
+        "the rest can follow it from here."
+    )
+    async def change_cursor(self, info: Info) -> str:
+        """A sealed position."""
+        return await present_cursor(info)
 
 
 @strawberry.input(description="What changes the own profile: absent stays.")

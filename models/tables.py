@@ -21,6 +21,7 @@ from models.imports import Import, ImportRow
 from models.invitations import Inbox, Invitation
 from models.jobs import Job
 from models.ledgers import Ledger, LedgerKey, Membership, SystemKey
+from models.limits import LimitHit
 from models.templates import Template
 from models.transactions import Split, Transaction
 from models.uploads import Upload
@@ -47,6 +48,7 @@ __all__ = [
     "Job",
     "Ledger",
     "LedgerKey",
+    "LimitHit",
     "MailedToken",
     "Membership",
     "RefreshToken",

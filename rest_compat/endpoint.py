@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 import orjson
@@ -11,10 +11,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from graph.changes import ChangeCursors
 from graph.context import Context, Services
 from graph.engine import Answer, Engine, first_failure
 from graph.errors import masked
 from graph.http.entry import AnyMethod, actor_of_request, new_context, request_id_of
+from graph.http.limits import Gate
 from resolvers.access import Actor
 from resolvers.errors import (
     AppError,
@@ -31,6 +33,9 @@ from rest_compat.forms import drop_unused, read_form
 from rest_compat.openapi import openapi_routes
 from rest_compat.routes import ENDPOINTS, Endpoint
 from rest_compat.stored import Stored, load_operations, path_names
+
+if TYPE_CHECKING:
+    from models.database import VisibleVersion
 
 _NO_VERSION: Final = "0"
 
@@ -58,11 +63,16 @@ class Rest:
                 return other
         return None
 
-    async def validator(
+    async def versions(self, actor: Actor) -> "Sequence[VisibleVersion]":
+        """Where the books that a person can see stand."""
+        return await self.services.database.visible_versions(actor.user_id)
+
+    def validator(
         self,
         actor: Actor,
         operation: str,
         variables: Mapping[str, Any],
+        versions: "Sequence[VisibleVersion]",
         *,
         written: tuple[UUID, int] | None = None,
     ) -> str | None:
@@ -71,7 +81,6 @@ class Rest:
         After a write, ``written`` is the ledger's version that its body shows; None is given back
         when somebody has written since, for then the hash would belong to a newer body.
         """
-        versions = await self.services.database.visible_versions(actor.user_id)
         if written is not None and written not in [(v.ledger_id, v.version) for v in versions]:
             return None
         parts = (
@@ -120,8 +129,10 @@ def _handler(rest: Rest, rows: Mapping[str, Endpoint]) -> Callable[[Request], Aw
     async def handle(request: Request) -> Response:
         if request.method == "OPTIONS":
             return Response(status_code=204, headers={"Allow": ", ".join(allow)})
+        gate = Gate(rest.services.limits, request)
         try:
             actor = await _actor(rest.services, request, public=public)
+            gate.enter(actor)
             row = rows.get("GET" if request.method == "HEAD" else request.method)
             if row is None:
                 raise AppError(
@@ -129,8 +140,9 @@ def _handler(rest: Rest, rows: Mapping[str, Endpoint]) -> Callable[[Request], Aw
                     code=ErrorCode.METHOD_NOT_ALLOWED,
                     details={"allow": allow},
                 )
-            return await _answer(rest, row, request, actor)
-        except AppError as error:
+            return await _answer(rest, row, request, actor, gate)
+        except AppError as failed:
+            error = await gate.failed(failed)
             extra = {"Allow": ", ".join(allow)} if error.status == 405 else {}
             return failure(error, headers=extra)
         except Exception as error:  # noqa: BLE001 - the last line: masked and logged
@@ -152,7 +164,9 @@ async def _actor(services: Services, request: Request, *, public: bool) -> Actor
     return actor
 
 
-async def _answer(rest: Rest, row: Endpoint, request: Request, actor: Actor | None) -> Response:
+async def _answer(
+    rest: Rest, row: Endpoint, request: Request, actor: Actor | None, gate: Gate
+) -> Response:
     operation = rest.operations[row.operation]
     request.state.operation = row.operation
     variables = query_variables(
@@ -160,14 +174,24 @@ async def _answer(rest: Rest, row: Endpoint, request: Request, actor: Actor | No
     )
     variables |= header_variables(operation, request.headers)
     context = new_context(rest.services, request, actor)
+    # What is over a limit is refused before its file is read; other limits need the body.
+    if row.read is not None:
+        await gate.admit(operation.compiled, operation.name, variables)
     if operation.writes:
         variables |= await _body_variables(row, request, context, operation, variables)
-    tag = None
-    if not operation.writes and actor is not None and not row.expires:
-        tag = await rest.validator(actor, row.operation, variables)
-        same = _unchanged(request.headers.get("if-none-match"), tag or "")
-        if same is not None:
-            return Response(status_code=304, headers=_headers(row, same))
+    if row.read is None:
+        await gate.admit(operation.compiled, operation.name, variables)
+    tag, headers = None, {}
+    if not operation.writes and actor is not None:
+        # Read before the answer: what happens in between is in the answer and comes once more.
+        versions = await rest.versions(actor)
+        cursors = ChangeCursors(rest.services.cursor_key, actor)
+        headers["Change-Cursor"] = cursors.present(versions)
+        if not row.expires:
+            tag = rest.validator(actor, row.operation, variables, versions)
+            same = _unchanged(request.headers.get("if-none-match"), tag)
+            if same is not None:
+                return Response(status_code=304, headers=_headers(row, same) | headers)
     try:
         answer = await rest.engine.run(
             context, operation.compiled, variables, operation.name, trusted=True
@@ -180,7 +204,9 @@ async def _answer(rest: Rest, row: Endpoint, request: Request, actor: Actor | No
         row = replace(row, status=200)
     if row.invites is not None and found[operation.root].get("invited"):
         row = replace(row, status=202, place=row.invites)
-    return await _respond(rest, row, request, context, _data(operation, found), tag)
+    response = await _respond(rest, row, request, context, _data(operation, found), tag)
+    response.headers.update(headers)
+    return response
 
 
 async def _body_variables(
@@ -274,8 +300,9 @@ async def _respond(
         names = path_names(twin.path)
         variables = {name: request.path_params.get(name) for name in names[:-1]}
         variables |= dict.fromkeys(names[-1:], made)
-        tag = await rest.validator(
-            context.actor, twin.operation, variables, written=context.written
+        versions = await rest.versions(context.actor)
+        tag = rest.validator(
+            context.actor, twin.operation, variables, versions, written=context.written
         )
     if tag is not None:
         headers = _headers(row, f'"{version if version is not None else _NO_VERSION}.{tag}"')
@@ -296,7 +323,7 @@ def _headers(row: Endpoint, tag: str) -> dict[str, str]:
     return {"ETag": tag, "Cache-Control": cache, "Vary": "Authorization"}
 
 
-def _unchanged(header: str | None, tag: str) -> str | None:
+def _unchanged(header: str | None, tag: str | None) -> str | None:
     """If-None-Match (RFC 9110 section 13.1.2): the given tag whose hash part is the present one.
 
     ``*`` matches any answer that exists; whether one does is known only after running, so it

@@ -7,18 +7,12 @@ from typing import Any, Final, Protocol, cast
 from graphql import (
     FieldNode,
     FragmentDefinitionNode,
-    GraphQLArgument,
     GraphQLEnumType,
-    GraphQLField,
-    GraphQLInputField,
     GraphQLInputObjectType,
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
-    ObjectValueNode,
     SelectionSetNode,
-    ValueNode,
-    VariableNode,
     get_named_type,
     is_non_null_type,
     type_from_ast,
@@ -27,6 +21,7 @@ from graphql import (
 
 from graph.context import Services
 from graph.engine import Engine
+from resolvers.limits import POLICIES
 from rest_compat import openapi_parts as parts
 from rest_compat.openapi_examples import Examples
 from rest_compat.openapi_schemas import (
@@ -38,6 +33,7 @@ from rest_compat.openapi_schemas import (
     described,
     id_schema,
     list_limits,
+    sayings,
     without_null,
     wrapped,
 )
@@ -95,7 +91,7 @@ class Row:
         self.root = cast("FieldNode", operation.node.selection_set.selections[0])
         root_type = door.engine.schema.get_root_type(operation.node.operation)
         self.field = cast("GraphQLObjectType", root_type).fields[self.root.name.value]
-        self.said = dict(_sayings(self.root, self.field))
+        self.said = dict(sayings(self.root, self.field))
         self.types = {
             one.variable.name.value: type_from_ast(door.engine.schema, one.type)
             for one in operation.node.variable_definitions or ()
@@ -351,13 +347,14 @@ class Row:
 
     def _responses(self, *, has_body: bool) -> Json:
         row, writes = self.row, self.operation.writes
-        sent, made = ["X-Request-Id"], {"id", "userId"}
-        if self._validator():
-            sent.append("ETag")
-        if row.method == "POST" and row.status in {201, 202} and made & self.operation.body_fields:
-            sent.append("Location")
-        if "idempotencyKey" in self.operation.variables:
-            sent.append("Idempotency-Replayed")
+        made = row.method == "POST" and row.status in {201, 202}
+        counted = not row.public or self.root.name.value in POLICIES
+        sent = ["X-Request-Id"]
+        sent += ["RateLimit", "RateLimit-Policy"] if counted else []
+        sent += ["ETag"] if self._validator() else []
+        sent += ["Change-Cursor"] if not writes and not row.public else []
+        sent += ["Location"] if made and {"id", "userId"} & self.operation.body_fields else []
+        sent += ["Idempotency-Replayed"] if "idempotencyKey" in self.operation.variables else []
         if row.write is not None:
             success = parts.download([*sent, "Content-Disposition"])
         else:
@@ -380,26 +377,7 @@ class Row:
         statuses = [400, 401, 403, 422, 429, 500, 503]
         statuses += [404] if self._path_names() else []
         statuses += [409] if writes else []
+        statuses += [410] if row.ages else []
         statuses += [412] if "expectedVersion" in self.operation.variables else []
         statuses += [413, 415] if has_body else []
         return found | {str(one): parts.error_ref(one) for one in sorted(statuses)}
-
-
-def _sayings(root: FieldNode, field: GraphQLField) -> Iterator[tuple[str, str]]:
-    """What the schema says of each variable: where it is used, alone or inside of an input."""
-    waiting: list[tuple[ValueNode, GraphQLArgument | GraphQLInputField]] = [
-        (one.value, field.args[one.name.value]) for one in root.arguments or ()
-    ]
-    while waiting:
-        value, place = waiting.pop()
-        if isinstance(value, VariableNode):
-            yield value.name.value, place.description or ""
-        elif isinstance(value, ObjectValueNode):
-            kind = get_named_type(place.type)
-            if isinstance(kind, GraphQLInputObjectType):
-                waiting += [(one.value, kind.fields[one.name.value]) for one in value.fields]
-    inside = get_named_type(field.type)
-    if root.selection_set is not None and isinstance(inside, GraphQLObjectType):
-        for one in root.selection_set.selections:
-            if isinstance(one, FieldNode) and one.name.value in inside.fields:
-                yield from _sayings(one, inside.fields[one.name.value])

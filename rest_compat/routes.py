@@ -37,6 +37,8 @@ class Endpoint:
     secret: bool = False
     expires: bool = False
     """The body carries expiring links, so it has no validator."""
+    ages: bool = False
+    """Its cursor may reach back too far, which is 410."""
     place: str | None = None
     """Where what it makes is found, when that is not below its own path."""
     invites: str | None = None
@@ -126,4 +128,5 @@ ENDPOINTS: Final = (
     Endpoint("GET", "/imports", "ListImports"),
     Endpoint("GET", "/imports/{id}", "GetImport"),
     Endpoint("POST", "/imports/{id}/process", "ProcessImport", 202, _ACCEPTED),
+    Endpoint("GET", "/changes", "ListChanges", ages=True),
 )

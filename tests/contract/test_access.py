@@ -61,6 +61,7 @@ MATRIX: dict[str, tuple[str, str]] = {
     "shares": ("{shares(first:1){nodes{owed}}}", "OWN"),
     "invitations": ("{invitations(box:SENT){nodes{id}}}", "OWN"),
     "invitation": ('{invitation(id:"$invitation"){id}}', "NOT_FOUND"),
+    "changes": ("{changes(first:100){changes{id data node{id}}}}", "OWN"),
     "updateProfile": ('mutation{updateProfile(input:{name:"N"}){user{id}}}', "OWN"),
     "revokeSession": ('mutation{revokeSession(id:"$session"){id}}', "NOT_FOUND"),
     "revokeOtherSessions": ("mutation{revokeOtherSessions{revoked}}", "OWN"),

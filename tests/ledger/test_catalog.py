@@ -12,14 +12,14 @@ pytestmark = [pytest.mark.anyio, pytest.mark.case("T06")]
 GATES = {
     "app_user", "my_ledgers", "my_writable_ledgers", "visible_versions", "open_personal_ledger",
     "user_by_email", "session_by_refresh", "due_trash", "ledgers_to_verify", "due_templates",
-    "mailed_token",
+    "mailed_token", "take_limit",
     # groups: the ways in and out, and the last look of who left
     "open_group_ledger", "lock_group", "take_pen", "add_member", "change_role", "remove_member",
     "close_group", "end_farewell", "roles_in",
     # invitations
     "my_inbox", "bump_inbox", "invitation_by_token", "due_invitations", "admit_invitee", "withdraw",
 }  # fmt: skip
-OUTSIDE = {"jobs", "system_keys", "alembic_version"}
+OUTSIDE = {"jobs", "system_keys", "limit_hits", "alembic_version"}
 NOT_FORCED = {"memberships"}
 
 

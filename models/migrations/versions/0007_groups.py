@@ -8,8 +8,8 @@ too: ``pen`` lets her write in the one transaction that does it.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 
 SEEN = "ledger_id = ANY (ARRAY(SELECT my_ledgers()))"
 WRITTEN = "ledger_id = ANY (ARRAY(SELECT my_writable_ledgers()))"

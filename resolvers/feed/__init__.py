@@ -1,0 +1,30 @@
+"""The change feed as its readers see it: what happened after a position, ledger by ledger."""
+
+from resolvers.feed.kinds import KINDS, FeedKind
+from resolvers.feed.position import (
+    START,
+    Place,
+    Position,
+    Seen,
+    Snapshot,
+    pack,
+    present_position,
+    unpack,
+)
+from resolvers.feed.reading import FeedEvent, FeedPage, read_changes
+
+__all__ = [
+    "KINDS",
+    "START",
+    "FeedEvent",
+    "FeedKind",
+    "FeedPage",
+    "Place",
+    "Position",
+    "Seen",
+    "Snapshot",
+    "pack",
+    "present_position",
+    "read_changes",
+    "unpack",
+]
