@@ -98,13 +98,17 @@ class GroupPart(TenantRow, table=True):
         ForeignKeyConstraint(
             ["ledger_id", "user_id"], ["group_members.ledger_id", "group_members.id"]
         ),
+        ForeignKeyConstraint(["ledger_id"], ["ledgers.id"], ondelete="CASCADE"),
         Index("uq_group_parts_user", "ledger_id", "transaction_id", "user_id", unique=True),
         Index("ix_group_parts_user", "ledger_id", "user_id"),
     )
 
     transaction_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
     user_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
-    position: int = Field(sa_column=Column(Integer, nullable=False))
+    paid_position: int | None = Field(default=None, sa_column=Column(Integer))
+    """Place among the payers."""
+    position: int | None = Field(default=None, sa_column=Column(Integer))
+    """Place among the shares."""
     paid: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
     """Null for who paid nothing."""
     owed: bytes | None = Field(default=None, sa_column=Column(LargeBinary))

@@ -34,6 +34,7 @@ from rest_compat.openapi_schemas import (
     described,
     id_schema,
     list_limits,
+    sayings,
     without_null,
     wrapped,
 )
@@ -297,6 +298,9 @@ class Row:
         wanted = list(dict.fromkeys([*wanted, "file"]))
         return closed(properties, wanted, title=self.row.operation)
 
+    def _example(self, schema: Json) -> object:
+        return Examples(self.schemas.named).of(schema, "", self.row.operation)
+
     def _with_example(self, schema: Json) -> Json:
         example = Examples(self.schemas.named, request=True).of(schema, "", self.row.operation)
         return {"schema": schema, "example": example}
@@ -357,8 +361,8 @@ class Row:
             success = parts.download([*sent, "Content-Disposition"])
         else:
             schema = parts.envelope(self.data(), row.message)
-            example = Examples(self.schemas.named).of(schema, "", row.operation)
-            success = parts.success(schema, example, sent, self.operation.returns.description)
+            said = self.operation.returns.description
+            success = parts.success(schema, self._example(schema), sent, said)
         found = {str(row.status): success}
         if self.operation.repeats:
             headers = {
@@ -367,12 +371,12 @@ class Row:
             found["200"] = {**success, "description": "It was there already.", "headers": headers}
         if self.operation.instead is not None:
             schema = parts.envelope(self.data(self.operation.instead), row.message)
-            example = Examples(self.schemas.named).of(schema, "", row.operation)
             sent = [name for name in sent if name != "ETag"]
-            found["202"] = parts.success(schema, example, sent, "An invitation was sent.")
+            example, said = self._example(schema), "An invitation was sent."
+            found["202"] = parts.success(schema, example, sent, said)
         if row.later is not None:
             waits = parts.envelope({"type": "object", "maxProperties": 0}, row.later)
-            found["202"] = parts.success(waits, {}, [*sent], row.later)
+            found["202"] = parts.success(waits, self._example(waits), sent, row.later)
         if not writes and self._validator():
             found["304"] = {"$ref": "#/components/responses/NotModified"}
         statuses = [400, 401, 403, 422, 429, 500, 503]

@@ -32,11 +32,13 @@ from resolvers.groups import (
 from resolvers.groups import (
     GroupBalances as BalancesView,
 )
+from resolvers.invitations import count_of_group, list_of_group, pending_by_group
 from resolvers.money import format_minor
 from resolvers.paging import page_request
 
 if TYPE_CHECKING:
     from graph.groups.records import GroupTransaction
+    from graph.invitations import Invitation
 
 node_kind("grp", groups_by_id, lambda _, wanted: wanted)
 
@@ -219,12 +221,40 @@ class Group(Stored):
         )
         return ConnectionView(page, cursors, lambda tx: count_categories(tx, row.id))
 
+    @strawberry.field(
+        description="Pending invitations into the group, newest first.",
+        graphql_type=Connection[Annotated["Invitation", strawberry.lazy("graph.invitations")]],
+    )
+    async def invitations(
+        row: Parent[GroupRow], info: Info, first: First = None, after: After = None
+    ) -> Any:
+        """First pages of many groups load together."""
+        return await pending_of_group(row, info, first, after)
+
 
 GroupConnection = Connection[Group]
 MemberConnection = Connection[Member]
 
 MemberId = Annotated[ID, said("The person.")]
 GroupId = Annotated[ID, said("The group.")]
+
+
+async def pending_of_group(row: GroupRow, info: Info, first: int | None, after: str | None) -> Any:
+    """A group's pending invitations; first pages of many groups in one statement."""
+    context, scope = info.context, "invitations:GROUP:PENDING"
+    if after is not None:
+        return await connection(
+            info,
+            scope,
+            lambda tx, page: list_of_group(tx, row.id, page, status="PENDING"),
+            lambda tx: count_of_group(tx, row.id, status="PENDING"),
+            first=first,
+            after=after,
+        )
+    size = page_request(first, None, None, None).size
+    page = await context.load(pending_by_group, (row.id, size))
+    cursors = Cursors(context.services.cursor_key, context.actor.user_id, scope)
+    return ConnectionView(page, cursors, lambda tx: count_of_group(tx, row.id, status="PENDING"))
 
 
 async def newest_of_group(row: GroupRow, info: Info, first: int | None, after: str | None) -> Any:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -182,6 +183,8 @@ def _paid(
 ) -> GroupTransactionRow:
     """Who paid: the caller alone by default; a changed amount follows a single payer."""
     ledger, currency = row.ledger_id, row.currency
+    if given is not None and _sent_back(draft.row, given):
+        given = None
     if given is not None:
         _people(draft, "paidBy", given)
         payments = [
@@ -205,6 +208,14 @@ def _paid(
         draft.told("paidBy", "INVALID", "One person pays a settlement.")
     draft.sums("paidBy", "PAID_SUM", [one.amount_minor for one in payments], row)
     return replace(row, paid_by=tuple(payments))
+
+
+def _sent_back(old: GroupTransactionRow, given: Sequence[PaidInput]) -> bool:
+    """Whether payments are the stored ones: a client that sends back all says nothing by them."""
+    stored = [
+        (one.user_id, Decimal(format_minor(one.amount_minor, one.currency))) for one in old.paid_by
+    ]
+    return stored == [(one.user_id, Decimal(one.amount)) for one in given]
 
 
 def _shared(

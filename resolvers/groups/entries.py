@@ -172,8 +172,8 @@ async def _insert_parts(write: LedgerWrite, row: GroupTransactionRow) -> None:
     paid = {one.user_id: one.amount_minor for one in row.paid_by}
     owed = {one.user_id: one for one in row.shares}
     parts = []
-    # Payers first, then the others, each in the order in which they were named.
-    for position, user_id in enumerate(dict.fromkeys([*paid, *owed])):
+    payers, sharers = list(paid), list(owed)
+    for user_id in dict.fromkeys([*payers, *sharers]):
         part_id, share = new_id(), owed.get(user_id)
         parts.append(
             {
@@ -181,7 +181,8 @@ async def _insert_parts(write: LedgerWrite, row: GroupTransactionRow) -> None:
                 "id": part_id,
                 "transaction_id": row.id,
                 "user_id": user_id,
-                "position": position,
+                "paid_position": payers.index(user_id) if user_id in paid else None,
+                "position": sharers.index(user_id) if user_id in owed else None,
                 "paid": _sealed(write, "paid", part_id, paid.get(user_id)),
                 "owed": _sealed(write, "owed", part_id, share.amount_minor if share else None),
                 "weight": share.weight if share else None,

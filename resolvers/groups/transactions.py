@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, Final
 from uuid import UUID
 
@@ -47,7 +48,7 @@ async def open_group_transactions(tx: Tx, rows: Iterable[Row[Any]]) -> list[Grou
         )
         .order_by(P.c.ledger_id, P.c.transaction_id, P.c.position)
     )
-    paid: dict[Key, list[PaymentRow]] = {}
+    paid: dict[Key, list[tuple[int, PaymentRow]]] = {}
     owed: dict[Key, list[PortionRow]] = {}
     for part in parts:
         key = (part.ledger_id, part.transaction_id)
@@ -55,7 +56,7 @@ async def open_group_transactions(tx: Tx, rows: Iterable[Row[Any]]) -> list[Grou
         if part.paid is not None:
             minor = ring.unseal_minor("group_parts.paid", part.id, part.paid)
             payment = PaymentRow(part.ledger_id, part.user_id, minor, currency)
-            paid.setdefault(key, []).append(payment)
+            paid.setdefault(key, []).append((part.paid_position, payment))
         if part.owed is not None:
             minor = ring.unseal_minor("group_parts.owed", part.id, part.owed)
             portion = PortionRow(part.ledger_id, part.user_id, minor, part.weight, currency)
@@ -66,7 +67,9 @@ async def open_group_transactions(tx: Tx, rows: Iterable[Row[Any]]) -> list[Grou
             amount_minor=tx.ring(row.ledger_id).unseal_minor(
                 "group_transactions.amount", row.id, row.amount
             ),
-            paid_by=tuple(paid.get((row.ledger_id, row.id), ())),
+            paid_by=tuple(
+                one for _, one in sorted(paid.get((row.ledger_id, row.id), ()), key=itemgetter(0))
+            ),
             shares=tuple(owed.get((row.ledger_id, row.id), ())),
         )
         for row in found

@@ -93,6 +93,15 @@ async def every_feature(door: Door, client: Any) -> None:
     plan |= {"frequency": "MONTHLY", "startDate": "2026-01-01", "autoPost": True}
     template = await door.call("CreateTemplate", plan, key="c5")
     await door.call("ExecuteTemplate", id=template["id"], date="2026-01-02", key="c6")
+    group = (await door.call("CreateGroup", {"name": "Trip", "currency": "EUR"}, key="c7"))["id"]
+    entry = {"amount": AMOUNT, "description": "x", "accountId": giro}
+    made = await door.call("CreateGroupTransaction", entry, id=group, key="c8")
+    exact = {"splitMethod": "EXACT", "shares": [{"userId": made["createdBy"], "amount": AMOUNT}]}
+    await door.call("UpdateGroupTransaction", exact, id=group, txId=made["id"])
+    await door.call("AddGroupMember", {"email": "x@example.org"}, id=group, key="c9")
+    await door.call("GetGroupBalances", id=group)
+    await door.call("DeleteGroupTransaction", id=group, txId=made["id"])
+    await door.call("RestoreGroupTransaction", id=group, txId=made["id"])
     for amount in ("73194682.555", f"-{AMOUNT}x"):
         with pytest.raises(Exception, match="amount"):
             await door.call("CreateTransaction", {**row, "amount": amount})

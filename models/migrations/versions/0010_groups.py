@@ -400,7 +400,8 @@ def _tables() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("transaction_id", sa.Uuid(), nullable=False),
         sa.Column("user_id", sa.Uuid(), nullable=False),
-        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("paid_position", sa.Integer(), nullable=True),
+        sa.Column("position", sa.Integer(), nullable=True),
         sa.Column("paid", sa.LargeBinary(), nullable=True),
         sa.Column("owed", sa.LargeBinary(), nullable=True),
         sa.Column("weight", sa.String(collation="C"), nullable=True),
@@ -414,6 +415,10 @@ def _tables() -> None:
             ["ledger_id", "user_id"],
             ["group_members.ledger_id", "group_members.id"],
             name=op.f("fk_group_parts_ledger_id_user_id"),
+        ),
+        # Beside the way through its transaction: a ledger goes with all of it in one step.
+        sa.ForeignKeyConstraint(
+            ["ledger_id"], ["ledgers.id"], name=op.f("fk_group_parts_ledger_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("ledger_id", "id", name=op.f("pk_group_parts")),
     )
