@@ -24,7 +24,6 @@ from graph.engine import Engine
 from resolvers.limits import POLICIES
 from rest_compat import openapi_parts as parts
 from rest_compat.openapi_examples import Examples
-from rest_compat.openapi_sayings import sayings
 from rest_compat.openapi_schemas import (
     Json,
     Schemas,
