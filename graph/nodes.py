@@ -16,8 +16,11 @@ from models import ids
 from models.accounts import AccountRow
 from models.budgets import BudgetItemRow, BudgetRow
 from models.categories import CategoryRow
+from models.groups import GroupRow, GroupTransactionRow, ProfileRow
 from models.imports import ImportRunRow
+from models.invitations import InvitationRow
 from models.notifications import NotificationRow
+from models.rates import RateRow
 from models.templates import TemplateRow
 from models.transactions import TransactionRow
 from models.uploads import UploadRow
@@ -28,12 +31,17 @@ PREFIX: Final[dict[type, str]] = {
     BudgetRow: "bdgt",
     BudgetItemRow: "item",
     CategoryRow: "cat",
+    GroupRow: "grp",
+    GroupTransactionRow: "gtxn",
+    InvitationRow: "inv",
+    ProfileRow: "user",
     TransactionRow: "txn",
     TemplateRow: "tmpl",
     UserRow: "user",
     UploadRow: "file",
     ImportRunRow: "imp",
     NotificationRow: "notif",
+    RateRow: "rate",
 }
 
 

@@ -13,6 +13,7 @@ from resolvers.budgets.rows import B
 from resolvers.events import Record
 from resolvers.ledgers import LedgerWrite
 from resolvers.noticing.budgets import MONEY, mark_plans
+from resolvers.noticing.groups import tell_of_shares
 from resolvers.notifications.words import import_finished
 from resolvers.notifications.writes import add_notification
 
@@ -42,6 +43,8 @@ async def notice(write: LedgerWrite) -> None:
                 write.enqueue(NOTICE_INVITATION, record.entity_id)
         return
     kinds = {record.entity for record in records}
+    if "share" in kinds:
+        await tell_of_shares(write, records)
     if "import" in kinds:
         await _imports(write, records)
     plans = await _plans(write, records)

@@ -6,7 +6,12 @@ from resolvers.notifications.rows import (
     list_notifications,
     notifications_by_id,
 )
-from resolvers.notifications.security import SECURITY_JOBS, is_new_device, leave_security
+from resolvers.notifications.security import (
+    SECURITY_JOBS,
+    agent_name,
+    leave_security,
+    leave_sign_in,
+)
 from resolvers.notifications.writes import (
     add_notification,
     delete_notification,
@@ -18,11 +23,12 @@ from resolvers.notifications.writes import (
 __all__ = [
     "SECURITY_JOBS",
     "add_notification",
+    "agent_name",
     "count_notifications",
     "delete_notification",
     "get_notification",
-    "is_new_device",
     "leave_security",
+    "leave_sign_in",
     "list_notifications",
     "mark_all_read",
     "mark_read",

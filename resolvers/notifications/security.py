@@ -24,6 +24,11 @@ _JOBS: Final = table(Job)
 _S: Final = table(Session)
 
 
+def agent_name(user_agent: str | None) -> str | None:
+    """What is kept of a client's name for itself."""
+    return (user_agent or "")[:300] or None
+
+
 async def leave_security(
     tx: Tx, event: str, ledger_id: UUID, user_id: UUID, session_id: UUID | None
 ) -> None:
@@ -42,8 +47,11 @@ async def leave_security(
     )
 
 
-async def is_new_device(tx: Tx, ledger_id: UUID, user_id: UUID, agent: str | None) -> bool:
-    """Whether no session of the person, past or present, came from a client of this name."""
+async def leave_sign_in(
+    tx: Tx, ledger_id: UUID, user_id: UUID, session_id: UUID, agent: str | None
+) -> None:
+    """Have the person told of a sign-in by a client whose name none of her sessions ever had."""
     mine = (_S.c.ledger_id == ledger_id, _S.c.user_id == user_id)
     names = await tx.rows(select(_S.c.user_agent).where(*mine).distinct())
-    return bool(names) and agent not in {row.user_agent for row in names}
+    if names and agent not in {row.user_agent for row in names}:
+        await leave_security(tx, "SIGN_IN", ledger_id, user_id, session_id)

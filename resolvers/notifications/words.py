@@ -64,10 +64,10 @@ def invitation(inviter: str, group: str, role: str) -> Words:
     )
 
 
-def group_expense(what: str, group: str, owed: str, whole: str | None) -> Words:
-    """Somebody recorded an expense in which the reader has a share."""
-    of = f" of {whole}" if whole else ""
-    return Words(f"{short(what)} in {short(group)}", f"Your share is {owed}{of}.")
+def group_expense(what: str, group: str, amount: str, *, paid_only: bool) -> Words:
+    """Somebody recorded an expense in which the reader has a share, or that she paid for others."""
+    said = f"{amount} were recorded as paid by you." if paid_only else f"Your share is {amount}."
+    return Words(f"{short(what)} in {short(group)}", said)
 
 
 def settlement(group: str, amount: str, *, received: bool) -> Words:
