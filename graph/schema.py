@@ -20,7 +20,12 @@ from graph.rates import RateMutations, RateQueries
 from graph.scalars import CONFIG
 from graph.sessions import SessionMutations
 from graph.templates import TemplateMutations, TemplateQueries
-from graph.transactions import BulkMutations, TransactionMutations, TransactionQueries
+from graph.transactions import (
+    BulkMutations,
+    ReconcileMutations,
+    TransactionMutations,
+    TransactionQueries,
+)
 from graph.uploads import UploadMutations, UploadQueries
 from graph.users import UserMutations, UserQueries
 from resolvers.errors import invalid
@@ -69,6 +74,7 @@ class Mutation(
     CategoryMutations,
     TransactionMutations,
     BulkMutations,
+    ReconcileMutations,
     BudgetMutations,
     RateMutations,
     TemplateMutations,

@@ -19,6 +19,7 @@ from models.templates import Template, TemplateRow
 from models.transactions import SplitRow, TransactionRow
 from resolvers.budgets.rows import ITEMS, B, I
 from resolvers.transactions.rows import COLUMNS, SOURCE, S, T
+from resolvers.uploads.rows import U, upload_row
 from resolvers.verify.finder import Finder, pages
 from resolvers.verify.images import Stored, check_images, check_lost
 from resolvers.verify.report import Kind, named
@@ -29,7 +30,7 @@ _C: Final = table(Category)
 _M: Final = table(Template)
 _R: Final = table(Rate)
 _ENTITIES: Final = (
-    "transaction", "account", "category", "budget", "budgetItem", "template", "rate",
+    "transaction", "account", "category", "budget", "budgetItem", "template", "rate", "upload",
 )  # fmt: skip
 _OTHER_CELLS: Final[tuple[tuple[Table, str, str, str], ...]] = (
     # table, column of its order, sealed column, what a row is called
@@ -65,6 +66,7 @@ async def check_books(finder: Finder) -> int:
     await _check_templates(finder)
     await _check_rates(finder)
     await check_segments(finder)
+    await _check_uploads(finder)
     for entity in _ENTITIES:
         await check_lost(finder, entity)
     await _check_other_cells(finder)
@@ -107,6 +109,7 @@ def _transaction(
         "notes": None if notes is None else notes.decode(),
         "tags": tuple(row.tags),
         "splits": tuple(parts),
+        "refunded": None,
     }
     plain = [f.name for f in fields(TransactionRow) if f.name not in opened]
     return TransactionRow(**{name: getattr(row, name) for name in plain}, **opened)
@@ -269,6 +272,14 @@ async def _check_rates(finder: Finder) -> None:
     async for page in pages(finder.tx, statement, (_R.c.id,)):
         rows = [RateRow(**{name: getattr(row, name) for name in names}) for row in page]
         await check_images(finder, "rate", rows)
+
+
+async def _check_uploads(finder: Finder) -> None:
+    """Facts of files as the feed left them; their bytes prove themselves when they are read."""
+    statement = select(U).where(U.c.ledger_id == finder.ledger_id)
+    async for page in pages(finder.tx, statement, (U.c.id,)):
+        rows = [upload_row(row) for row in page if row.deleted_at is None]
+        await check_images(finder, "upload", rows, _trash(page))
 
 
 async def _check_other_cells(finder: Finder) -> None:
