@@ -10,6 +10,7 @@ from graph.accounts import Account
 from graph.categories import Category
 from graph.context import Info
 from graph.edges import edge, own_ledger, plain
+from graph.groups import Share
 from graph.paging import Connection, connection
 from graph.rates import AppliedRate
 from graph.scalars import Amount, Date, id_text
@@ -17,13 +18,14 @@ from graph.transactions import Transaction
 from resolvers.accounts import accounts_by_id
 from resolvers.categories import categories_by_id
 from resolvers.flows import CountedRow, RowSet
+from resolvers.groups import shares_by_id
 from resolvers.money import format_minor
 from resolvers.transactions import transactions_by_id
 
 
 @strawberry.type(
-    description="One part of a figure: a transaction, or one part of a split one. Over all rows, "
-    "what is counted sums to the figure."
+    description="One part of a figure: a transaction, one part of a split one, or your share of a "
+    "group's expense. Over all rows, what is counted sums to the figure."
 )
 class ExplainedRow:
     """A view over CountedRow."""
@@ -34,17 +36,28 @@ class ExplainedRow:
     counted_currency: str = plain("ISO 4217 code of the figure.")
     rate: AppliedRate | None = plain("How it was converted; null where there is no rate.")
     transaction: Transaction | None = edge(
-        transactions_by_id, own_ledger("transaction_id"), "The transaction."
+        transactions_by_id,
+        own_ledger("transaction_id"),
+        "The transaction; null for a share of a group's expense.",
     )
     account: Account | None = edge(accounts_by_id, own_ledger("account_id"), "Its account.")
     category: Category | None = edge(
         categories_by_id, own_ledger("category_id"), "The category that it counts for."
     )
 
-    @strawberry.field(description="The transaction.")
-    def transaction_id(row: Parent[CountedRow]) -> ID:
+    share: Share | None = edge(
+        shares_by_id, own_ledger("share_id"), "Your share of a group's expense."
+    )
+
+    @strawberry.field(description="The transaction; null for a share of a group's expense.")
+    def transaction_id(row: Parent[CountedRow]) -> ID | None:
         """Wire id."""
-        return ID(id_text("txn", row.transaction_id) or "")
+        return id_text("txn", row.transaction_id)
+
+    @strawberry.field(description="The group's expense of which it is your share.")
+    def group_transaction_id(row: Parent[CountedRow]) -> ID | None:
+        """Wire id."""
+        return id_text("gtxn", row.share_id)
 
     @strawberry.field(description="Its account.")
     def account_id(row: Parent[CountedRow]) -> ID | None:

@@ -14,11 +14,15 @@ from graph.categories import CategoryMutations, CategoryQueries
 from graph.changes import ChangeQueries
 from graph.context import Info
 from graph.edges import said
+from graph.exports import ExportMutations, ExportQueries
+from graph.groups import GroupMutations, GroupQueries, GroupTransactionMutations
 from graph.imports import ImportMutations, ImportQueries
+from graph.invitations import InvitationMutations, InvitationQueries
 from graph.nodes import Node, find_node
 from graph.rates import RateMutations, RateQueries
 from graph.scalars import CONFIG
 from graph.sessions import SessionMutations
+from graph.subscriptions import Subscription
 from graph.templates import TemplateMutations, TemplateQueries
 from graph.transactions import (
     BulkMutations,
@@ -41,8 +45,11 @@ class Query(
     AnalyticsQueries,
     RateQueries,
     TemplateQueries,
+    GroupQueries,
+    InvitationQueries,
     UploadQueries,
     ImportQueries,
+    ExportQueries,
     ChangeQueries,
 ):
     """All root fields."""
@@ -78,8 +85,12 @@ class Mutation(
     BudgetMutations,
     RateMutations,
     TemplateMutations,
+    GroupMutations,
+    GroupTransactionMutations,
+    InvitationMutations,
     UploadMutations,
     ImportMutations,
+    ExportMutations,
 ):
     """All writes."""
 
@@ -94,6 +105,7 @@ AUTH_MUTATIONS = frozenset(
         "resetPassword",
         "verifyEmail",
         "changePassword",
+        "deleteUser",
     }
 )
 
@@ -101,7 +113,9 @@ AUTH_MUTATIONS = frozenset(
 @cache
 def schema() -> strawberry.Schema:
     """The one schema of this process."""
-    return strawberry.Schema(query=Query, mutation=Mutation, config=CONFIG)
+    return strawberry.Schema(
+        query=Query, mutation=Mutation, subscription=Subscription, config=CONFIG
+    )
 
 
 def schema_text() -> str:

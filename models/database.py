@@ -1,7 +1,15 @@
 """The only place that begins and commits: reads, writes and upkeep under row-level security."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -27,7 +35,6 @@ _RETRIED: Final = frozenset({"40001", "40P01"})
 _ATTEMPTS: Final = 4
 LOCK_TIMEOUT: Final = "55P03"
 UNIQUE_VIOLATION: Final = "23505"
-_SET_ACTOR: Final = text("SELECT set_config('app.user_id', :user, true)")
 
 
 def sqlstate(error: DBAPIError) -> str | None:
@@ -53,6 +60,8 @@ class VisibleVersion:
     ledger_id: UUID
     version: int
     books: int
+    inbox: int = 0
+    """With the personal ledger: how often the received invitations have changed."""
 
 
 class Transaction:
@@ -141,12 +150,16 @@ class Database:
         *,
         lock_timeout_ms: int = 3_000,
         statement_timeout_ms: int = 30_000,
+        trust_addresses: bool = False,
     ) -> None:
+        """``trust_addresses`` counts every address as proved (the local profile)."""
         self.engine = engine
         self.keys = keys
         self.rings = RingCache()
+        trusted = ", set_config('app.trust_addresses', 'on', true)" if trust_addresses else ""
+        self._set_actor = text(f"SELECT set_config('app.user_id', :user, true){trusted}")
         self._write_setup = text(
-            "SELECT set_config('app.user_id', :user, true), "
+            f"SELECT set_config('app.user_id', :user, true){trusted}, "
             f"set_config('lock_timeout', '{int(lock_timeout_ms)}', true), "
             f"set_config('statement_timeout', '{int(statement_timeout_ms)}', true)"
         )
@@ -196,7 +209,7 @@ class Database:
     @asynccontextmanager
     async def read(self, user_id: UUID | None) -> AsyncIterator[Transaction]:
         """One consistent read-only moment, seen as one person (or as nobody)."""
-        async with self._opened(self._reading, _SET_ACTOR, user_id) as connection:
+        async with self._opened(self._reading, self._set_actor, user_id) as connection:
             tx = Transaction(connection, self)
             yield tx
         if tx.leftovers:
@@ -252,11 +265,29 @@ class Database:
     async def visible_versions(self, user_id: UUID) -> list[VisibleVersion]:
         """Version and books of every ledger that a person can see, in order of ledger."""
         found = await self.call(_VISIBLE_VERSIONS, {"user": user_id})
-        return [VisibleVersion(r.ledger_id, r.version, r.books) for r in found]
+        return [VisibleVersion(r.ledger_id, r.version, r.books, r.inbox) for r in found]
+
+    async def live_versions(self, user_ids: Collection[UUID]) -> dict[UUID, dict[UUID, int]]:
+        """For each of some people, the versions of the ledgers that they can see."""
+        found: dict[UUID, dict[UUID, int]] = {one: {} for one in user_ids}
+        for row in await self.call(_LIVE_VERSIONS, {"people": list(user_ids)}):
+            found[row.user_id][row.ledger_id] = row.version
+        return found
+
+    async def ended_sessions(self, session_ids: Collection[UUID]) -> set[UUID]:
+        """Those of some sessions that do not stand any more."""
+        rows = await self.call(_ENDED_SESSIONS, {"wanted": list(session_ids)})
+        return {row.id for row in rows}
 
 
+_LIVE_VERSIONS: Final = text(
+    "SELECT user_id, ledger_id, version FROM live_versions(CAST(:people AS uuid[]))"
+)
+_ENDED_SESSIONS: Final = text(
+    "SELECT ended AS id FROM ended_sessions(CAST(:wanted AS uuid[])) AS ended"
+)
 _VISIBLE_VERSIONS: Final = text(
-    "SELECT ledger_id, version, books FROM visible_versions(:user) ORDER BY ledger_id"
+    "SELECT ledger_id, version, books, inbox FROM visible_versions(:user) ORDER BY ledger_id"
 )
 
 

@@ -18,10 +18,9 @@ from resolvers.analytics.performance import BudgetPerformance, budget_performanc
 from resolvers.analytics.request import ReportInput, ReportRequest
 from resolvers.analytics.summary import MonthlySummary, MonthSummary, monthly_summary
 from resolvers.analytics.trends import Series, SpendingTrends, TrendPoint, spending_trends
-from resolvers.analytics.worth import RECEIVABLES, Holding, NetWorth, WorthPoint, net_worth
+from resolvers.analytics.worth import Holding, NetWorth, WorthPoint, net_worth
 
 __all__ = [
-    "RECEIVABLES",
     "BudgetPerformance",
     "CategoryBreakdown",
     "CategoryShare",

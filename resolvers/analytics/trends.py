@@ -21,7 +21,7 @@ from resolvers.analytics.figures import Figure, Head, figure, head_of
 from resolvers.analytics.intervals import Interval, index_of_days, intervals
 from resolvers.analytics.request import ReportRequest, account_of
 from resolvers.flows import Counting, Flows, RowSet, Span, count_flows, load_flows
-from resolvers.flows.rows import NO_BOOK
+from resolvers.flows.shares import NO_BOOK
 from resolvers.flows.tree import NONE
 from resolvers.money import percent
 from resolvers.segments.parts import Ints, Mask, find

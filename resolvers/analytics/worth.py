@@ -1,6 +1,6 @@
 """Net worth: what all accounts held at the ends of intervals, in one currency."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -15,6 +15,7 @@ from resolvers.access import Actor
 from resolvers.analytics.figures import Head, total
 from resolvers.analytics.intervals import ends_of_month, intervals
 from resolvers.analytics.request import ReportRequest, account_of
+from resolvers.groups.shares import receivables
 from resolvers.money import checked_sum
 from resolvers.paging import Page, PageRequest, slice_page
 from resolvers.rates import Converter, Rate, rate_book
@@ -23,10 +24,6 @@ from resolvers.segments.parts import sums_by
 
 _A: Final = table(Account)
 _ALWAYS: Final = date.min
-
-Receivables = Callable[[Tx, UUID, date], Awaitable[Sequence[tuple[int, str]]]]
-"""Net amounts (minor units, currency) that others owe the owner of a ledger on a day."""
-RECEIVABLES: Final[list[Receivables]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +87,15 @@ async def net_worth(tx: Tx, actor: Actor, request: ReportRequest) -> NetWorth:
     one_account = await account_of(tx, actor, request)
     book = None if one_account is None else one_account.id
     balances, currencies = await balances_at_ends(tx, actor.ledger_id, days, book)
-    owed: list[tuple[int, str]] = []
-    if book is None:
-        for source in RECEIVABLES:
-            owed += await source(tx, actor.ledger_id, span.last)
+    owed = {} if book is not None else await receivables(tx, actor.ledger_id, span.last)
     currency = request.currency_for(actor)
-    known = {*currencies.values(), currency, *(code for _, code in owed)}
+    known = {*currencies.values(), currency, *owed}
     converter = Converter(await rate_book(tx, actor.ledger_id, known), currency)
     points = tuple(
         _point(actor.ledger_id, day, balances[at], currencies, converter)
         for at, day in enumerate(days)
     )
-    receivable = total(converter.minor(minor, code, span.last) for minor, code in owed)
+    receivable = total(converter.minor(minor, code, span.last) for code, minor in owed.items())
     head = Head(currency, span.first, span.last, converter.told_missing(), converter.told_stale())
     return NetWorth(head, points, receivable)
 

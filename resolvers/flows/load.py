@@ -5,7 +5,7 @@ Without a category the sign decides: money in is income, all else spending.  A r
 income by its sign: it counts on the side of what it refunds.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any, Final, NamedTuple
@@ -19,6 +19,7 @@ from models.database import Transaction as Tx
 from models.segments import GROUP, PART, REFUND, TRANSFER
 from models.transactions import RefundedRow, Transaction
 from resolvers.errors import AppError, ErrorCode
+from resolvers.flows.shares import share_parts
 from resolvers.flows.tree import NONE, Tree, read_tree
 from resolvers.segments import Months, Parts, read_parts
 from resolvers.segments.parts import Ints, Mask, find, words_of
@@ -32,11 +33,6 @@ class Span(NamedTuple):
 
     first: date
     last: date
-
-
-Source = Callable[[Tx, UUID, Span], Awaitable[Parts | None]]
-"""More parts that count for the owner of a ledger and lie on none of its accounts."""
-SOURCES: Final[list[Source]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +65,14 @@ class Flows:
 async def load_flows(
     tx: Tx, ledger_id: UUID, span: Span, *, account_id: UUID | None = None
 ) -> Flows:
-    """The flows of some days, of all accounts and other sources or of one account.
+    """The flows of some days: of all accounts and the shares of groups, or of one account.
 
-    A handful of statements, however many rows, months and categories.
+    At most six statements, however many rows, months and categories.
     """
     found = [await read_parts(tx, ledger_id, Months(*span), book=account_id)]
     if account_id is None:
-        more = [await source(tx, ledger_id, span) for source in SOURCES]
-        found += [one for one in more if one is not None]
+        shares = await share_parts(tx, ledger_id, *span)
+        found += [] if shares is None else [shares]
     parts = _joined(found)
     inside = (parts.day >= span.first.toordinal()) & (parts.day <= span.last.toordinal())
     parts = parts.where(inside & (parts.flags & (TRANSFER | GROUP) == 0))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -13,13 +13,11 @@ import numpy as np
 from models.database import Transaction as Tx
 from models.segments import PART, POSITION_SHIFT
 from resolvers.flows.load import Flows
+from resolvers.flows.shares import NO_BOOK
 from resolvers.flows.tree import NONE
 from resolvers.paging import Page, PageRequest
 from resolvers.rates import Converter, Rate, rate_book
 from resolvers.segments.parts import Ints, Mask, counts_by, sums_by, uuid_at
-
-NO_BOOK: Final = UUID(int=0)
-"""The book of parts that lie on no account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +25,9 @@ class CountedRow:
     """One part as it counts in a figure: its own amount, and what of it is in the sum."""
 
     ledger_id: UUID
-    transaction_id: UUID
+    transaction_id: UUID | None
+    share_id: UUID | None
+    """The own share of a group's expense; a row is this or a transaction."""
     position: int | None
     """Which part of a split; None for a whole transaction."""
     date: date
@@ -118,12 +118,13 @@ class RowSet:
     def _row(self, at: int) -> CountedRow:
         flows, counting = self.counting.flows, self.counting
         parts, place = flows.parts, int(flows.category[at])
-        day, transaction_id, position = self._key(at)
+        day, part_id, position = self._key(at)
         currency, book = parts.currencies[parts.currency[at]], parts.books[parts.book[at]]
         unknown = bool(counting.unknown[at])
         return CountedRow(
             ledger_id=flows.ledger_id,
-            transaction_id=transaction_id,
+            transaction_id=None if book == NO_BOOK else part_id,
+            share_id=part_id if book == NO_BOOK else None,
             position=position if parts.flags[at] & PART else None,
             date=day,
             account_id=None if book == NO_BOOK else book,

@@ -15,7 +15,7 @@ _PLAIN: Final = (
     "ledger_id", "id", "account_id", "category_id", "date", "currency", "description", "payee",
     "status", "split_count", "transfer_id", "refund_of", "external_id", "import_id", "template_id",
     "group_id", "content_key", "deleted_at", "version", "created_at", "updated_at",
-    "occurrence_date",
+    "occurrence_date", "group_transaction_id",
 )  # fmt: skip
 _CHANGED: Final = tuple(name for name in _PLAIN if name not in {"ledger_id", "id", "created_at"})
 

@@ -21,6 +21,7 @@ from resolvers.budgets.rows import ITEMS, B, I
 from resolvers.transactions.rows import COLUMNS, SOURCE, S, T
 from resolvers.uploads.rows import U, upload_row
 from resolvers.verify.finder import Finder, pages
+from resolvers.verify.groups import check_groups
 from resolvers.verify.images import Stored, check_images, check_lost
 from resolvers.verify.report import Kind, named
 from resolvers.verify.segments import check_segments
@@ -69,6 +70,7 @@ async def check_books(finder: Finder) -> int:
     await _check_uploads(finder)
     for entity in _ENTITIES:
         await check_lost(finder, entity)
+    await check_groups(finder)
     await _check_other_cells(finder)
     return seen
 

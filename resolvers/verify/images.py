@@ -13,6 +13,17 @@ from models.base import table
 from models.budgets import Budget, BudgetItem, BudgetItemRow, BudgetRow
 from models.categories import Category, CategoryRow
 from models.changes import content_mac, content_place
+from models.groups import (
+    Group,
+    GroupMember,
+    GroupRow,
+    GroupTransaction,
+    GroupTransactionRow,
+    MemberRow,
+    Share,
+    ShareRow,
+)
+from models.invitations import Invitation, InvitationRow
 from models.rates import Rate, RateRow
 from models.templates import Template, TemplateRow
 from models.transactions import TransactionRow
@@ -27,7 +38,12 @@ Stored = (
     | BudgetItemRow
     | BudgetRow
     | CategoryRow
+    | GroupRow
+    | GroupTransactionRow
+    | InvitationRow
+    | MemberRow
     | RateRow
+    | ShareRow
     | TemplateRow
     | TransactionRow
     | UploadRow
@@ -51,6 +67,11 @@ _TABLES: Final = {
     "budgetItem": table(BudgetItem),
     "category": table(Category),
     "rate": table(Rate),
+    "group": table(Group),
+    "group_transaction": table(GroupTransaction),
+    "invitation": table(Invitation),
+    "member": table(GroupMember),
+    "share": table(Share),
     "template": table(Template),
     "transaction": T,
     "upload": table(Upload),
