@@ -41,6 +41,7 @@ from models.stores.redis import Cache
 from models.stores.sessions import AnnouncedSessions, NoSessions, RedisSessions
 from models.system_keys import ensure_system_keys, load_system_keys
 from resolvers.auth import Auth
+from resolvers.feed.pruning import pruning_handler
 from resolvers.imports import JOB_KIND as IMPORT
 from resolvers.imports import import_handler
 from resolvers.jobs import PURGE_TRASH, Handler, Worker, trash_handler
@@ -51,7 +52,7 @@ from resolvers.passwords import Passwords
 from resolvers.posting import posting_handler
 from resolvers.recovery import Recovery
 from resolvers.sessions import Sessions
-from resolvers.ticks import POST_TEMPLATE
+from resolvers.ticks import POST_TEMPLATE, PRUNE_FEED
 from resolvers.tokens import AccessTokens
 from resolvers.uploads import sweep_orphans
 from settings import Settings, SettingsError, database_address
@@ -331,6 +332,7 @@ def job_handlers(services: Services) -> dict[str, Handler]:
         **mails,
         PURGE_TRASH: trash_handler(services.ledgers),
         POST_TEMPLATE: posting_handler(services.ledgers),
+        PRUNE_FEED: pruning_handler(services.ledgers),
         IMPORT: import_handler(services.ledgers, services.files, services.import_secret),
     }
 

@@ -10,6 +10,11 @@ from models.database import Database, Transaction
 from models.ids import new_id
 
 POST_TEMPLATE: Final = "post_template"
+PRUNE_FEED: Final = "prune_feed"
+FEED_DAYS: Final = 400
+"""How far back the feed tells every step."""
+_PRUNE_EVERY: Final = timedelta(days=7)
+"""A ledger is pruned by weeks and not by minutes."""
 _EASTERNMOST: Final = timedelta(hours=14)
 """The first day on Earth begins this long before that of UTC."""
 _SINGLE_TICK: Final = text("SELECT pg_try_advisory_xact_lock(8101958433)")
@@ -26,6 +31,7 @@ _ENQUEUE_DUE: Final = text(
     )
     """
 )
+_DUE_PRUNING: Final = text("SELECT ledger_id, user_id FROM due_pruning(:before)")
 _DUE_TEMPLATES: Final = text("SELECT ledger_id, user_id, template_id FROM due_templates(:before)")
 
 
@@ -39,6 +45,23 @@ async def enqueue_due_templates(database: Database) -> int:
         added = 0
         for due in await tx.rows(_DUE_TEMPLATES, {"before": before}):
             values = {"id": new_id(), "kind": POST_TEMPLATE, "subject": due.template_id}
+            values |= {"ledger": due.ledger_id, "actor": due.user_id}
+            added += await tx.run(_ENQUEUE_DUE, values)
+        return added
+
+    return await database.change(None, work)
+
+
+async def enqueue_due_pruning(database: Database) -> int:
+    """Leave a job for each ledger whose feed reaches back too far."""
+    before = utc_now() - timedelta(days=FEED_DAYS) - _PRUNE_EVERY
+
+    async def work(tx: Transaction) -> int:
+        if not await tx.scalar(_SINGLE_TICK):
+            return 0
+        added = 0
+        for due in await tx.rows(_DUE_PRUNING, {"before": before}):
+            values = {"id": new_id(), "kind": PRUNE_FEED, "subject": due.ledger_id}
             values |= {"ledger": due.ledger_id, "actor": due.user_id}
             added += await tx.run(_ENQUEUE_DUE, values)
         return added

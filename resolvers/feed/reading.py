@@ -130,7 +130,8 @@ async def read_changes(
     ``kinds`` leaves only some kinds of objects and ``only`` one ledger; a ledger that is lost is
     always told.  Raises GONE for a position that the feed does not reach back to.
     """
-    statement = select(_L.c.id, _L.c.kind, _L.c.version).order_by(_L.c.kind.desc(), _L.c.id)
+    columns = (_L.c.id, _L.c.kind, _L.c.version, _L.c.pruned_version)
+    statement = select(*columns).order_by(_L.c.kind.desc(), _L.c.id)
     if only is not None:
         statement = statement.where(_L.c.id == only)
     ledgers = await tx.rows(statement)
@@ -183,7 +184,7 @@ class _Walk:
     async def follow(self, ledger: Row[Any]) -> None:
         """Read one ledger to its present version, or until the page is full."""
         place = self.position.get(ledger.id) or Snapshot(ledger.version)
-        if place.version > ledger.version:
+        if not ledger.pruned_version <= place.version <= ledger.version:
             raise _too_old()
         if isinstance(place, Snapshot):
             place = await self._snapshot(ledger, place)

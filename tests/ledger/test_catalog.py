@@ -13,6 +13,7 @@ GATES = {
     "app_user", "my_ledgers", "my_writable_ledgers", "visible_versions", "open_personal_ledger",
     "user_by_email", "session_by_refresh", "due_trash", "ledgers_to_verify", "due_templates",
     "mailed_token", "take_limit", "live_versions", "ended_sessions",
+    "due_pruning", "prune_changes",
 }  # fmt: skip
 OUTSIDE = {"jobs", "system_keys", "limit_hits", "alembic_version"}
 NOT_FORCED = {"memberships"}
