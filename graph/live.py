@@ -277,9 +277,15 @@ class Hub:
             self._keeping = asyncio.get_running_loop().create_task(self._look_and_listen())
 
     async def _look_and_listen(self) -> None:
-        async with asyncio.TaskGroup() as both:
-            both.create_task(self._broker.relay(self._heard))
-            both.create_task(self._look())
+        """For as long as the process runs, whatever goes wrong: nobody else would notice."""
+        while True:
+            try:
+                async with asyncio.TaskGroup() as both:
+                    both.create_task(self._broker.relay(self._heard))
+                    both.create_task(self._look())
+            except* Exception as errors:  # noqa: BLE001 - logged, and tried again
+                _log.exception("live.stumbled", exc_info=errors)
+            await asyncio.sleep(_STOP_SECONDS)
 
     def _heard(self) -> None:
         """Signals may have been lost until now."""
