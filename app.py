@@ -43,7 +43,7 @@ from models.system_keys import ensure_system_keys, load_system_keys
 from resolvers.auth import Auth
 from resolvers.feed.pruning import pruning_handler
 from resolvers.imports import JOB_KIND as IMPORT
-from resolvers.imports import import_handler
+from resolvers.imports import import_handler, import_last_words
 from resolvers.jobs import PURGE_TRASH, Handler, Worker, trash_handler
 from resolvers.ledgers import Ledgers
 from resolvers.limits import LOCAL_WIDTH, Limits
@@ -109,6 +109,7 @@ class Running:
             self.services.database,
             self.broker,
             job_handlers(self.services),
+            last_words={IMPORT: import_last_words(self.services.ledgers)},
             observe=self.metrics.job,
         )
         async with asyncio.TaskGroup() as both:

@@ -4,7 +4,6 @@ Compiled documents are kept by their text, so that a repeated document costs nei
 validation; both doors run through here.
 """
 
-import re
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Mapping
 from contextlib import aclosing
@@ -15,7 +14,6 @@ from typing import Any, Final, cast
 from graphql import (
     DocumentNode,
     ExecutionResult,
-    GraphQLEnumType,
     GraphQLError,
     GraphQLInputType,
     GraphQLSchema,
@@ -32,6 +30,7 @@ from graphql import (
 )
 
 from graph.budget import Budget, Cost, Limits, parse_within
+from graph.coercion import field_error, literal_errors
 from graph.context import Context
 from graph.errors import as_app_error, masked, request_errors, response_errors
 from graph.schema import AUTH_MUTATIONS, schema
@@ -113,7 +112,11 @@ class Engine:
             for node in document.definitions
             if isinstance(node, OperationDefinitionNode)
         }
-        compiled = Compiled(document, operations, request_errors(errors) if errors else None)
+        refused = None
+        if errors:
+            fields = literal_errors(self.schema, document)[:_MAX_FIELD_ERRORS]
+            refused = request_errors(errors, fields)
+        compiled = Compiled(document, operations, refused)
         self._compiled[text] = compiled
         if len(self._compiled) > _REMEMBERED:
             self._compiled.popitem(last=False)
@@ -144,7 +147,7 @@ class Engine:
     ) -> None:
         def note(error: GraphQLError, path: list[str | int]) -> None:
             where = ".".join(str(part) for part in (name, *path))
-            wrong.append(_field_error(where, error.message, self.schema))
+            wrong.append(field_error(where, error.message, self.schema))
 
         if value is Undefined:
             if str(kind).endswith("!"):
@@ -271,40 +274,6 @@ def is_mutation(operation: OperationDefinitionNode) -> bool:
 def is_subscription(operation: OperationDefinitionNode) -> bool:
     """Whether an operation streams."""
     return operation.operation is OperationType.SUBSCRIPTION
-
-
-_REQUIRED_FIELD: Final = re.compile(r"to include required field '(\w+)'")
-_UNKNOWN_FIELD: Final = re.compile(r"not to include unknown field '([^']*)'")
-_SENTENCES: Final = (
-    # What the executor begins its message with, and what we say instead.  Its own words repeat
-    # the whole value, which may be long or private.
-    (re.compile(r"of non-null type"), "REQUIRED", "May not be null."),
-    (re.compile(r"of type '.*' to be an object"), "INVALID_TYPE", "Must be an object."),
-    (re.compile(r"^Int cannot"), "INVALID_TYPE", "Must be a whole number."),
-    (re.compile(r"^String cannot"), "INVALID_TYPE", "Must be text."),
-    (re.compile(r"^ID cannot"), "INVALID_TYPE", "An id is text."),
-    (re.compile(r"^Boolean cannot"), "INVALID_TYPE", "Must be true or false."),
-)
-_ENUM: Final = re.compile(r"in '(\w+)' enum|^Enum '(\w+)'")
-
-
-def _field_error(path: str, message: str, schema: GraphQLSchema) -> FieldError:
-    """One coercion error of the executor in our words, without the offending value."""
-    found = _REQUIRED_FIELD.search(message)
-    if found is not None:
-        return FieldError(f"{path}.{found[1]}", "REQUIRED", "Required.")
-    found = _UNKNOWN_FIELD.search(message)
-    if found is not None:
-        return FieldError(f"{path}.{found[1][:100]}", "UNKNOWN_FIELD", "There is no such field.")
-    found = _ENUM.search(message)
-    if found is not None:
-        kind = schema.type_map.get(found[1] or found[2])
-        words = ", ".join(kind.values) if isinstance(kind, GraphQLEnumType) else ""
-        return FieldError(path, "INVALID", f"Must be one of {words}.")
-    for pattern, code, sentence in _SENTENCES:
-        if pattern.search(message):
-            return FieldError(path, code, sentence)
-    return FieldError(path, "INVALID", message.rpartition("; ")[2])
 
 
 def first_failure(answer: Answer) -> AppError | None:

@@ -10,14 +10,14 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from uuid import UUID, uuid4
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Executable, Row, select, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Executable, Row, event, select, text
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from models.base import table
@@ -156,10 +156,34 @@ class Database:
         await self.engine.dispose()
 
     @asynccontextmanager
+    async def _opened(
+        self, engine: AsyncEngine, setup: Executable, user_id: UUID | None
+    ) -> AsyncIterator[AsyncConnection]:
+        """A connection in a transaction as one person.
+
+        A connection that was cut while it lay in the pool shows it at the first statement: nothing
+        has happened on it yet, so another one takes its place, once.
+        """
+        for last in (False, True):
+            opening = AsyncExitStack()
+            try:
+                async with opening:
+                    connection = await opening.enter_async_context(engine.connect())
+                    await opening.enter_async_context(connection.begin())
+                    await connection.execute(setup, {"user": str(user_id or "")})
+                    standing = opening.pop_all()
+            except DBAPIError as error:
+                if last or not error.connection_invalidated:
+                    raise
+                continue
+            async with standing:
+                yield connection
+            return
+
+    @asynccontextmanager
     async def read(self, user_id: UUID | None) -> AsyncIterator[Transaction]:
         """One consistent read-only moment, seen as one person (or as nobody)."""
-        async with self._reading.connect() as connection, connection.begin():
-            await connection.execute(_SET_ACTOR, {"user": str(user_id or "")})
+        async with self._opened(self._reading, _SET_ACTOR, user_id) as connection:
             yield Transaction(connection, self)
 
     async def change(self, user_id: UUID | None, work: Callable[[Transaction], Awaitable[T]]) -> T:
@@ -169,8 +193,7 @@ class Database:
         """
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                async with self.engine.connect() as connection, connection.begin():
-                    await connection.execute(self._write_setup, {"user": str(user_id or "")})
+                async with self._opened(self.engine, self._write_setup, user_id) as connection:
                     return await work(Transaction(connection, self))
             except DBAPIError as error:
                 if sqlstate(error) not in _RETRIED or attempt == _ATTEMPTS:
@@ -179,7 +202,19 @@ class Database:
         raise AssertionError("the loop returns or raises")
 
     async def call(self, statement: Executable, params: Params = None) -> Sequence[Row[Any]]:
-        """One autocommitted call of a gate: a definer function on the allow-list."""
+        """One autocommitted call of a gate: a definer function on the allow-list.
+
+        On a connection that turns out to be cut it is called again on another one, once: what a
+        gate writes bears being said twice (a claim that nobody heard of runs out by itself).
+        """
+        try:
+            return await self._call(statement, params)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+        return await self._call(statement, params)
+
+    async def _call(self, statement: Executable, params: Params) -> Sequence[Row[Any]]:
         async with self._autocommit.connect() as connection:
             return (await connection.execute(statement, params)).all()
 
@@ -241,7 +276,7 @@ def connect(
             "prepared_statement_cache_size": 0,
             "prepared_statement_name_func": lambda: f"__pt_{uuid4()}__",
         }
-    return create_async_engine(
+    engine = create_async_engine(
         "postgresql+asyncpg://",
         connect_args=arguments,
         pool_size=pool_size,
@@ -250,3 +285,11 @@ def connect(
         pool_pre_ping=False,
         hide_parameters=True,  # bound values are people's data: they stay out of errors and logs
     )
+    event.listen(engine.sync_engine, "checkout", _leave_closed)
+    return engine
+
+
+def _leave_closed(connection: Any, _record: Any, _proxy: Any) -> None:
+    """Take no connection from the pool that the server has closed: the driver knows of it."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError("closed by the server while it lay in the pool")

@@ -150,6 +150,18 @@ class SplitRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RefundedRow:
+    """What a refund must know of the transaction that it refunds, living or in the trash."""
+
+    category_id: UUID | None
+    """Its category, which the refund nets; None for one without, a split and a transfer."""
+    category_kind: str | None
+    """INCOME or EXPENSE of that category."""
+    spent: bool
+    """Whether its money went out (or was nothing): what it counts as without a category."""
+
+
+@dataclass(frozen=True, slots=True)
 class TransactionRow:
     """A transaction with its figures opened (minor units of its currency)."""
 
@@ -182,3 +194,5 @@ class TransactionRow:
     updated_at: datetime
     occurrence_date: dt.date | None = None
     """Absent in answers and feed entries that were stored before templates."""
+    refunded: RefundedRow | None = None
+    """Read along like ``category_kind``: a refund counts as what it refunds."""

@@ -41,6 +41,8 @@ HEARTBEAT_SECONDS: Final = 5.0
 POLL_SECONDS: Final = 1.0
 TICK_SECONDS: Final = 60.0
 MAX_ATTEMPTS: Final = 5
+LAST_WORDS_ATTEMPTS: Final = 20
+"""How often a job that is given up may try to say so."""
 CONCURRENCY: Final = 2
 FIRST_PAUSE_SECONDS: Final = 2.0
 """Wait before the second attempt; it doubles with each further one."""
@@ -202,6 +204,7 @@ class Worker:
         broker: Signals,
         handlers: Mapping[str, Handler],
         *,
+        last_words: Mapping[str, Handler] | None = None,
         observe: Observer = _unobserved,
         concurrency: int = CONCURRENCY,
         lease_seconds: float = LEASE_SECONDS,
@@ -212,6 +215,7 @@ class Worker:
         self._database = database
         self._broker = broker
         self._handlers = dict(handlers)
+        self._last_words = dict(last_words or {})
         self._observe = observe
         self._concurrency = concurrency
         self._lease = lease_seconds
@@ -257,8 +261,24 @@ class Worker:
             if job.attempts <= MAX_ATTEMPTS:
                 return job
             # Its workers died with it, time and again: it must not take the next one along.
-            await self._settle(job, "DEAD", error="LEASE_LOST")
-            _log.error("job.dead", **_facts(job), error="LEASE_LOST")
+            if await self._give_up(job):
+                await self._settle(job, "DEAD", error="LEASE_LOST")
+                _log.error("job.dead", **_facts(job), error="LEASE_LOST")
+
+    async def _give_up(self, job: Job) -> bool:
+        """Have what the job was for end too, so that nobody waits for it for ever.
+
+        False when that failed: the lease runs out, and the next claim tries it again, some times.
+        """
+        try:
+            if job.kind in self._last_words:
+                await self._last_words[job.kind](job)
+        except JobLost:
+            return False
+        except Exception as error:  # noqa: BLE001 - whatever it raises is a failed attempt
+            _log.warning("job.not_given_up", **_facts(job), exc_info=error)
+            return job.attempts > MAX_ATTEMPTS + LAST_WORDS_ATTEMPTS
+        return True
 
     async def _tick(self) -> None:
         if monotonic() < self._next_tick:
@@ -356,6 +376,8 @@ class Worker:
         name = error.code.value if isinstance(error, AppError) else type(error).__name__
         try:
             if job.attempts >= MAX_ATTEMPTS:
+                if not await self._give_up(job):
+                    return "failed"
                 await self._settle(job, "DEAD", error=name)
                 _log.error("job.dead", **_facts(job), error=name, exc_info=error)
                 return "dead"

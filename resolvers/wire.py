@@ -15,7 +15,7 @@ from models.budgets import BudgetItemRow, BudgetRow
 from models.categories import CategoryRow
 from models.imports import ImportRunRow
 from models.templates import TemplateRow
-from models.transactions import SplitRow, TransactionRow
+from models.transactions import RefundedRow, SplitRow, TransactionRow
 from models.uploads import UploadRow
 from models.users import UserRow
 from resolvers.money import format_minor
@@ -50,9 +50,19 @@ def kind_of(row: TransactionRow) -> str:
     """TRANSFER if linked; else the category's kind; else by sign, zero being EXPENSE."""
     if row.transfer_id is not None:
         return "TRANSFER"
-    if row.category_kind is not None and not row.split_count:
-        return row.category_kind
-    return "INCOME" if row.amount_minor > 0 else "EXPENSE"
+    own = None if row.split_count else row.category_kind
+    return counts_as(own, row.refunded, row.amount_minor)
+
+
+def counts_as(own: str | None, refunded: RefundedRow | None, minor: int) -> str:
+    """INCOME or EXPENSE, by the kind of a row's own category, what it refunds and its amount.
+
+    A refund nets the category of what it refunds, so it is of that kind; where that has none, its
+    own category decides, and without one it is of the kind that the sign of the other one says.
+    """
+    if refunded is not None:
+        return refunded.category_kind or own or ("EXPENSE" if refunded.spent else "INCOME")
+    return own or ("INCOME" if minor > 0 else "EXPENSE")
 
 
 def _stored(prefix: str, row: Any) -> dict[str, Any]:

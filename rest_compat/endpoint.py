@@ -1,6 +1,7 @@
 """The engine: a row and its stored operation become a route; there is no logic beyond."""
 
 import hashlib
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from models.database import VisibleVersion
 
 _NO_VERSION: Final = "0"
+_TAG: Final = re.compile(r'"[0-9]{1,18}\.[0-9a-f]{24}"', re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class Rest:
         *,
         written: tuple[UUID, int] | None = None,
     ) -> str | None:
-        """Hash of all that an answer depends on: document, variables, person, day, versions.
+        """Seal of all that an answer depends on: document, variables, person, day, versions.
 
         After a write, ``written`` is the ledger's version that its body shows; None is given back
         when somebody has written since, for then the hash would belong to a newer body.
@@ -95,7 +97,7 @@ class Rest:
             [(one.ledger_id.hex, one.version) for one in versions],
         )
         packed = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS, default=str)
-        return hashlib.sha256(packed).hexdigest()[:24]
+        return hashlib.sha256(packed).hexdigest()
 
 
 def rest_routes(
@@ -301,7 +303,7 @@ async def _respond(
             context.actor, twin.operation, variables, versions, written=context.written
         )
     if tag is not None:
-        headers = _headers(row, f'"{version if version is not None else _NO_VERSION}.{tag}"')
+        headers = _headers(row, _entity_tag(tag, str(_NO_VERSION if version is None else version)))
     elif row.secret:
         headers["Cache-Control"] = "no-store"
     if row.status in {201, 202} and row.method == "POST" and "id" in data:
@@ -319,14 +321,23 @@ def _headers(row: Endpoint, tag: str) -> dict[str, str]:
     return {"ETag": tag, "Cache-Control": cache, "Vary": "Authorization"}
 
 
-def _unchanged(header: str | None, tag: str | None) -> str | None:
-    """If-None-Match (RFC 9110 section 13.1.2): the given tag whose hash part is the present one.
+def _entity_tag(seal: str, version: str) -> str:
+    """``"<version>.<hash>"``; the hash covers the version, so that nobody can make up a pair."""
+    told = hashlib.sha256(f"{seal}.{version}".encode()).hexdigest()[:24]
+    return f'"{version}.{told}"'
 
-    ``*`` matches any answer that exists; whether one does is known only after running, so it
-    never saves a run.
+
+def _unchanged(header: str | None, seal: str | None) -> str | None:
+    """If-None-Match (RFC 9110 section 13.1.2): the given tag that the present answer would have.
+
+    Its hash proves its version too, so the 304 carries the very tag of the 200 (section 15.4.5)
+    although nothing was read.  ``*`` matches any answer that exists; whether one does is known
+    only after running, so it never saves a run.
     """
+    if seal is None:
+        return None
     for one in (header or "").split(","):
-        text = one.strip().removeprefix("W/")
-        if text.strip('"').rpartition(".")[2] == tag:
-            return text
+        tag = one.strip().removeprefix("W/")
+        if _TAG.fullmatch(tag) and tag == _entity_tag(seal, tag[1:].partition(".")[0]):
+            return tag
     return None

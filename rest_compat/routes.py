@@ -64,6 +64,7 @@ ENDPOINTS: Final = (
     Endpoint("PUT", "/accounts/{id}", "UpdateAccount"),
     Endpoint("DELETE", "/accounts/{id}", "DeleteAccount"),
     Endpoint("GET", "/accounts/{id}/balance", "GetAccountBalance"),
+    Endpoint("POST", "/accounts/{id}/reconcile", "ReconcileAccount"),
     Endpoint("GET", "/accounts/{id}/transactions", "ListAccountTransactions", words=SORTS),
     Endpoint("GET", "/transactions", "ListTransactions", words=SORTS),
     Endpoint("POST", "/transactions", "CreateTransaction", 201),

@@ -93,6 +93,8 @@ class _Part:
     currency: str
     minor: int
     category_id: UUID | None
+    spent: bool = False
+    """Without a category: whether it is spending by its sign, a refund by what it refunds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +210,8 @@ async def _parts(tx: Tx, ledger_id: UUID, first: date, last: date) -> list[_Part
             _T.c.currency,
             _T.c.amount,
             _T.c.category_id,
+            _LINKED.c.id.label("linked_id"),
+            _LINKED.c.amount.label("linked_amount"),
             _LINKED.c.category_id.label("refunded"),
             _S.c.id.label("part_id"),
             _S.c.amount.label("part_amount"),
@@ -230,7 +234,11 @@ async def _parts(tx: Tx, ledger_id: UUID, first: date, last: date) -> list[_Part
             return _Part(row.date, row.currency, minor, row.part_category)
         minor = ring.unseal_minor("transactions.amount", row.id, row.amount)
         # A refund nets the category of what it refunds, on its own date.
-        return _Part(row.date, row.currency, minor, row.refunded or row.category_id)
+        category_id, spent = row.refunded or row.category_id, minor < 0
+        if row.linked_id is not None and category_id is None:
+            linked = ring.unseal_minor("transactions.amount", row.linked_id, row.linked_amount)
+            spent = linked <= 0
+        return _Part(row.date, row.currency, minor, category_id, spent)
 
     return [part(row) for row in rows]
 
@@ -284,9 +292,9 @@ def _sign(kind: str) -> int:
 
 
 def _spent(part: _Part, tree: _Tree) -> bool:
-    """Whether a part that no item covers is spending: by its category, without one by its sign."""
+    """Whether a part that no item covers is spending: by its category, if it has one."""
     if part.category_id is None:
-        return part.minor < 0
+        return part.spent
     return tree.kinds[part.category_id] == "EXPENSE"
 
 

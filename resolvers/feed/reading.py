@@ -25,6 +25,7 @@ from models.transactions import TransactionRow
 from resolvers.errors import Gone
 from resolvers.feed.kinds import KINDS, LEDGER
 from resolvers.feed.position import WHOLE, Place, Position, Seen, Snapshot
+from resolvers.transactions.rows import refunded_by_id
 from resolvers.wire import instant, wire
 
 MAX_PAGE: Final = 500
@@ -254,8 +255,8 @@ class _Walk:
             kind = KINDS.get(row.entity)
             images = [None if kind is None else said.get(name) for name in ("before", "after")]
             opened.append([i and kind and kind.open(i) for i in images])
-        kinds = await _present_kinds(self.tx, ledger.id, [after for _, after in opened])
-        for row, place, (before, after) in zip(rows, places, opened, strict=True):
+        shown = await _as_of_now(self.tx, ledger.id, [after for _, after in opened])
+        for row, place, (before, _), after in zip(rows, places, opened, shown, strict=True):
             self.position[ledger.id] = place
             if row.entity not in KINDS:
                 continue
@@ -271,7 +272,7 @@ class _Walk:
                     actor_id=row.actor_id,
                     at=row.at,
                     before=None if snapshot else before,
-                    after=_with_kind(after, kinds),
+                    after=after,
                 )
             )
 
@@ -282,26 +283,34 @@ def _version_of(before: Any, after: Any) -> int | None:
     return None if before is None else int(before.version) + 1
 
 
-async def _present_kinds(tx: Transaction, ledger_id: UUID, rows: Sequence[Any]) -> dict[UUID, str]:
-    """INCOME or EXPENSE of the categories that some transactions lie in, as they are now."""
-    wanted = {
-        row.category_id
+async def _as_of_now(tx: Transaction, ledger_id: UUID, rows: Sequence[Any]) -> list[Any]:
+    """Rows whose kind follows from others as those are now: they may have changed since."""
+    booked = [row for row in rows if isinstance(row, TransactionRow)]
+    kinds = await _present_kinds(tx, ledger_id, {row.category_id for row in booked} - {None})
+    refunds = [(ledger_id, row.refund_of) for row in booked if row.refund_of is not None]
+    refunded = await refunded_by_id(tx, refunds)
+    return [
+        replace(
+            row,
+            category_kind=kinds.get(row.category_id, row.category_kind),
+            refunded=refunded.get((ledger_id, row.refund_of)),
+        )
+        if isinstance(row, TransactionRow)
+        else row
         for row in rows
-        if isinstance(row, TransactionRow) and row.category_id is not None
-    }
+    ]
+
+
+async def _present_kinds(
+    tx: Transaction, ledger_id: UUID, wanted: Collection[UUID | None]
+) -> dict[UUID | None, str]:
+    """INCOME or EXPENSE of some categories."""
     if not wanted:
         return {}
     found = await tx.rows(
         select(_C.c.id, _C.c.kind).where(_C.c.ledger_id == ledger_id, among(_C.c.id, wanted))
     )
     return {row.id: row.kind for row in found}
-
-
-def _with_kind(row: Any, kinds: dict[UUID, str]) -> Any:
-    """A transaction whose kind follows its category's, which may have changed since."""
-    if isinstance(row, TransactionRow) and row.category_id in kinds:
-        return replace(row, category_kind=kinds[row.category_id])
-    return row
 
 
 def _too_old() -> Gone:

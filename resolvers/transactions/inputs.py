@@ -92,4 +92,5 @@ class TransactionFilter(Input):
     search: ShortText | None = None
     tag: Tag | None = None
     template_id: TemplateRef | None = None
+    refund_of: TransactionRef | None = None
     deleted: bool = False

@@ -9,6 +9,7 @@ from resolvers.uploads.reading import (
     open_upload,
     read_signed_file,
 )
+from resolvers.uploads.receipts import MAX_RECEIPTS, attach_receipt, remove_receipts_of
 from resolvers.uploads.rows import (
     count_uploads,
     get_upload,
@@ -31,10 +32,12 @@ from resolvers.uploads.storing import (
 
 __all__ = [
     "MAX_BYTES",
+    "MAX_RECEIPTS",
     "Bearer",
     "Received",
     "SignedFile",
     "UploadCreate",
+    "attach_receipt",
     "attachment",
     "check_link",
     "clean_filename",
@@ -50,6 +53,7 @@ __all__ = [
     "open_upload",
     "read_signed_file",
     "receive_file",
+    "remove_receipts_of",
     "sign_link",
     "sniff",
     "store_upload",

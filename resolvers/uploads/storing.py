@@ -11,35 +11,46 @@ from hashlib import sha256
 from typing import Any, Final, Literal
 from uuid import UUID
 
+from pydantic import ValidationInfo, field_validator
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
 
-from models.base import table
 from models.database import Database
 from models.ids import new_id
 from models.sealed_files import seal_chunks
 from models.sealing import LedgerRing
 from models.stores.files import FileStore
-from models.transactions import Transaction
 from models.uploads import UploadRow
 from resolvers.access import Actor
-from resolvers.errors import FieldError, Invalid, TooLarge
+from resolvers.errors import TooLarge
 from resolvers.inputs import Input, TransactionRef
 from resolvers.ledgers import Ledgers, LedgerWrite, Outcome, repeat_of
 from resolvers.uploads.names import clean_filename
+from resolvers.uploads.receipts import require_provable
 from resolvers.uploads.rows import NAMES, U
 from resolvers.uploads.sniff import HEAD_BYTES, check_purpose, sniff
 
 MAX_BYTES: Final = 25 * 1024 * 1024
-_T: Final = table(Transaction)
 _SWEPT_AT_ONCE: Final = 1_000
 
 
 class UploadCreate(Input):
     """What is told about a file beside its bytes."""
 
-    purpose: Literal["STATEMENT", "RECEIPT"] = "STATEMENT"
+    purpose: Literal["STATEMENT", "RECEIPT"] | None = None
     transaction_id: TransactionRef | None = None
+
+    @property
+    def meant(self) -> str:
+        """The purpose: what proves a transaction is a receipt, all else a statement if not told."""
+        return self.purpose or ("STATEMENT" if self.transaction_id is None else "RECEIPT")
+
+    @field_validator("transaction_id")
+    @classmethod
+    def _statements_prove_nothing(cls, value: UUID | None, told: ValidationInfo) -> UUID | None:
+        if value is not None and told.data.get("purpose") == "STATEMENT":
+            raise ValueError("Only a RECEIPT proves a transaction.")
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +164,11 @@ async def keep_upload(
         "contentType": received.content_type,
         "size": received.size,
         "sha256": received.sha256,
-        "purpose": data.purpose,
+        "purpose": data.meant,
         "transactionId": data.transaction_id,
     }
     try:
-        check_purpose(received.content_type, data.purpose)
+        check_purpose(received.content_type, data.meant)
         outcome = await ledgers.write(
             actor, work, repeat=repeat_of(key, "uploadFile", told), answer=UploadRow
         )
@@ -196,7 +207,7 @@ async def store_upload(
         chunks,
         filename=filename,
         declared=declared,
-        purpose=data.purpose,
+        purpose=data.meant,
     )
     return await keep_upload(ledgers, files, actor, received, data, key=key)
 
@@ -204,19 +215,11 @@ async def store_upload(
 async def insert_upload(write: LedgerWrite, received: Received, data: UploadCreate) -> UploadRow:
     """The row of a stored file; an unknown transaction is a field error."""
     if data.transaction_id is not None:
-        found = await write.tx.first(
-            select(_T.c.id).where(
-                _T.c.ledger_id == write.ledger_id,
-                _T.c.id == data.transaction_id,
-                _T.c.deleted_at.is_(None),
-            )
-        )
-        if found is None:
-            raise Invalid([FieldError("transactionId", "NOT_FOUND", "There is no such object.")])
+        await require_provable(write, data.transaction_id)
     row = UploadRow(
         ledger_id=write.ledger_id, id=received.file_id, filename=received.filename,
         content_type=received.content_type, size=received.size, sha256=received.sha256,
-        purpose=data.purpose, transaction_id=data.transaction_id, version=1,
+        purpose=data.meant, transaction_id=data.transaction_id, version=1,
         created_at=write.now, updated_at=write.now,
     )  # fmt: skip
     await write.tx.run(insert(U).values({name: getattr(row, name) for name in NAMES}))

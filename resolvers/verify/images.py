@@ -15,12 +15,15 @@ from models.categories import Category, CategoryRow
 from models.changes import content_mac, content_place
 from models.templates import Template, TemplateRow
 from models.transactions import TransactionRow
+from models.uploads import Upload, UploadRow
 from resolvers.events import image_of
 from resolvers.transactions.rows import T
 from resolvers.verify.finder import PAGE_ROWS, Finder
 from resolvers.verify.report import Kind, named
 
-Stored = AccountRow | BudgetItemRow | BudgetRow | CategoryRow | TemplateRow | TransactionRow
+Stored = (
+    AccountRow | BudgetItemRow | BudgetRow | CategoryRow | TemplateRow | TransactionRow | UploadRow
+)
 
 _NEWEST: Final = text(
     "SELECT wanted.id, newest.version, newest.seq, newest.content, newest.content_mac "
@@ -41,8 +44,9 @@ _TABLES: Final = {
     "category": table(Category),
     "template": table(Template),
     "transaction": T,
+    "upload": table(Upload),
 }
-_READ_ALONG: Final = frozenset({"category_kind", "items"})
+_READ_ALONG: Final = frozenset({"category_kind", "items", "refunded"})
 """Read from other rows; those have their own entries when they change."""
 _LINKS: Final = frozenset({"refund_of", "transfer_id"})
 """Emptied without an entry when the row they name leaves the trash for good."""

@@ -21,6 +21,7 @@ PLAN = (
     '{name: "x", period: MONTHLY, startDate: "2026-01-01", '
     'items: [{categoryId: "$category", amount: 1}]}'
 )
+PDF = b64encode(b"%PDF-1.7 receipt").decode()
 SCHEDULE = (
     '{name: "x", accountId: "$account", amount: "-1", description: "x", frequency: MONTHLY, '
     'startDate: "2026-01-01"}'
@@ -66,6 +67,10 @@ MATRIX: dict[str, tuple[str, str]] = {
     "updateAccount": (
         'mutation{updateAccount(id:"$account",input:{name:"N"}){account{id}}}', "NOT_FOUND",
     ),
+    "reconcileAccount": (
+        'mutation{reconcileAccount(accountId:"$account",date:"2026-01-01",statementBalance:"9"){reconciliation{agrees}}}',
+        "NOT_FOUND",
+    ),
     "createCategory": (
         'mutation{createCategory(input:{name:"x",kind:INCOME}){category{id}}}', "OWN",
     ),
@@ -100,6 +105,10 @@ MATRIX: dict[str, tuple[str, str]] = {
     "createUpload": (
         'mutation{createUpload(input:{filename:"a.csv",content:"YSxiCjEsMgo="}){upload{id}}}',
         "OWN",
+    ),
+    "attachReceipt": (
+        'mutation{attachReceipt(uploadId:"$receipt",transactionId:"$transaction"){upload{id}}}',
+        "NOT_FOUND",
     ),
     "createImport": (
         'mutation{createImport(input:{uploadId:"$upload",accountId:"$account"}){import{id}}}',
@@ -191,6 +200,12 @@ async def owned(door: GraphQLDoor) -> dict[str, str]:
         )["id"],
         "transaction": (await door.call("CreateTransaction", row))["id"],
         "upload": files[0],
+        "receipt": (
+            await door.call(
+                "CreateUpload",
+                {"filename": "a.pdf", "content": PDF, "purpose": "RECEIPT"},
+            )
+        )["id"],
         "spare": files[1],
         "import": (await door.call("CreateImport", {"uploadId": files[0], "accountId": account}))[
             "id"

@@ -56,6 +56,9 @@ async def every_feature(door: Door, client: Any) -> None:
     await door.call("CreateTransactions", transactions=[{**row, "amount": AMOUNT}], key="c3")
     await door.call("ListTransactions", minAmount=AMOUNT, sort="AMOUNT_DESC", limit=1)
     await door.call("GetAccountBalance", id=giro, asOf="2026-01-01")
+    await door.call(
+        "ReconcileAccount", id=giro, date="2026-01-01", statementBalance=AMOUNT, key="c7"
+    )
     await door.call("DeleteTransaction", id=made["id"])
     await door.call("RestoreTransaction", id=made["id"])
     plan = {"name": "Plan", "period": "MONTHLY", "startDate": "2026-01-01"}

@@ -55,7 +55,9 @@ async def test_each_id_of_another_person_is_not_found_at_each_path(door: Door, b
             continue
         variables = operations()[row.operation].variables
         body = theft(row.operation) if "body" in variables else None
-        more = {"itemId": theirs["items"]} if "itemId" in variables else {}
+        known = {"itemId": theirs["items"], "statementBalance": "1"}
+        more = {name: value for name, value in known.items() if name in variables}
+        more |= {"date": "2026-01-01"} if "statementBalance" in variables else {}
         with pytest.raises(Refused) as refused:
             await door.call(row.operation, body, id=theirs[noun], **more)
         assert refused.value.code == "NOT_FOUND", row
