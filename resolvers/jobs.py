@@ -26,12 +26,7 @@ from resolvers.accounts import purge_accounts
 from resolvers.errors import AppError
 from resolvers.ledgers import Ledgers, LedgerWrite
 from resolvers.templates import purge_templates
-from resolvers.ticks import (
-    POST_TEMPLATE,
-    PRUNE_FEED,
-    enqueue_due_pruning,
-    enqueue_due_templates,
-)
+from resolvers.ticks import TICKS
 from resolvers.transactions import purge_trash
 from resolvers.transactions.trash import DAYS_IN_TRASH
 from resolvers.users import actor_of, get_user
@@ -184,11 +179,7 @@ async def enqueue_due_trash(database: Database) -> int:
     return await database.change(None, work)
 
 
-_TICKS: Final = {
-    PURGE_TRASH: enqueue_due_trash,
-    POST_TEMPLATE: enqueue_due_templates,
-    PRUNE_FEED: enqueue_due_pruning,
-}
+_TICKS: Final = {PURGE_TRASH: enqueue_due_trash, **TICKS}
 
 
 def _unobserved(_kind: str, _outcome: str, _seconds: float) -> None:

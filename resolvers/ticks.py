@@ -67,3 +67,7 @@ async def enqueue_due_pruning(database: Database) -> int:
         return added
 
     return await database.change(None, work)
+
+
+TICKS: Final = {POST_TEMPLATE: enqueue_due_templates, PRUNE_FEED: enqueue_due_pruning}
+"""What to look for, for a worker that can do the kind of job that it leaves."""

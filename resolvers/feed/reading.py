@@ -293,7 +293,7 @@ async def _as_of_now(tx: Transaction, ledger_id: UUID, rows: Sequence[Any]) -> l
         replace(
             row,
             category_kind=kinds.get(row.category_id, row.category_kind),
-            refunded=refunded.get((ledger_id, row.refund_of)),
+            refunded=refunded.get((ledger_id, row.refund_of)) if row.refund_of else None,
         )
         if isinstance(row, TransactionRow)
         else row
