@@ -191,7 +191,8 @@ def download(headers: Iterable[str]) -> Json:
     """A response that is a file and wears no envelope."""
     kinds = ("text/csv", "application/json", "application/pdf")
     content: Json = {kind: {} for kind in kinds}
-    return {"description": "The file.", "headers": _sent(headers), "content": content}
+    said = "The file, streamed. When the connection breaks, it is not whole."
+    return {"description": said, "headers": _sent(headers), "content": content}
 
 
 def _error(status: int, failure: Json, named: Mapping[str, Json]) -> Json:

@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from graph.context import Services
 from graph.engine import Engine
+from graph.http.downloads import export_route
 from graph.http.entry import AnyMethod
 from graph.http.files import file_route
 from graph.http.graphql import GraphQLEndpoint
@@ -42,6 +43,7 @@ def graph_routes(
         WebSocketRoute("/v1/ws/updates", updates),
         Route("/.well-known/jwks.json", jwks, methods=["GET"]),
         file_route(services),
+        export_route(services),
         *page_routes(
             public_url=services.public_url, graphiql=pages, demo=demo_password is not None
         ),
