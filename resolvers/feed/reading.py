@@ -77,7 +77,8 @@ class FeedEvent:
     @property
     def type(self) -> str:
         """Kind and verb, such as ``transaction.updated``."""
-        return f"{self.entity}.{_WORDS[self.op]}"
+        name = LEDGER if self.entity == LEDGER else KINDS[self.entity].name
+        return f"{name}.{_WORDS[self.op]}"
 
     @property
     def id(self) -> str:
