@@ -39,6 +39,7 @@ from models.system_keys import ensure_system_keys, load_system_keys
 from resolvers.auth import Auth
 from resolvers.erasure import ERASE_PERSON, Erasures, erase_handler
 from resolvers.exports import Exports
+from resolvers.feed.pruning import pruning_handler
 from resolvers.groups import FAREWELL, SYNC_SHARE
 from resolvers.groups.jobs import farewell_handler, profile_handler, share_handler
 from resolvers.imports import JOB_KIND as IMPORT
@@ -67,7 +68,7 @@ from resolvers.posting import posting_handler, reminding_handler
 from resolvers.recovery import Recovery
 from resolvers.registration import MAIL_REGISTER, Registrations, registration_handler
 from resolvers.sessions import Sessions
-from resolvers.ticks import POST_TEMPLATE, PURGE_TRASH, REMIND_TEMPLATE
+from resolvers.ticks import POST_TEMPLATE, PRUNE_FEED, PURGE_TRASH, REMIND_TEMPLATE
 from resolvers.tokens import AccessTokens
 from resolvers.uploads import keep_swept
 from resolvers.users import SYNC_PROFILE
@@ -357,6 +358,7 @@ def job_handlers(services: Services) -> dict[str, Handler]:
         ),
         PURGE_TRASH: trash_handler(services.ledgers),
         POST_TEMPLATE: posting_handler(services.ledgers),
+        PRUNE_FEED: pruning_handler(services.ledgers),
         ERASE_PERSON: erase_handler(services.erasures, services.files, mailer, url, sender),
         IMPORT: import_handler(services.ledgers, services.files, services.import_secret),
     }
