@@ -150,7 +150,7 @@ def build_name() -> str:
     digest = sha256()
     for room in _ROOMS:
         for path in sorted((ROOT / room).rglob("*")):
-            if path.suffix in {".py", ".graphql"}:
+            if path.suffix in {".py", ".graphql", ".typ"}:
                 digest.update(path.name.encode() + b"\x00" + path.read_bytes())
     return f"{app_version()}+{digest.hexdigest()[:10]}"
 
