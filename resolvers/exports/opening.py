@@ -78,7 +78,9 @@ class Exports:
 
     async def open(self, actor: Actor, asked: Asked) -> Opened:
         """Begin an export: what can fail at its start fails here and not half way."""
-        pieces = self._printed(actor, asked) if asked.format == "PDF" else self._pieces(actor, asked)
+        pieces = (
+            self._printed(actor, asked) if asked.format == "PDF" else self._pieces(actor, asked)
+        )
         try:
             first = await anext(pieces)
         except BaseException:

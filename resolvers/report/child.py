@@ -26,8 +26,14 @@ def main() -> int:
         include_system_fonts=False, include_embedded_fonts=False, font_paths=task["fonts"]
     )
     compiler = typst.Compiler(input=task["template"], root=task["root"], font_paths=fonts)
+    inputs = {"data": json.dumps(task["data"])}
     try:
-        made = compiler.compile(format="pdf", sys_inputs={"data": json.dumps(task["data"])})
+        try:
+            # To be kept for decades (ISO 19005-2) and to be read aloud (ISO 14289-1).
+            made = compiler.compile(format="pdf", sys_inputs=inputs, pdf_standards=["a-2b", "ua-1"])
+        except typst.TypstError:
+            # A sign that no font has: printed as a box, but not in an archive's format.
+            made = compiler.compile(format="pdf", sys_inputs=inputs)
     except BaseException as error:  # noqa: BLE001 - a panic of the typesetter is no Exception
         # Its kind only: the message quotes what it could not set.
         sys.stderr.write(type(error).__name__)

@@ -70,7 +70,8 @@ async def gather(tx: Tx, actor: Actor, wanted: TransactionFilter) -> Facts:
     )
     budgets = await budget_performance(tx, actor, ReportRequest(last, last, wanted.account_id))
     names = await _names(tx, actor)
-    entries, more = await _entries(tx, actor, wanted, names)
+    within = wanted.model_copy(update={"from_": first, "to": last})
+    entries, more = await _entries(tx, actor, within, names)
     income, expenses = earned.total.minor, spent.total.minor
     net = None if income is None or expenses is None else checked_sum((income, -expenses))
     return Facts(
@@ -189,9 +190,7 @@ def _line(name: str, figures: Any) -> BudgetLine:
     )
 
 
-async def _accounts(
-    tx: Tx, actor: Actor, worth: NetWorth, only: UUID | None
-) -> list[AccountLine]:
+async def _accounts(tx: Tx, actor: Actor, worth: NetWorth, only: UUID | None) -> list[AccountLine]:
     """Accounts with what they held on the last day; archived ones only if they held anything."""
     held = {one.account_id: one.balance_minor for one in worth.points[-1].holdings}
     rows = await list_accounts(tx, actor, PageRequest(_MOST_NAMES))

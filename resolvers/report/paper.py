@@ -11,7 +11,8 @@ import orjson
 
 from resolvers.errors import Unavailable
 
-SECONDS: Final = 20.0
+SECONDS: Final = 30.0
+"""For a busy machine; the process itself gets 20 seconds of computing."""
 AT_ONCE: Final = 2
 _FOLDER: Final = Path(__file__).parent
 _CHILD: Final = _FOLDER / "child.py"

@@ -6,7 +6,16 @@ from typing import Any, Final
 from babel.core import Locale
 
 from resolvers.money import checked_sum, percent
-from resolvers.report.facts import BudgetFacts, BudgetLine, CategoryShare, Entry, Facts, Month, Paper, WorthPoint
+from resolvers.report.facts import (
+    BudgetFacts,
+    BudgetLine,
+    CategoryShare,
+    Entry,
+    Facts,
+    Month,
+    Paper,
+    WorthPoint,
+)
 from resolvers.report.format import Words, clean
 from resolvers.report.labels import labels_of
 
