@@ -28,11 +28,13 @@ from graph.http.sizes import BodyLimit
 from models.base import utc_now
 from models.database import Database, connect
 from models.embedded.postgres import APP, OWNER
+from models.limits import DatabaseWindows, SharedWindows
 from models.migrate import migrate, newest_revision, present_revision
 from models.sealing import derive
 from models.stores.broker import LocalBroker
 from models.stores.files import LocalFiles
 from models.stores.keys import LocalKeys
+from models.stores.limits import RedisWindows
 from models.stores.mail import FolderMailer
 from models.stores.redis import Cache
 from models.stores.sessions import NoSessions, RedisSessions, SessionCache
@@ -44,6 +46,7 @@ from resolvers.imports import JOB_KIND as IMPORT
 from resolvers.imports import import_handler
 from resolvers.jobs import PURGE_TRASH, Handler, Worker, trash_handler
 from resolvers.ledgers import Ledgers
+from resolvers.limits import LOCAL_WIDTH, Limits
 from resolvers.mails import LETTERS, mail_handler
 from resolvers.passwords import Passwords
 from resolvers.posting import posting_handler
@@ -266,13 +269,15 @@ async def start(
     tokens = AccessTokens(system.tokens, issuer=issuer, audience=_AUDIENCE)
     hasher = await passwords
     files = LocalFiles(settings.data / "files")
+    auth = Auth(database, ledgers, hasher, tokens, sessions)
     services = Services(
         database=database,
         ledgers=ledgers,
-        auth=Auth(database, ledgers, hasher, tokens, sessions),
+        auth=auth,
         recovery=Recovery(ledgers, hasher, sessions),
         sessions=Sessions(database, hasher, sessions),
         files=files,
+        limits=_limits(settings, database, cache, system.chain, auth),
         mailer=FolderMailer(settings.data / "mail"),
         exports=Exports(database, files, derive(system.chain, "export links")),
         erasures=Erasures(database, broker, hasher, tokens, sessions, system.chain),
@@ -287,6 +292,20 @@ async def start(
     running.cache, running.broker, running.passwords = cache, broker, hasher
     running.chain_key = system.chain
     return running
+
+
+def _limits(
+    settings: Settings, database: Database, cache: Cache | None, secret: bytes, auth: Auth
+) -> Limits:
+    shared = None if cache is None else RedisWindows(cache)
+    windows = SharedWindows(shared, DatabaseWindows(database), processes=settings.processes)
+    return Limits(
+        windows,
+        derive(secret, "limits"),
+        auth.family_of,
+        on=settings.rate_limits == "on",
+        width=1 if settings.production else LOCAL_WIDTH,
+    )
 
 
 def _passwords(settings: Settings) -> Passwords:

@@ -170,9 +170,17 @@ class Settings(BaseSettings):
         "open",
     )
     rate_limits: Literal["on", "off"] = _field(
-        "off for load tests; production refuses it (no limit is enforced in this release).",
+        "off counts no request, for load tests; production refuses it.",
         "on or off",
         "on",
+    )
+    processes: int = _field(
+        "How many processes serve side by side: without Redis each of them admits its part of "
+        "every limit.",
+        "a number from 1 to 1000",
+        1,
+        ge=1,
+        le=1_000,
     )
     cors_origins: Origins = _field(
         "Origins of web pages that may call us, between commas; the local profile also allows "

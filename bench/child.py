@@ -58,7 +58,7 @@ async def _product(endpoints: Endpoints, data: Path, taken: socket.socket) -> No
     from graph.http.server import make_server  # noqa: PLC0415
     from settings import Settings  # noqa: PLC0415
 
-    settings = Settings(data=data)
+    settings = Settings(data=data, rate_limits="off")
     configure_logs(level=settings.log_level, style=settings.log_format)
     await migrate_all(settings, endpoints)
     running = await start(settings, endpoints, port=int(taken.getsockname()[1]))

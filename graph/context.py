@@ -19,6 +19,7 @@ from resolvers.erasure import Erasures
 from resolvers.errors import Unauthenticated
 from resolvers.exports import Asked, Exports
 from resolvers.ledgers import Ledgers, LedgerWrite, Outcome, repeat_of
+from resolvers.limits import Limits
 from resolvers.recovery import Recovery
 from resolvers.sessions import Sessions
 from resolvers.uploads import Received
@@ -39,6 +40,7 @@ class Services:
     auth: Auth
     recovery: Recovery
     sessions: Sessions
+    limits: Limits
     files: FileStore
     mailer: Mailer
     exports: Exports

@@ -116,6 +116,10 @@ class Engine:
             self._compiled.popitem(last=False)
         return compiled
 
+    def cost(self, compiled: Compiled, name: str | None, variables: Mapping[str, Any]) -> Cost:
+        """What the chosen operation costs; raises QUERY_TOO_COMPLEX over budget."""
+        return self._budget.check(compiled.document, name, variables)
+
     def variables(
         self, operation: OperationDefinitionNode, given: Mapping[str, Any]
     ) -> dict[str, Any]:
@@ -153,15 +157,19 @@ class Engine:
         operation_name: str | None = None,
         *,
         trusted: bool = False,
+        cost: Cost | None = None,
     ) -> Answer:
-        """Execute one operation; expected failures are in the answer, none is raised."""
-        answer = Answer()
+        """Execute one operation; expected failures are in the answer, none is raised.
+
+        ``cost`` is what ``cost()`` found, if it was asked already.
+        """
+        answer = Answer(cost=cost)
         try:
             if compiled.refused is not None:
                 raise compiled.refused
             operation = compiled.operation(operation_name)
-            if not trusted:
-                answer.cost = self._budget.check(compiled.document, operation_name, variables)
+            if not trusted and cost is None:
+                answer.cost = self.cost(compiled, operation_name, variables)
             values = self.variables(operation, variables)
         except AppError as error:
             answer.refused = error

@@ -11,6 +11,7 @@ from models.idempotency import IdempotencyKey
 from models.imports import Import, ImportRow
 from models.jobs import Job
 from models.ledgers import Ledger, LedgerKey, Membership, SystemKey
+from models.limits import LimitHit
 from models.templates import Template
 from models.transactions import Split, Transaction
 from models.uploads import Upload
@@ -29,6 +30,7 @@ __all__ = [
     "Job",
     "Ledger",
     "LedgerKey",
+    "LimitHit",
     "MailedToken",
     "Membership",
     "RefreshToken",

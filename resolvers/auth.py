@@ -43,6 +43,7 @@ from resolvers.users import (
     actor_of,
     email_key,
     get_user,
+    searchable_email,
     user_row,
 )
 
@@ -240,6 +241,14 @@ class Auth:
             raise refused
         return signed
 
+    async def family_of(self, token: str) -> UUID | None:
+        """The session that a refresh token is or was of."""
+        found = await self._database.call(
+            text("SELECT session_id FROM session_by_refresh(:hash)"), {"hash": _hash(token)}
+        )
+        family: UUID | None = found[0].session_id if found else None
+        return family
+
     async def _rotate(
         self, tx: Transaction, user_id: UUID, session_id: UUID, token: str
     ) -> SignIn | None:
@@ -344,13 +353,7 @@ class Auth:
 
 async def user_by_email(database: Database, email: str) -> UUID | None:
     """Whose address it is, however it is spelled."""
-    key = {"key": _searchable(email)}
+    key = {"key": searchable_email(email)}
     found = await database.call(text("SELECT user_by_email(:key) AS id"), key)
     user_id: UUID | None = found[0].id
     return user_id
-
-
-def _searchable(email: str) -> str:
-    """A key to look an address up by; what cannot be stored finds nobody."""
-    cleaned = email.strip().replace("\x00", "")
-    return email_key(cleaned.encode("utf-8", "ignore").decode())

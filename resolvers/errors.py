@@ -4,7 +4,7 @@ AppError
 ├── Unauthenticated, TokenExpired, InvalidCredentials
 ├── Forbidden, NotFound, Conflict, StaleObject, Gone
 ├── Invalid            one or more fields are wrong (VALIDATION_ERROR and its kin)
-├── TooLarge, TooComplex, RateLimited
+├── TooLarge, TooComplex, RateLimited, AddressBlocked
 └── Unavailable, DataIntegrity
 """
 
@@ -244,6 +244,20 @@ class TooComplex(AppError):
     """A GraphQL document over budget."""
 
     code = ErrorCode.QUERY_TOO_COMPLEX
+
+
+class RateLimited(AppError):
+    """Over a limit; ``details`` says which, and when a repeat passes."""
+
+    code = ErrorCode.RATE_LIMITED
+    allowances: Sequence[Any] = ()
+    """Where every limit that the request met stands, for the headers of its answer."""
+
+
+class AddressBlocked(AppError):
+    """Too many failures came from the caller's address."""
+
+    code = ErrorCode.ADDRESS_BLOCKED
 
 
 class InvalidCursor(AppError):

@@ -38,6 +38,12 @@ def email_key(email: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", email).casefold())
 
 
+def searchable_email(email: str) -> str:
+    """A key to look an address up by; what cannot be stored finds nobody."""
+    cleaned = email.strip().replace("\x00", "")
+    return email_key(cleaned.encode("utf-8", "ignore").decode())
+
+
 def _email(value: str) -> str:
     local, at, domain = value.rpartition("@")
     labels = domain.split(".")

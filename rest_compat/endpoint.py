@@ -17,6 +17,7 @@ from graph.engine import Answer, Engine, first_failure
 from graph.errors import masked
 from graph.http.downloads import Download
 from graph.http.entry import AnyMethod, actor_of_request, new_context, request_id_of
+from graph.http.limits import Gate
 from resolvers.access import Actor
 from resolvers.errors import (
     AppError,
@@ -129,8 +130,10 @@ def _handler(rest: Rest, rows: Mapping[str, Endpoint]) -> Callable[[Request], Aw
     async def handle(request: Request) -> Response:
         if request.method == "OPTIONS":
             return Response(status_code=204, headers={"Allow": ", ".join(allow)})
+        gate = Gate(rest.services.limits, request)
         try:
             actor = await _actor(rest.services, request, public=public)
+            gate.enter(actor)
             row = rows.get("GET" if request.method == "HEAD" else request.method)
             if row is None:
                 raise AppError(
@@ -138,8 +141,9 @@ def _handler(rest: Rest, rows: Mapping[str, Endpoint]) -> Callable[[Request], Aw
                     code=ErrorCode.METHOD_NOT_ALLOWED,
                     details={"allow": allow},
                 )
-            return await _answer(rest, row, request, actor)
-        except AppError as error:
+            return await _answer(rest, row, request, actor, gate)
+        except AppError as failed:
+            error = await gate.failed(failed)
             extra = {"Allow": ", ".join(allow)} if error.status == 405 else {}
             return failure(error, headers=extra)
         except Exception as error:  # noqa: BLE001 - the last line: masked and logged
@@ -161,7 +165,9 @@ async def _actor(services: Services, request: Request, *, public: bool) -> Actor
     return actor
 
 
-async def _answer(rest: Rest, row: Endpoint, request: Request, actor: Actor | None) -> Response:
+async def _answer(
+    rest: Rest, row: Endpoint, request: Request, actor: Actor | None, gate: Gate
+) -> Response:
     operation = rest.operations[row.operation]
     request.state.operation = row.operation
     variables = query_variables(
@@ -169,8 +175,13 @@ async def _answer(rest: Rest, row: Endpoint, request: Request, actor: Actor | No
     )
     variables |= header_variables(operation, request.headers)
     context = new_context(rest.services, request, actor)
+    # What is over a limit is refused before its file is read; other limits need the body.
+    if row.read is not None:
+        await gate.admit(operation.compiled, operation.name, variables)
     if operation.writes:
         variables |= await _body_variables(row, request, context, operation, variables)
+    if row.read is None:
+        await gate.admit(operation.compiled, operation.name, variables)
     tag, headers = None, {}
     if not operation.writes and actor is not None:
         # Read before the answer: what happens in between is in the answer and comes once more.

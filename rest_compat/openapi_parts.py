@@ -38,6 +38,9 @@ of the GraphQL graph at `/graphql` and gives the same answers.
 - `PUT` merges: what is absent stays, `null` clears. What GET answered may be sent back whole.
 - `Idempotency-Key` makes repeats of a write harmless for 24 hours; `If-Match` guards against
   overwriting somebody else's change; `If-None-Match` saves reading twice.
+- At most 1,000 requests pass in any 60 minutes for each person; signing in, uploads, imports,
+  exports and invitations have limits of their own. `RateLimit` says what is left, and over a limit
+  the answer is 429 with `Retry-After`.
 - Fields and parameters that are not described here are refused.
 """
 
@@ -82,8 +85,14 @@ _HEADERS: Final[Mapping[str, tuple[Json, str]]] = {
         "Present when this is the stored answer of an earlier request with the same key.",
     ),
     "Location": ({"type": "string", "format": "uri"}, "Address of what was made."),
-    "RateLimit": (_TEXT, "What is left of the limit and when it is whole again."),
-    "RateLimit-Policy": (_TEXT, "The limit and its span of time."),
+    "RateLimit": (
+        {"type": "string", "examples": ['"user";r=999;t=3600']},
+        "What is left (r) of each limit that was met, and in how many seconds more comes back (t).",
+    ),
+    "RateLimit-Policy": (
+        {"type": "string", "examples": ['"user";q=1000;w=3600']},
+        "Those limits: q requests in any w seconds.",
+    ),
     "Retry-After": (
         {"type": "integer", "format": "int32", "minimum": 0},
         "Seconds until a repeat makes sense.",
@@ -93,6 +102,7 @@ _HEADERS: Final[Mapping[str, tuple[Json, str]]] = {
 }
 _ERROR_HEADERS: Final[Mapping[int, tuple[str, ...]]] = {
     401: ("WWW-Authenticate",),
+    403: ("Retry-After",),
     405: ("Allow",),
     409: ("Retry-After",),
     429: ("Retry-After", "RateLimit", "RateLimit-Policy"),
@@ -309,7 +319,7 @@ def components(paths: Json, named: Json) -> Json:
     }
     responses["NotModified"] = {
         "description": "What you hold is still right.",
-        "headers": _sent(["X-Request-Id", "ETag"]),
+        "headers": _sent(["X-Request-Id", "ETag", "RateLimit", "RateLimit-Policy"]),
     }
     used |= {reference.rpartition("/")[2] for reference in _references(responses)}
     return {

@@ -27,6 +27,7 @@ from graphql import (
 
 from graph.context import Services
 from graph.engine import Engine
+from resolvers.limits import POLICIES
 from rest_compat import openapi_parts as parts
 from rest_compat.openapi_examples import Examples
 from rest_compat.openapi_schemas import (
@@ -348,15 +349,14 @@ class Row:
 
     def _responses(self, *, has_body: bool) -> Json:
         row, writes = self.row, self.operation.writes
+        made = row.method == "POST" and row.status in {201, 202}
+        counted = not row.public or self.root.name.value in POLICIES
         sent = ["X-Request-Id"]
-        if self._validator():
-            sent.append("ETag")
-        if not writes and not row.public:
-            sent.append("Change-Cursor")
-        if row.method == "POST" and row.status in {201, 202} and "id" in self.operation.body_fields:
-            sent.append("Location")
-        if "idempotencyKey" in self.operation.variables:
-            sent.append("Idempotency-Replayed")
+        sent += ["RateLimit", "RateLimit-Policy"] if counted else []
+        sent += ["ETag"] if self._validator() else []
+        sent += ["Change-Cursor"] if not writes and not row.public else []
+        sent += ["Location"] if made and "id" in self.operation.body_fields else []
+        sent += ["Idempotency-Replayed"] if "idempotencyKey" in self.operation.variables else []
         if row.write is not None:
             success = parts.download([*sent, "Content-Disposition"])
         else:

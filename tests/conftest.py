@@ -1,7 +1,9 @@
 """Shared fixtures: real parts once a process, one event loop, fresh people for every test."""
 
+import itertools
 import os
 from collections.abc import AsyncIterator, Iterator
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -89,10 +91,18 @@ def app(running: Running, settings: Settings) -> Starlette:
     return create_app(running.services, settings, running)
 
 
+_ADDRESSES = itertools.count(1)
+
+
+def fresh_address() -> str:
+    """An address that has not spent any limit yet."""
+    return str(IPv4Address("10.0.0.0") + next(_ADDRESSES))
+
+
 @pytest.fixture
 async def client(app: Starlette) -> AsyncIterator[httpx2.AsyncClient]:
-    """An HTTP client of the application, signed in as nobody."""
-    transport = httpx2.ASGITransport(app=app)
+    """An HTTP client of the application at an address of its own, signed in as nobody."""
+    transport = httpx2.ASGITransport(app=app, client=(fresh_address(), 50_000))
     async with httpx2.AsyncClient(transport=transport, base_url="http://testserver") as found:
         yield found
 

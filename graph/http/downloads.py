@@ -13,7 +13,9 @@ from graph.context import Services
 from graph.errors import masked
 from graph.http.bare import error_response
 from graph.http.entry import request_id_of
+from graph.http.limits import client_address
 from resolvers.exports import Opened
+from resolvers.limits import Caller
 from resolvers.uploads import attachment
 
 PATH: Final = "/v1/exports/{name}"
@@ -74,13 +76,16 @@ def export_route(services: Services) -> Route:
 
     async def download(request: Request) -> Response:
         try:
-            opened = await services.exports.follow(request.query_params.get("token", ""))
+            actor, asked = await services.exports.follow(request.query_params.get("token", ""))
+            request.state.user_id = actor.user_id
+            # The export was counted when it was asked for; this is one request of its person.
+            await services.limits.admit(Caller(actor, client_address(request)))
+            opened = await services.exports.open(actor, asked)
         except Exception as error:  # noqa: BLE001 - the last line: masked and logged
             told = masked(error, request_id_of(request))
             return error_response(
                 request.url.path, told.status, str(told.code), told.message, details=told.details
             )
-        request.state.user_id = opened.user_id
         headers = {"Cache-Control": "private, no-store"}
         return Download(opened, headers=headers)
 

@@ -7,11 +7,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from graph.context import Services
-from graph.engine import Answer, Engine, is_mutation, is_subscription
+from graph.engine import Answer, Engine, first_failure, is_mutation, is_subscription
 from graph.errors import graphql_shape, masked
 from graph.http.entry import actor_of_request, new_context, request_id_of
+from graph.http.limits import Gate
 from graph.http.negotiate import JSON, answer_type
 from graph.http.params import GraphQLParams, request_params
+from resolvers.access import Actor
 from resolvers.errors import AppError, BadRequest, ErrorCode
 
 
@@ -27,32 +29,42 @@ class GraphQLEndpoint:
         kind = answer_type(request.headers.get("accept"))
         if kind is None:
             return _failure(_not_acceptable(), JSON)
+        gate = Gate(self._services.limits, request)
         try:
-            body = await request.body() if request.method == "POST" else None
-            params = request_params(
-                request.method,
-                request.query_params.multi_items(),
-                body,
-                request.headers.get("content-type"),
-            )
-            return await self._answer(request, params, kind)
+            return await self._entered(request, gate, kind)
         except AppError as error:
-            return _failure(error, kind)
+            return _failure(await gate.failed(error), kind)
         except Exception as error:  # noqa: BLE001 - the last line: masked and logged
             return _failure(masked(error, request_id_of(request)), kind)
 
-    async def _answer(self, request: Request, params: GraphQLParams, kind: str) -> Response:
+    async def _entered(self, request: Request, gate: Gate, kind: str) -> Response:
+        actor = await actor_of_request(self._services, request)
+        gate.enter(actor)
+        body = await request.body() if request.method == "POST" else None
+        params = request_params(
+            request.method,
+            request.query_params.multi_items(),
+            body,
+            request.headers.get("content-type"),
+        )
+        return await self._answer(request, gate, actor, params, kind)
+
+    async def _answer(
+        self, request: Request, gate: Gate, actor: Actor | None, params: GraphQLParams, kind: str
+    ) -> Response:
         if not params.query:
             raise _no_document(params)
-        actor = await actor_of_request(self._services, request)
+        name = params.operation_name
         try:
             compiled = self._engine.compile(params.query)
             # What is wrong with the document comes before which of its operations is meant.
             if compiled.refused is not None:
                 raise compiled.refused
-            operation = compiled.operation(params.operation_name)
+            operation = compiled.operation(name)
+            cost = self._engine.cost(compiled, name, params.variables)
         except AppError as error:
-            return _refused(error, kind)
+            told = await gate.failed(error)
+            return _refused(error, kind) if told is error else _failure(told, kind)
         if request.method != "POST" and is_mutation(operation):
             raise AppError(
                 "Mutations are sent by POST.",
@@ -61,9 +73,13 @@ class GraphQLEndpoint:
             )
         if is_subscription(operation):
             raise BadRequest("Subscriptions run over the WebSocket of this path.")
-        request.state.operation = params.operation_name or _root_of(operation)
+        request.state.operation = name or _root_of(operation)
+        await gate.admit(compiled, name, params.variables, cost.requested)
         context = new_context(self._services, request, actor)
-        answer = await self._engine.run(context, compiled, params.variables, params.operation_name)
+        answer = await self._engine.run(context, compiled, params.variables, name, cost=cost)
+        failure = first_failure(answer)
+        if failure is not None:
+            await gate.failed(failure)
         if answer.refused is not None:
             return _refused(answer.refused, kind)
         return _response(_body(answer, replayed=context.replayed), 200, kind)

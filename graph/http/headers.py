@@ -139,6 +139,7 @@ class Edge:
         raw.extend(pair for pair in self._security if pair[0] not in present)
         if b"x-request-id" not in present:
             raw.append((b"x-request-id", state["request_id"].encode()))
+        raw.extend(state.get("limit_headers", ()))
         if self._rules.draining.on and b"connection" not in present:
             raw.append((b"connection", b"close"))
         message["headers"] = raw

@@ -1,6 +1,8 @@
 """The connection to Redis or Valkey: short time-outs, no hidden retries, a breaker before both."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from time import monotonic
 from typing import Any, Final, TypeVar
 
@@ -8,6 +10,7 @@ import redis.asyncio as redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeout
 
 T = TypeVar("T")
 
@@ -21,15 +24,26 @@ class CacheDown(Exception):
 
 
 class Cache:
-    """A Redis client whose failures cost at most 50 ms once and nothing while it is known dead."""
+    """A Redis client whose failures cost at most 50 ms once and nothing while it is known dead.
 
-    def __init__(self, *, url: str | None = None, socket: str | None = None, **login: Any) -> None:
+    One call that hangs opens the breaker, or three that fail.  Whether Redis is back is found out
+    beside the requests, at once and then every second, so that none of them waits for it again.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str | None = None,
+        socket: str | None = None,
+        timeout_seconds: float = _TIMEOUT_SECONDS,
+        **login: Any,
+    ) -> None:
         options: dict[str, Any] = {
-            "socket_timeout": _TIMEOUT_SECONDS,
-            "socket_connect_timeout": _TIMEOUT_SECONDS,
+            "socket_timeout": timeout_seconds,
+            "socket_connect_timeout": timeout_seconds,
             "retry": Retry(NoBackoff(), 0),
             "max_connections": 50,
-            "timeout": _TIMEOUT_SECONDS,
+            "timeout": timeout_seconds,
         }
         if socket is not None:
             options |= {"connection_class": redis.UnixDomainSocketConnection, "path": socket}
@@ -38,24 +52,52 @@ class Cache:
         else:
             pool = redis.BlockingConnectionPool.from_url(url or "", **login, **options)
         self.client: redis.Redis = redis.Redis(connection_pool=pool)
+        self.calls = 0
+        """How often a caller has waited for Redis."""
         self._failures = 0
-        self._open_until = 0.0
+        self._open = False
+        self._next_probe = 0.0
+        self._probing: asyncio.Task[None] | None = None
 
     async def call(self, work: Callable[[redis.Redis], Awaitable[T]]) -> T:
         """Run one call; raises CacheDown when Redis is away or slow."""
-        if monotonic() < self._open_until:
+        if self._open:
+            self._probe()
             raise CacheDown
+        self.calls += 1
         try:
             value = await work(self.client)
         except (RedisError, OSError, TimeoutError) as error:
             self._failures += 1
-            if self._failures >= _FAILURES_TO_OPEN:
-                self._open_until = monotonic() + _OPEN_SECONDS
+            hung = isinstance(error, RedisTimeout | TimeoutError)
+            if hung or self._failures >= _FAILURES_TO_OPEN:
+                self._open = True
+                self._probe()
             raise CacheDown from error
         self._failures = 0
         return value
 
+    @property
+    def down(self) -> bool:
+        """Whether Redis is known to be away."""
+        return self._open
+
+    def _probe(self) -> None:
+        """Look beside the caller whether Redis is back, at most once a second."""
+        probing = self._probing is not None and not self._probing.done()
+        if not probing and monotonic() >= self._next_probe:
+            self._next_probe = monotonic() + _OPEN_SECONDS
+            self._probing = asyncio.create_task(self._look())
+
+    async def _look(self) -> None:
+        with suppress(RedisError, OSError, TimeoutError):
+            await self.client.exists("pt:probe")
+            self._failures, self._open = 0, False
+
     async def close(self) -> None:
         """Close all connections."""
+        if self._probing is not None:
+            self._probing.cancel()
+            await asyncio.gather(self._probing, return_exceptions=True)
         await self.client.aclose()
         await self.client.connection_pool.disconnect()

@@ -43,7 +43,6 @@ class Opened:
     filename: str
     content_type: str
     pieces: AsyncGenerator[bytes, None]
-    user_id: str
 
 
 class Exports:
@@ -63,8 +62,8 @@ class Exports:
         path, expires = link_path(self._key, asked, actor, utc_now())
         return Link(asked.filename(actor.today), asked.content_type, path, expires)
 
-    async def follow(self, token: str) -> Opened:
-        """The export of a link; raises NOT_FOUND for a wrong link and GONE after its end."""
+    async def follow(self, token: str) -> tuple[Actor, Asked]:
+        """Whose export a link opens; raises NOT_FOUND for a wrong link and GONE after its end."""
         linked = open_link(self._key, token, utc_now())
         try:
             async with self._database.read(linked.user_id) as tx:
@@ -74,7 +73,7 @@ class Exports:
             raise Gone("Who asked for this export is gone.") from error
         if not stands:
             raise Gone("The session that asked for this export has ended.")
-        return await self.open(actor, linked.asked)
+        return actor, linked.asked
 
     async def open(self, actor: Actor, asked: Asked) -> Opened:
         """Begin an export: what can fail at its start fails here and not half way."""
@@ -90,7 +89,6 @@ class Exports:
             asked.filename(actor.today),
             asked.content_type,
             _from_first(first, pieces),
-            actor.user_id.hex,
         )
 
     @asynccontextmanager

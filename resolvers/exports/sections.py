@@ -183,6 +183,7 @@ NOT_TOLD: Final[Mapping[str, str]] = {
     "refresh_tokens": "hashes of secrets that open nothing elsewhere",
     "mailed_tokens": "hashes of secrets that open nothing elsewhere",
     "idempotency_keys": "answers to repeats, kept for a day",
+    "limit_hits": "counters of requests under keyed hashes",
     "erasures": "people who are gone",
     "jobs": "work of ours, by ids only",
 }

@@ -12,9 +12,9 @@ pytestmark = [pytest.mark.anyio, pytest.mark.case("T06")]
 GATES = {
     "app_user", "my_ledgers", "my_writable_ledgers", "visible_versions", "open_personal_ledger",
     "user_by_email", "session_by_refresh", "due_trash", "ledgers_to_verify", "due_templates",
-    "mailed_token", "forget_person", "files_to_erase", "erase_ledger",
+    "mailed_token", "forget_person", "files_to_erase", "erase_ledger", "take_limit",
 }  # fmt: skip
-OUTSIDE = {"jobs", "system_keys", "erasures", "alembic_version"}
+OUTSIDE = {"jobs", "system_keys", "erasures", "limit_hits", "alembic_version"}
 NOT_FORCED = {"memberships"}
 
 

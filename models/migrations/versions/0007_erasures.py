@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 
 _DEFINER = "SECURITY DEFINER SET search_path = pg_catalog, pg_temp"
 GATE_POLICIES = (
