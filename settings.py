@@ -6,13 +6,24 @@ from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic import model_validator as checked
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from models.stores.addresses import (
+    DatabaseUrl,
+    MailAddress,
+    RedisUrl,
+    SmtpUrl,
+    database_address,
+    smtp_server,
+)
+
 PREFIX: Final = "POCKETTREND_"
+__all__ = ["Settings", "SettingsError", "database_address", "describe", "load", "smtp_server"]
+
 _OPERATOR_TOKEN_LENGTH: Final = 32
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _FLOORS: Final[Mapping[str, tuple[int, ...]]] = {
@@ -58,29 +69,6 @@ def _web_address(value: str) -> str:
     return value.rstrip("/")
 
 
-def _server(schemes: tuple[str, ...]) -> AfterValidator:
-    def check(secret: SecretStr) -> SecretStr:
-        value = secret.get_secret_value()
-        try:
-            parts = urlsplit(value)
-            right = not value or (parts.scheme in schemes and parts.hostname and parts.port != 0)
-        except ValueError:
-            right = False
-        if not right:
-            raise ValueError("not a server address")
-        return secret
-
-    return AfterValidator(check)
-
-
-def _database(secret: SecretStr) -> SecretStr:
-    value = secret.get_secret_value()
-    parts = urlsplit(value)
-    if value and (parts.query or not parts.username or not parts.path.strip("/")):
-        raise ValueError("not a database address")
-    return secret
-
-
 def _token(secret: SecretStr) -> SecretStr:
     value = secret.get_secret_value()
     if value and (not value.isascii() or not value.isprintable() or " " in value):
@@ -88,8 +76,6 @@ def _token(secret: SecretStr) -> SecretStr:
     return secret
 
 
-DatabaseUrl = Annotated[SecretStr, _server(("postgresql", "postgres")), AfterValidator(_database)]
-RedisUrl = Annotated[SecretStr, _server(("redis", "rediss"))]
 Origins = Annotated[
     tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_split)
 ]
@@ -164,8 +150,27 @@ class Settings(BaseSettings):
         "an address such as https://money.example.org",
         "",
     )
+    smtp_url: SmtpUrl = _field(
+        "Mail server; empty writes mails to DATA/mail.  smtp asks for STARTTLS, smtps is TLS from "
+        "the start, smtp+plain is neither; certificates are checked against the system's.",
+        "smtp://USER:PASSWORD@HOST:587, smtps://USER:PASSWORD@HOST:465 or smtp+plain://HOST:25",
+        SecretStr(""),
+    )
+    smtp_seconds: int = _field(
+        "How long the mail server may take for each answer.",
+        "a number from 1 to 300",
+        20,
+        ge=1,
+        le=300,
+    )
+    mail_from: MailAddress = _field(
+        "Sender of mails (default: no-reply@ the host of the public address).",
+        "a mail address such as no-reply@example.org",
+        "",
+    )
     registration: Literal["open", "verified"] = _field(
-        "open signs in at once; verified will ask for a mailed token (no effect in this release).",
+        "open signs in at once; verified answers alike for every address and signs in with a "
+        "mailed token (production's default).",
         "open or verified",
         "open",
     )
@@ -313,6 +318,7 @@ def _wrong(error: ValidationError) -> list[str]:
 def _refusals(settings: Settings) -> list[str]:
     """Why the production profile does not start with these settings."""
     token = settings.operator_token.get_secret_value()
+    mails = smtp_server(settings.smtp_url)
     checks = (
         (settings.demo, "DEMO", "must be 0 in production: the demo account's password is public"),
         (settings.rate_limits == "off", "RATE_LIMITS", "must be on in production"),
@@ -327,6 +333,11 @@ def _refusals(settings: Settings) -> list[str]:
             not settings.public_url.startswith("https://"),
             "PUBLIC_URL",
             "must be an https:// address in production",
+        ),
+        (
+            mails is None or (mails.tls == "none" and mails.host not in _LOOPBACK),
+            "SMTP_URL",
+            "must name a mail server with TLS in production: smtp:// or smtps://",
         ),
         (
             len(token) < _OPERATOR_TOKEN_LENGTH or len(set(token)) < 8,
@@ -350,24 +361,6 @@ def weak_dependencies() -> list[str]:
             wanted = ".".join(map(str, floor))
             problems.append(f"{name} {installed} is installed; production needs {wanted} or newer.")
     return problems
-
-
-def database_address(secret: SecretStr) -> dict[str, Any]:
-    """The parts of a database URL, as ``models.database.connect`` takes them."""
-    parts = urlsplit(secret.get_secret_value())
-    return {
-        "host": _host(parts.netloc),
-        "port": parts.port or 5432,
-        "name": unquote(parts.path.strip("/")),
-        "user": unquote(parts.username or ""),
-        "password": unquote(parts.password or ""),
-    }
-
-
-def _host(netloc: str) -> str:
-    """The host as it was written: one in percent signs is a socket folder, whose case counts."""
-    host = netloc.rpartition("@")[2]
-    return host[1:].partition("]")[0] if host.startswith("[") else unquote(host.partition(":")[0])
 
 
 def describe() -> list[tuple[str, str, str, str]]:

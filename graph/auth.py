@@ -84,11 +84,13 @@ class ResetPasswordInput:
     password: str = strawberry.field(description="At least 12 characters, not easily guessed.")
 
 
-@strawberry.type(description="The new session.")
+@strawberry.type(description="The new session, or none while a mail waits to be answered.")
 class RegisterPayload:
     """Answer of register."""
 
-    session: Session = plain("The session.")
+    session: Session | None = plain(
+        "The session; null where addresses are proved first, whether the address is known or not."
+    )
 
 
 @strawberry.type(description="The new session.")
@@ -138,6 +140,9 @@ class VerifyEmailPayload:
     """Answer of verifyEmail."""
 
     email_verified: bool = plain("True.")
+    session: Session | None = plain(
+        "Where the token completes a registration, the first session; null for all others."
+    )
 
 
 @strawberry.type
@@ -145,14 +150,18 @@ class AuthMutations:
     """Writes of sessions.  They need no token."""
 
     @strawberry.mutation(
-        description="Open an account with us and sign in.", graphql_type=RegisterPayload | None
+        description="Open an account with us and sign in, at once or by a mailed token.",
+        graphql_type=RegisterPayload | None,
     )
     async def register(
         self, info: Info, input: Annotated[RegisterInput, said("Who you are.")]
     ) -> Any:
-        """Raises CONFLICT for a known address."""
+        """Raises CONFLICT for a known address, unless addresses are proved first."""
         context = info.context
         data = parsed(RegisterRules, input)
+        if context.services.verified_registration:
+            await context.services.registrations.begin(data)
+            return RegisterPayload(session=None)
         session = await context.services.auth.register(data, user_agent=context.user_agent)
         return RegisterPayload(session=_entered(info, session))
 
@@ -216,16 +225,22 @@ class AuthMutations:
         return ResetPasswordPayload(password_reset=True)
 
     @strawberry.mutation(
-        description="Prove the own address with a mailed token.",
+        description="Prove the own address with a mailed token, and so complete a registration.",
         graphql_type=VerifyEmailPayload | None,
     )
     async def verify_email(
         self, info: Info, input: Annotated[VerifyEmailInput, said("The token.")]
     ) -> Any:
-        """Raises INVALID_TOKEN."""
-        await info.context.close()
-        await info.context.services.recovery.verify(parsed(VerifyRules, input))
-        return VerifyEmailPayload(email_verified=True)
+        """Raises INVALID_TOKEN, or CONFLICT where the address got an account meanwhile."""
+        context, data = info.context, parsed(VerifyRules, input)
+        await context.close()
+        session = await context.services.registrations.finish(
+            data.token, user_agent=context.user_agent
+        )
+        if session is not None:
+            return VerifyEmailPayload(email_verified=True, session=_entered(info, session))
+        await context.services.recovery.verify(data)
+        return VerifyEmailPayload(email_verified=True, session=None)
 
 
 def _entered(info: Info, session: SignIn) -> Any:

@@ -10,6 +10,7 @@ from uuid import UUID
 from aiodataloader import DataLoader
 from strawberry.types import Info as StrawberryInfo
 
+from graph.live import Hub
 from models.database import Database, Transaction
 from models.stores.files import FileStore
 from models.stores.mail import Mailer
@@ -21,6 +22,7 @@ from resolvers.exports import Asked, Exports
 from resolvers.ledgers import Ledgers, LedgerWrite, Outcome, repeat_of
 from resolvers.limits import Limits
 from resolvers.recovery import Recovery
+from resolvers.registration import Registrations
 from resolvers.sessions import Sessions
 from resolvers.uploads import Received
 
@@ -39,10 +41,12 @@ class Services:
     ledgers: Ledgers
     auth: Auth
     recovery: Recovery
+    registrations: Registrations
     sessions: Sessions
     limits: Limits
     files: FileStore
     mailer: Mailer
+    live: Hub
     exports: Exports
     erasures: Erasures
     cursor_key: bytes = field(repr=False)
@@ -52,6 +56,12 @@ class Services:
     build: str
     """Names this build in validators, so that a new release answers anew."""
     public_url: str
+    mail_from: str = ""
+    """Sender of mails; empty: ``no-reply@`` the public address' host."""
+    registration_key: bytes = field(default=b"", repr=False)
+    """Seals sign-ups that wait for their address to be proved."""
+    verified_registration: bool = False
+    """Whether signing up asks for a mailed token first."""
     production: bool = False
     introspection: bool = True
 
@@ -120,11 +130,20 @@ class Context:
         answer: Hashable,
         key: str | None = None,
         payload: Any = None,
-        ledger_id: UUID | None = None,
+        **where: Any,
     ) -> T:
-        """The one write of a mutation; what is read afterwards is read after its commit."""
+        """The one write of a mutation; what is read afterwards is read after its commit.
+
+        ``where`` says which ledgers and how they are entered, as ``Ledgers.write`` takes it.
+        """
         return await self.told(
-            lambda: self._write(operation, work, answer, key, payload, ledger_id)
+            lambda: self.services.ledgers.write(
+                self.actor,
+                work,
+                repeat=repeat_of(key, operation, payload),
+                answer=answer,
+                **where,
+            )
         )
 
     async def told(self, write: Callable[[], Awaitable[Outcome[T]]]) -> T:
@@ -134,23 +153,6 @@ class Context:
         self.replayed = self.replayed or outcome.replayed
         self.written = outcome.written
         return outcome.value
-
-    async def _write(
-        self,
-        operation: str,
-        work: Callable[[LedgerWrite], Awaitable[T]],
-        answer: Hashable,
-        key: str | None,
-        payload: Any,
-        ledger_id: UUID | None,
-    ) -> Outcome[T]:
-        return await self.services.ledgers.write(
-            self.actor,
-            work,
-            ledger_id=ledger_id,
-            repeat=repeat_of(key, operation, payload),
-            answer=answer,
-        )
 
 
 Info = StrawberryInfo[Context, None]

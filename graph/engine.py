@@ -4,16 +4,16 @@ Compiled documents are kept by their text, so that a repeated document costs nei
 validation; both doors run through here.
 """
 
-import re
 from collections import OrderedDict
-from collections.abc import Awaitable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
+from inspect import isawaitable
 from typing import Any, Final, cast
 
 from graphql import (
     DocumentNode,
     ExecutionResult,
-    GraphQLEnumType,
     GraphQLError,
     GraphQLInputType,
     GraphQLSchema,
@@ -23,14 +23,16 @@ from graphql import (
     Undefined,
     execute,
     specified_rules,
+    subscribe,
     type_from_ast,
     validate,
     validate_input_value,
 )
 
 from graph.budget import Budget, Cost, Limits, parse_within
+from graph.coercion import field_error, literal_errors
 from graph.context import Context
-from graph.errors import as_app_error, request_errors, response_errors
+from graph.errors import as_app_error, masked, request_errors, response_errors
 from graph.schema import AUTH_MUTATIONS, schema
 from resolvers.errors import AppError, FieldError, Invalid
 
@@ -110,7 +112,11 @@ class Engine:
             for node in document.definitions
             if isinstance(node, OperationDefinitionNode)
         }
-        compiled = Compiled(document, operations, request_errors(errors) if errors else None)
+        refused = None
+        if errors:
+            fields = literal_errors(self.schema, document)[:_MAX_FIELD_ERRORS]
+            refused = request_errors(errors, fields)
+        compiled = Compiled(document, operations, refused)
         self._compiled[text] = compiled
         if len(self._compiled) > _REMEMBERED:
             self._compiled.popitem(last=False)
@@ -141,7 +147,7 @@ class Engine:
     ) -> None:
         def note(error: GraphQLError, path: list[str | int]) -> None:
             where = ".".join(str(part) for part in (name, *path))
-            wrong.append(_field_error(where, error.message, self.schema))
+            wrong.append(field_error(where, error.message, self.schema))
 
         if value is Undefined:
             if str(kind).endswith("!"):
@@ -165,12 +171,7 @@ class Engine:
         """
         answer = Answer(cost=cost)
         try:
-            if compiled.refused is not None:
-                raise compiled.refused
-            operation = compiled.operation(operation_name)
-            if not trusted and cost is None:
-                answer.cost = self.cost(compiled, operation_name, variables)
-            values = self.variables(operation, variables)
+            values = self._prepared(answer, compiled, variables, operation_name, trusted=trusted)
         except AppError as error:
             answer.refused = error
             return answer
@@ -178,10 +179,68 @@ class Engine:
             result = await self._execute(context, compiled.document, values, operation_name)
         finally:
             await context.close()
-        answer.data = result.data
-        answer.raw_errors = list(result.errors or ())
-        answer.errors = response_errors(answer.raw_errors[:_MAX_ERRORS], context.request_id)
-        return answer
+        return _filled(answer, result, context)
+
+    async def stream(
+        self,
+        context: Context,
+        compiled: Compiled,
+        variables: Mapping[str, Any],
+        operation_name: str | None = None,
+        *,
+        cost: Cost | None = None,
+    ) -> AsyncGenerator[Answer, None]:
+        """Run a subscription: an answer for each event, read after it and as one moment.
+
+        A failure of its source is the last answer, with ``refused``.
+        """
+        first = Answer(cost=cost)
+        try:
+            values = self._prepared(first, compiled, variables, operation_name)
+            source = await self._subscribed(context, compiled.document, values, operation_name)
+            if isinstance(source, ExecutionResult):
+                yield _filled(first, source, context)
+                return
+            async with aclosing(source):
+                async for result in source:
+                    await context.close()
+                    yield _filled(Answer(cost=first.cost), result, context)
+        except Exception as error:  # noqa: BLE001 - masked and logged, or told as it is
+            cause = error.original_error if isinstance(error, GraphQLError) else None
+            yield Answer(refused=masked(cause or error, context.request_id))
+        finally:
+            await context.close()
+
+    def _prepared(
+        self,
+        answer: Answer,
+        compiled: Compiled,
+        variables: Mapping[str, Any],
+        operation_name: str | None,
+        *,
+        trusted: bool = False,
+    ) -> dict[str, Any]:
+        """The values of an operation that may run; raises what refuses it."""
+        if compiled.refused is not None:
+            raise compiled.refused
+        operation = compiled.operation(operation_name)
+        if not trusted and answer.cost is None:
+            answer.cost = self.cost(compiled, operation_name, variables)
+        return self.variables(operation, variables)
+
+    async def _subscribed(
+        self, context: Context, document: DocumentNode, values: dict[str, Any], name: str | None
+    ) -> "AsyncGenerator[ExecutionResult, None] | ExecutionResult":
+        found = subscribe(
+            self.schema,
+            document,
+            context_value=context,
+            variable_values=values,
+            operation_name=name or None,
+            hide_suggestions=not self._introspection,
+        )
+        opened: Any = await found if isawaitable(found) else found
+        return cast("AsyncGenerator[ExecutionResult, None] | ExecutionResult", opened)
 
     async def _execute(
         self, context: Context, document: DocumentNode, values: dict[str, Any], name: str | None
@@ -199,6 +258,14 @@ class Engine:
         return cast("ExecutionResult", await cast("Awaitable[Any]", result))
 
 
+def _filled(answer: Answer, result: ExecutionResult, context: Context) -> Answer:
+    """An answer with what the executor gave."""
+    answer.data = result.data
+    answer.raw_errors = list(result.errors or ())
+    answer.errors = response_errors(answer.raw_errors[:_MAX_ERRORS], context.request_id)
+    return answer
+
+
 def is_mutation(operation: OperationDefinitionNode) -> bool:
     """Whether an operation writes."""
     return operation.operation is OperationType.MUTATION
@@ -207,40 +274,6 @@ def is_mutation(operation: OperationDefinitionNode) -> bool:
 def is_subscription(operation: OperationDefinitionNode) -> bool:
     """Whether an operation streams."""
     return operation.operation is OperationType.SUBSCRIPTION
-
-
-_REQUIRED_FIELD: Final = re.compile(r"to include required field '(\w+)'")
-_UNKNOWN_FIELD: Final = re.compile(r"not to include unknown field '([^']*)'")
-_SENTENCES: Final = (
-    # What the executor begins its message with, and what we say instead.  Its own words repeat
-    # the whole value, which may be long or private.
-    (re.compile(r"of non-null type"), "REQUIRED", "May not be null."),
-    (re.compile(r"of type '.*' to be an object"), "INVALID_TYPE", "Must be an object."),
-    (re.compile(r"^Int cannot"), "INVALID_TYPE", "Must be a whole number."),
-    (re.compile(r"^String cannot"), "INVALID_TYPE", "Must be text."),
-    (re.compile(r"^ID cannot"), "INVALID_TYPE", "An id is text."),
-    (re.compile(r"^Boolean cannot"), "INVALID_TYPE", "Must be true or false."),
-)
-_ENUM: Final = re.compile(r"in '(\w+)' enum|^Enum '(\w+)'")
-
-
-def _field_error(path: str, message: str, schema: GraphQLSchema) -> FieldError:
-    """One coercion error of the executor in our words, without the offending value."""
-    found = _REQUIRED_FIELD.search(message)
-    if found is not None:
-        return FieldError(f"{path}.{found[1]}", "REQUIRED", "Required.")
-    found = _UNKNOWN_FIELD.search(message)
-    if found is not None:
-        return FieldError(f"{path}.{found[1][:100]}", "UNKNOWN_FIELD", "There is no such field.")
-    found = _ENUM.search(message)
-    if found is not None:
-        kind = schema.type_map.get(found[1] or found[2])
-        words = ", ".join(kind.values) if isinstance(kind, GraphQLEnumType) else ""
-        return FieldError(path, "INVALID", f"Must be one of {words}.")
-    for pattern, code, sentence in _SENTENCES:
-        if pattern.search(message):
-            return FieldError(path, code, sentence)
-    return FieldError(path, "INVALID", message.rpartition("; ")[2])
 
 
 def first_failure(answer: Answer) -> AppError | None:

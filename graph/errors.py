@@ -16,6 +16,7 @@ from resolvers.errors import (
     Conflict,
     DataIntegrity,
     ErrorCode,
+    FieldError,
     Invalid,
     Unavailable,
 )
@@ -69,15 +70,15 @@ def graphql_shape(error: AppError) -> dict[str, Any]:
     return {"code": str(error.code), "details": error.details}
 
 
-def request_errors(errors: Sequence[GraphQLError]) -> AppError:
-    """Syntax or validation errors of a document as one failure."""
+def request_errors(errors: Sequence[GraphQLError], fields: Sequence[FieldError] = ()) -> AppError:
+    """Syntax or validation errors of a document as one failure; ``fields`` are its wrong values."""
     first = errors[0]
     told = [_located(error) for error in errors[:_MAX_SHOWN]]
     if isinstance(first.original_error, AppError):
         return first.original_error
     if first.message.startswith("Syntax Error"):
         return BadRequest(first.message, details={"errors": told})
-    return Invalid([], message=first.message, details={"errors": told})
+    return Invalid(fields, message=None if fields else first.message, details={"errors": told})
 
 
 def _located(error: GraphQLError) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Pages of transactions: shared by the lists of transactions, of accounts and of templates."""
+"""Pages of transactions: shared by all that list them."""
 
 from typing import Any
 
@@ -6,12 +6,14 @@ from graph.context import Batch, Info
 from graph.paging import ConnectionView, Cursors, connection
 from models.accounts import AccountRow
 from models.templates import TemplateRow
+from models.transactions import TransactionRow
 from resolvers.paging import page_request
 from resolvers.transactions import (
     TransactionFilter,
     count_transactions,
     list_transactions,
     page_by_account,
+    page_by_refunded,
     page_by_template,
 )
 
@@ -55,9 +57,17 @@ async def newest_of_template(
     return await _newest(page_by_template, row, wanted, info, first, after)
 
 
+async def newest_refunds(
+    row: TransactionRow, info: Info, first: int | None, after: str | None
+) -> Any:
+    """The refunds of a transaction, newest first."""
+    wanted = TransactionFilter.model_validate({"refundOf": row.id})
+    return await _newest(page_by_refunded, row, wanted, info, first, after)
+
+
 async def _newest(
     batch: Batch,
-    row: AccountRow | TemplateRow,
+    row: AccountRow | TemplateRow | TransactionRow,
     wanted: TransactionFilter,
     info: Info,
     first: int | None,

@@ -7,6 +7,7 @@ import strawberry
 from strawberry.scalars import ID
 
 from graph.accounts import AccountMutations, AccountQueries
+from graph.analytics import AnalyticsQueries
 from graph.auth import AuthMutations
 from graph.budgets import BudgetMutations, BudgetQueries
 from graph.categories import CategoryMutations, CategoryQueries
@@ -14,12 +15,21 @@ from graph.changes import ChangeQueries
 from graph.context import Info
 from graph.edges import said
 from graph.exports import ExportMutations, ExportQueries
+from graph.groups import GroupMutations, GroupQueries, GroupTransactionMutations
 from graph.imports import ImportMutations, ImportQueries
+from graph.invitations import InvitationMutations, InvitationQueries
 from graph.nodes import Node, find_node
+from graph.rates import RateMutations, RateQueries
 from graph.scalars import CONFIG
 from graph.sessions import SessionMutations
+from graph.subscriptions import Subscription
 from graph.templates import TemplateMutations, TemplateQueries
-from graph.transactions import BulkMutations, TransactionMutations, TransactionQueries
+from graph.transactions import (
+    BulkMutations,
+    ReconcileMutations,
+    TransactionMutations,
+    TransactionQueries,
+)
 from graph.uploads import UploadMutations, UploadQueries
 from graph.users import UserMutations, UserQueries
 from resolvers.errors import invalid
@@ -32,7 +42,11 @@ class Query(
     CategoryQueries,
     TransactionQueries,
     BudgetQueries,
+    AnalyticsQueries,
+    RateQueries,
     TemplateQueries,
+    GroupQueries,
+    InvitationQueries,
     UploadQueries,
     ImportQueries,
     ExportQueries,
@@ -67,8 +81,13 @@ class Mutation(
     CategoryMutations,
     TransactionMutations,
     BulkMutations,
+    ReconcileMutations,
     BudgetMutations,
+    RateMutations,
     TemplateMutations,
+    GroupMutations,
+    GroupTransactionMutations,
+    InvitationMutations,
     UploadMutations,
     ImportMutations,
     ExportMutations,
@@ -94,7 +113,9 @@ AUTH_MUTATIONS = frozenset(
 @cache
 def schema() -> strawberry.Schema:
     """The one schema of this process."""
-    return strawberry.Schema(query=Query, mutation=Mutation, config=CONFIG)
+    return strawberry.Schema(
+        query=Query, mutation=Mutation, subscription=Subscription, config=CONFIG
+    )
 
 
 def schema_text() -> str:

@@ -22,12 +22,13 @@ from graph.transactions import Transaction
 from models.sealing import derive
 from models.uploads import UploadRow
 from resolvers.errors import invalid
-from resolvers.ledgers import repeat_of
+from resolvers.ledgers import LedgerWrite, repeat_of
 from resolvers.transactions import transactions_by_id
 from resolvers.uploads import (
     Bearer,
     Received,
     UploadCreate,
+    attach_receipt,
     count_uploads,
     delete_upload,
     get_upload,
@@ -64,7 +65,9 @@ class Upload(Stored):
     sha256: str = plain("SHA-256 of its bytes, hexadecimal.")
     purpose: UploadPurpose = plain("What it was given for.")
     transaction: Transaction | None = edge(
-        transactions_by_id, own_ledger("transaction_id"), "What a receipt proves."
+        transactions_by_id,
+        own_ledger("transaction_id"),
+        "What a receipt proves; null while that lies in the trash.",
     )
 
     @classmethod
@@ -96,7 +99,7 @@ class CreateUploadInput:
     """Fields of a new upload."""
 
     purpose: UploadPurpose | None = strawberry.field(
-        default=UNSET, description="What it is given for (STATEMENT)."
+        default=UNSET, description="What it is given for (STATEMENT; RECEIPT with transactionId)."
     )
     transaction_id: ID | None = strawberry.field(
         default=UNSET, description="What a receipt proves."
@@ -114,6 +117,13 @@ class CreateUploadInput:
 @strawberry.type(description="The file that was stored.")
 class CreateUploadPayload:
     """Answer of createUpload."""
+
+    upload: Upload = plain("The file.")
+
+
+@strawberry.type(description="The receipt, and what it proves now.")
+class AttachReceiptPayload:
+    """Answer of attachReceipt."""
 
     upload: Upload = plain("The file.")
 
@@ -212,6 +222,44 @@ class UploadMutations:
             )
         )
         return CreateUploadPayload(upload=row)  # type: ignore[arg-type]
+
+    @strawberry.mutation(
+        description="Attach a receipt to a transaction, or take it off with null.",
+        graphql_type=AttachReceiptPayload | None,
+    )
+    async def attach_receipt(
+        self,
+        info: Info,
+        upload_id: Annotated[ID, said("The receipt.")],
+        transaction_id: Annotated[ID | None, said("What it proves; null: nothing.")] = UNSET,
+        expected_version: ExpectedVersion = None,
+        idempotency_key: IdempotencyKey = None,
+    ) -> Any:
+        """Raises NOT_FOUND for the file and VALIDATION_ERROR for the transaction."""
+
+        async def work(write: LedgerWrite) -> UploadRow:
+            wanted = None
+            if transaction_id is UNSET:
+                raise invalid("transactionId", "Name a transaction, or null.", "REQUIRED")
+            if transaction_id is not None:
+                wanted = id_of("txn", transaction_id)
+                if wanted is None:
+                    raise invalid("transactionId", "There is no such object.", "NOT_FOUND")
+            return await attach_receipt(
+                write,
+                id_of("file", upload_id),
+                wanted,
+                expected_version=expected(expected_version),
+            )
+
+        row = await info.context.write(
+            "attachReceipt",
+            work,
+            answer=UploadRow,
+            key=idempotency_key,
+            payload=[upload_id, transaction_id, expected_version],
+        )
+        return AttachReceiptPayload(upload=row)  # type: ignore[arg-type]
 
     @strawberry.mutation(description="Remove a file.", graphql_type=DeleteUploadPayload | None)
     async def delete_upload(

@@ -18,6 +18,7 @@ class Session(SQLModel, table=True):
     __table_args__ = (
         ForeignKeyConstraint(["ledger_id"], ["ledgers.id"], ondelete="CASCADE"),
         Index(None, "ledger_id", "user_id"),
+        Index("ix_sessions_id", "id"),
     )
 
     ledger_id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
@@ -89,3 +90,26 @@ class MailedToken(SQLModel, table=True):
     issued_at: datetime = Field(sa_column=Column(INSTANT, nullable=False))
     expires_at: datetime = Field(sa_column=Column(INSTANT, nullable=False))
     used_at: datetime | None = Field(default=None, sa_column=Column(INSTANT))
+
+
+class Registration(SQLModel, table=True):
+    """A sign-up that waits for its address to be proved.
+
+    It is nobody's yet and so lies outside row-level security: what it says rests sealed under a
+    key of the installation, and ``address`` is a keyed hash that only tells equal addresses.
+    """
+
+    __tablename__ = "registrations"
+    __table_args__ = (
+        Index(None, "address"),
+        Index(None, "expires_at"),
+        Index("uq_registrations_hash", "hash", unique=True),
+    )
+
+    id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    address: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    hash: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    """Of the mailed token; absent until the mail is written."""
+    created_at: datetime = Field(sa_column=Column(INSTANT, nullable=False))
+    expires_at: datetime = Field(sa_column=Column(INSTANT, nullable=False))

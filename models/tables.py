@@ -1,17 +1,30 @@
 """Every table at once: importing this module fills the metadata that migrations compare with."""
 
 from models.accounts import Account
-from models.auth import MailedToken, RefreshToken, Session
+from models.auth import MailedToken, RefreshToken, Registration, Session
 from models.base import metadata
 from models.budgets import Budget, BudgetItem
 from models.categories import Category
 from models.changes import Change
 from models.erasures import Erasure
+from models.groups import (
+    Farewell,
+    Group,
+    GroupDebt,
+    GroupMember,
+    GroupNet,
+    GroupPart,
+    GroupTransaction,
+    Share,
+)
 from models.idempotency import IdempotencyKey
 from models.imports import Import, ImportRow
+from models.invitations import Inbox, Invitation
 from models.jobs import Job
 from models.ledgers import Ledger, LedgerKey, Membership, SystemKey
 from models.limits import LimitHit
+from models.rates import Rate
+from models.segments import Segment
 from models.templates import Template
 from models.transactions import Split, Transaction
 from models.uploads import Upload
@@ -24,17 +37,30 @@ __all__ = [
     "Category",
     "Change",
     "Erasure",
+    "Farewell",
+    "Group",
+    "GroupDebt",
+    "GroupMember",
+    "GroupNet",
+    "GroupPart",
+    "GroupTransaction",
     "IdempotencyKey",
     "Import",
     "ImportRow",
+    "Inbox",
+    "Invitation",
     "Job",
     "Ledger",
     "LedgerKey",
     "LimitHit",
     "MailedToken",
     "Membership",
+    "Rate",
     "RefreshToken",
+    "Registration",
+    "Segment",
     "Session",
+    "Share",
     "Split",
     "SystemKey",
     "Template",

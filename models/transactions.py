@@ -49,6 +49,9 @@ class Transaction(VersionedRow, table=True):
             deferrable=True,
             initially="DEFERRED",
         ),
+        ForeignKeyConstraint(
+            ["ledger_id", "group_transaction_id"], ["shares.ledger_id", "shares.id"]
+        ),
         Index("ix_transactions_newest", "ledger_id", "date", "id", postgresql_where=_LIVE),
         Index(
             "ix_transactions_account",
@@ -88,6 +91,13 @@ class Transaction(VersionedRow, table=True):
             unique=True,
             postgresql_where=text("template_id IS NOT NULL"),
         ),
+        Index(
+            "uq_transactions_leg",
+            "ledger_id",
+            "group_transaction_id",
+            unique=True,
+            postgresql_where=text("group_transaction_id IS NOT NULL AND deleted_at IS NULL"),
+        ),
     )
 
     account_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
@@ -112,6 +122,8 @@ class Transaction(VersionedRow, table=True):
     deleted_at: datetime | None = Field(default=None, sa_column=Column(INSTANT))
     occurrence_date: dt.date | None = Field(default=None, sa_column=Column(Date))
     """The template's date for which it was made; ``date`` may be moved, this stays."""
+    group_transaction_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
+    """The group transaction, and own share of it, whose money moved here."""
 
 
 class Split(TenantRow, table=True):
@@ -151,6 +163,18 @@ class SplitRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RefundedRow:
+    """What a refund must know of the transaction that it refunds, living or in the trash."""
+
+    category_id: UUID | None
+    """Its category, which the refund nets; None for one without, a split and a transfer."""
+    category_kind: str | None
+    """INCOME or EXPENSE of that category."""
+    spent: bool
+    """Whether its money went out (or was nothing): what it counts as without a category."""
+
+
+@dataclass(frozen=True, slots=True)
 class TransactionRow:
     """A transaction with its figures opened (minor units of its currency)."""
 
@@ -183,3 +207,7 @@ class TransactionRow:
     updated_at: datetime
     occurrence_date: dt.date | None = None
     """Absent in answers and feed entries that were stored before templates."""
+    group_transaction_id: UUID | None = None
+    """Absent where images were stored before groups."""
+    refunded: RefundedRow | None = None
+    """Read along like ``category_kind``: a refund counts as what it refunds."""

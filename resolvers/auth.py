@@ -1,6 +1,7 @@
 """Signing up, in and out: sessions, refresh-token families and their revocation."""
 
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -86,6 +87,15 @@ class SignIn:
     expires_in: int = LIFETIME_SECONDS
 
 
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Somebody who was let in for a while."""
+
+    actor: Actor
+    expires_at: float
+    """Seconds since the epoch."""
+
+
 def _hash(token: str) -> bytes:
     return sha256(token.encode("utf-8", "surrogatepass")).digest()
 
@@ -112,27 +122,48 @@ class Auth:
 
         Raises CONFLICT for a known address, VALIDATION_ERROR for a weak password.
         """
+        hashed = await self.hash_of(data)
+        return await self.found(data, hashed, user_agent=user_agent)
+
+    async def hash_of(self, data: RegisterInput) -> str:
+        """The hash of a new password; raises VALIDATION_ERROR for a weak one."""
         about = [data.email, data.name, *data.email.split("@")]
         problems = await self._passwords.problems(data.password, about)
         if problems:
             raise Invalid(problems)
-        hashed = await self._passwords.hash(data.password)
+        return await self._passwords.hash(data.password)
+
+    async def found(
+        self,
+        data: RegisterInput,
+        hashed: str,
+        *,
+        user_agent: str | None = None,
+        proved: Callable[[Transaction], Awaitable[None]] | None = None,
+    ) -> SignIn:
+        """Found a ledger for who signs up with a password's hash; raises CONFLICT.
+
+        ``proved`` runs first in the same transaction: it spends what proved the address.
+        """
         now = utc_now()
         user = UserRow(
             id=new_id(), ledger_id=new_id(), email=data.email, name=data.name,
             base_currency=data.base_currency, locale=data.locale, time_zone=data.time_zone,
-            email_verified=False, two_factor_enabled=False, version=1, created_at=now,
-            updated_at=now,
+            email_verified=proved is not None, two_factor_enabled=False, version=1,
+            created_at=now, updated_at=now,
         )  # fmt: skip
         actor = actor_of(user)
 
         async def found_ledger(tx: Transaction) -> None:
+            if proved is not None:
+                await proved(tx)
             await self._found_ledger(tx, user, hashed)
 
         async def work(write: LedgerWrite) -> SignIn:
             write.record("user", "CREATE", None, user)
             await create_starter_set(write)
-            write.enqueue(MAIL_VERIFY, user.id)
+            if not user.email_verified:
+                write.enqueue(MAIL_VERIFY, user.id)
             return await self._open_session(write.tx, user, now, user_agent)
 
         try:
@@ -163,6 +194,7 @@ class Auth:
                 locale=user.locale,
                 time_zone=user.time_zone,
                 password_hash=hashed,
+                email_verified_at=user.created_at if user.email_verified else None,
                 version=user.version,
                 created_at=user.created_at,
                 updated_at=user.updated_at,
@@ -337,6 +369,11 @@ class Auth:
         actor = actor_of(user, claims.session_id)
         await self._sessions.put(claims.session_id, image_of(Actor).dump_json(actor))
         return actor
+
+    async def admit(self, access_token: str) -> "Admission":
+        """Who is behind an access token, and until when; for those who stay connected."""
+        actor = await self.actor(access_token)
+        return Admission(actor, self._tokens.verify(access_token).expires_at)
 
     def jwks(self) -> dict[str, Any]:
         """The public keys of access tokens (RFC 7517)."""

@@ -18,15 +18,20 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from models.base import utc_now
 from models.database import Database, Transaction
-from models.ids import new_id
 from resolvers.access import Actor
 from resolvers.accounts import purge_accounts
 from resolvers.errors import AppError
 from resolvers.ledgers import Ledgers, LedgerWrite
 from resolvers.templates import purge_templates
-from resolvers.ticks import POST_TEMPLATE, enqueue_due_templates
+from resolvers.ticks import (
+    EXPIRE_INVITATION,
+    POST_TEMPLATE,
+    PURGE_TRASH,
+    enqueue_due_invitations,
+    enqueue_due_templates,
+    enqueue_due_trash,
+)
 from resolvers.transactions import purge_trash
 from resolvers.transactions.trash import DAYS_IN_TRASH
 from resolvers.users import actor_of, get_user
@@ -36,12 +41,13 @@ HEARTBEAT_SECONDS: Final = 5.0
 POLL_SECONDS: Final = 1.0
 TICK_SECONDS: Final = 60.0
 MAX_ATTEMPTS: Final = 5
+LAST_WORDS_ATTEMPTS: Final = 20
+"""How often a job that is given up may try to say so."""
 CONCURRENCY: Final = 2
 FIRST_PAUSE_SECONDS: Final = 2.0
 """Wait before the second attempt; it doubles with each further one."""
 STOP_SECONDS: Final = 5.0
 """How long a running handler may go on after the stop signal."""
-PURGE_TRASH: Final = "purge_trash"
 
 _log: Final = structlog.get_logger("jobs")
 
@@ -67,6 +73,18 @@ Observer = Callable[[str, str, float], None]
 
 class JobLost(Exception):
     """The lease of a job was lost: another worker has it now."""
+
+
+class Hopeless(Exception):
+    """No further attempt can help: the job dies at once.  Its words are what is remembered of it."""
+
+
+class Later(Exception):
+    """Another attempt makes sense after a while of its own; dies after as many as any other."""
+
+    def __init__(self, reason: str, pause_seconds: float) -> None:
+        super().__init__(reason)
+        self.pause_seconds = pause_seconds
 
 
 class Signals(Protocol):
@@ -108,23 +126,6 @@ _SETTLE: Final = text(
     RETURNING id
     """
 )
-_SINGLE_TICK: Final = text("SELECT pg_try_advisory_xact_lock(8101958432)")
-_DUE_TRASH: Final = text("SELECT ledger_id, user_id FROM due_trash(:before)")
-# What cannot be removed yet (an import still names its account) must not come back every minute.
-_ENQUEUE_ONCE: Final = text(
-    """
-    INSERT INTO jobs (id, kind, ledger_id, actor_id, subject_id, run_at, created_at)
-    SELECT :id, CAST(:kind AS text), CAST(:ledger AS uuid), :actor, CAST(:ledger AS uuid),
-      clock_timestamp(), clock_timestamp()
-    WHERE NOT EXISTS (
-      SELECT 1 FROM jobs WHERE kind = CAST(:kind AS text) AND ledger_id = CAST(:ledger AS uuid)
-        AND (state IN ('WAITING', 'RUNNING') OR created_at > clock_timestamp() - interval '20 hours')
-    )
-    """
-)
-_FORGET_DONE: Final = text(
-    "DELETE FROM jobs WHERE state = 'DONE' AND created_at < clock_timestamp() - interval '2 days'"
-)
 
 
 async def fence(tx: Transaction, job: Job) -> None:
@@ -160,24 +161,11 @@ def trash_handler(ledgers: Ledgers) -> Handler:
     return purge
 
 
-async def enqueue_due_trash(database: Database) -> int:
-    """Leave a job for each ledger whose trash is due; of several callers at once, one does."""
-    before = utc_now() - timedelta(days=DAYS_IN_TRASH)
-
-    async def work(tx: Transaction) -> int:
-        if not await tx.scalar(_SINGLE_TICK):
-            return 0
-        added = 0
-        for due in await tx.rows(_DUE_TRASH, {"before": before}):
-            values = {"id": new_id(), "kind": PURGE_TRASH, "ledger": due.ledger_id}
-            added += await tx.run(_ENQUEUE_ONCE, {**values, "actor": due.user_id})
-        await tx.run(_FORGET_DONE)
-        return added
-
-    return await database.change(None, work)
-
-
-_TICKS: Final = {PURGE_TRASH: enqueue_due_trash, POST_TEMPLATE: enqueue_due_templates}
+_TICKS: Final = {
+    PURGE_TRASH: enqueue_due_trash,
+    POST_TEMPLATE: enqueue_due_templates,
+    EXPIRE_INVITATION: enqueue_due_invitations,
+}
 
 
 def _unobserved(_kind: str, _outcome: str, _seconds: float) -> None:
@@ -193,6 +181,7 @@ class Worker:
         broker: Signals,
         handlers: Mapping[str, Handler],
         *,
+        last_words: Mapping[str, Handler] | None = None,
         observe: Observer = _unobserved,
         concurrency: int = CONCURRENCY,
         lease_seconds: float = LEASE_SECONDS,
@@ -203,6 +192,7 @@ class Worker:
         self._database = database
         self._broker = broker
         self._handlers = dict(handlers)
+        self._last_words = dict(last_words or {})
         self._observe = observe
         self._concurrency = concurrency
         self._lease = lease_seconds
@@ -248,8 +238,24 @@ class Worker:
             if job.attempts <= MAX_ATTEMPTS:
                 return job
             # Its workers died with it, time and again: it must not take the next one along.
-            await self._settle(job, "DEAD", error="LEASE_LOST")
-            _log.error("job.dead", **_facts(job), error="LEASE_LOST")
+            if await self._give_up(job):
+                await self._settle(job, "DEAD", error="LEASE_LOST")
+                _log.error("job.dead", **_facts(job), error="LEASE_LOST")
+
+    async def _give_up(self, job: Job) -> bool:
+        """Have what the job was for end too, so that nobody waits for it for ever.
+
+        False when that failed: the lease runs out, and the next claim tries it again, some times.
+        """
+        try:
+            if job.kind in self._last_words:
+                await self._last_words[job.kind](job)
+        except JobLost:
+            return False
+        except Exception as error:  # noqa: BLE001 - whatever it raises is a failed attempt
+            _log.warning("job.not_given_up", **_facts(job), exc_info=error)
+            return job.attempts > MAX_ATTEMPTS + LAST_WORDS_ATTEMPTS
+        return True
 
     async def _tick(self) -> None:
         if monotonic() < self._next_tick:
@@ -345,12 +351,19 @@ class Worker:
 
     async def _failed(self, job: Job, error: Exception) -> str:
         name = error.code.value if isinstance(error, AppError) else type(error).__name__
+        pause = self._pause * 2 ** (job.attempts - 1)
+        if isinstance(error, Hopeless | Later):
+            name = str(error)
+        if isinstance(error, Later):
+            pause = error.pause_seconds
         try:
-            if job.attempts >= MAX_ATTEMPTS:
+            if job.attempts >= MAX_ATTEMPTS or isinstance(error, Hopeless):
+                if not await self._give_up(job):
+                    return "failed"
                 await self._settle(job, "DEAD", error=name)
                 _log.error("job.dead", **_facts(job), error=name, exc_info=error)
                 return "dead"
-            pause = self._pause * 2 ** (job.attempts - 1) * random.uniform(0.8, 1.2)  # noqa: S311
+            pause *= random.uniform(0.8, 1.2)  # noqa: S311
             await self._settle(job, "WAITING", error=name, pause=pause)
         except (SQLAlchemyError, OSError, TimeoutError):
             # The lease runs out by itself, and another claim follows.

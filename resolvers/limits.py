@@ -57,6 +57,7 @@ POLICIES: Final[Mapping[str, Policy]] = {
     "requestTakeout": EXPORT,
     # Each try checks a password.
     "deleteUser": Policy("deletion", 5, HOUR, "PERSON"),
+    "addGroupMember": INVITATION,
 }
 SIGNING_IN: Final = frozenset(
     {"login", "register", "forgotPassword", "resetPassword", "verifyEmail"}

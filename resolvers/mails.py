@@ -18,16 +18,19 @@ from models.auth import MailedToken
 from models.base import table, utc_now
 from models.database import Database, Transaction
 from models.ids import new_id
-from models.stores.mail import Mailer
+from models.stores.mail import MailDelayed, Mailer, MailRefused
 from models.users import UserRow
 from resolvers.errors import Unauthenticated
-from resolvers.jobs import Handler, Job, fence
+from resolvers.jobs import Handler, Hopeless, Job, Later, fence
 from resolvers.users import get_user
 
 MAIL_RESET: Final = "mail_reset"
 MAIL_VERIFY: Final = "mail_verify"
 _M: Final = table(MailedToken)
 _KEPT: Final = timedelta(hours=1)
+_FIRST_PAUSE: Final = 60.0
+_PATIENCE: Final = 4
+"""A server that says "later" means minutes: 1, 4, 16 and 64 of them."""
 # For somebody unknown the row is written all the same, so that both take the same time.
 _ENQUEUE: Final = text(
     """
@@ -102,8 +105,13 @@ async def enqueue_mail(database: Database, kind: str, user_id: UUID | None) -> N
     await database.change(actor, work)
 
 
-def mail_handler(database: Database, mailer: Mailer, public_url: str, kind: str) -> Handler:
-    """The handler that makes a token, keeps its hash and mails it."""
+def mail_handler(
+    database: Database, mailer: Mailer, public_url: str, kind: str, sender: str = ""
+) -> Handler:
+    """The handler that makes a token, keeps its hash and mails it.
+
+    ``sender`` is an address; without one it is ``no-reply@`` the public address' host.
+    """
     letter = LETTERS[kind]
 
     async def send(job: Job) -> None:
@@ -122,9 +130,24 @@ def mail_handler(database: Database, mailer: Mailer, public_url: str, kind: str)
 
         # How often somebody may ask is a limit of the request: resolvers/limits.py.
         if await database.change(user.id, work):
-            await mailer.send(_message(letter, user, token, public_url))
+            words = letter.text.format(url=public_url, token=token)
+            message = compose(user.email, letter.subject, words, public_url, sender)
+            await deliver(mailer, message, job)
 
     return send
+
+
+async def deliver(mailer: Mailer, message: EmailMessage, job: Job) -> None:
+    """Hand a mail of a job over, with the patience that mail servers ask for.
+
+    Five attempts within an hour and a half; a refusal for good ends the job at once.
+    """
+    try:
+        await mailer.send(message)
+    except MailRefused as error:
+        raise Hopeless(str(error)) from None
+    except MailDelayed as error:
+        raise Later(str(error), _FIRST_PAUSE * _PATIENCE ** (job.attempts - 1)) from None
 
 
 async def _keep(tx: Transaction, job: Job, user: UserRow, letter: Letter, token: str) -> bool:
@@ -141,16 +164,18 @@ async def _keep(tx: Transaction, job: Job, user: UserRow, letter: Letter, token:
     return await tx.run(kept) == 1
 
 
-def _message(letter: Letter, user: UserRow, token: str, public_url: str) -> EmailMessage:
+def compose(email: str, subject: str, words: str, public_url: str, sender: str) -> EmailMessage:
+    """A mail of ours to one address; a header that would hold another is refused (ValueError)."""
     host = urlsplit(public_url).hostname or "localhost"
-    local, _, domain = user.email.rpartition("@")
+    local, _, domain = email.rpartition("@")
     message = EmailMessage()
-    message["From"] = Address("Pocket Trend", "no-reply", host)
+    known = Address(addr_spec=sender) if sender else Address(username="no-reply", domain=host)
+    message["From"] = Address("Pocket Trend", known.username, known.domain)
     message["To"] = Address(username=local, domain=domain)
-    message["Subject"] = letter.subject
+    message["Subject"] = subject
     message["Date"] = format_datetime(utc_now())
     message["Message-ID"] = make_msgid(domain=host)
     message["Auto-Submitted"] = "auto-generated"
     # Unfolded: a soft line break would cut the link in two for who reads the file.
-    message.set_content(letter.text.format(url=public_url, token=token), cte="8bit")
+    message.set_content(words, cte="8bit")
     return message

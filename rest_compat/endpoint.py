@@ -1,6 +1,7 @@
 """The engine: a row and its stored operation become a route; there is no logic beyond."""
 
 import hashlib
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -28,6 +29,7 @@ from resolvers.errors import (
     Unauthenticated,
     UnsupportedMediaType,
 )
+from resolvers.rates import rates_version
 from rest_compat.bodies import header_variables, json_variables, query_variables
 from rest_compat.envelope import failure, success
 from rest_compat.forms import drop_unused, read_form
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from models.database import VisibleVersion
 
 _NO_VERSION: Final = "0"
+_TAG: Final = re.compile(r'"[0-9]{1,18}\.[0-9a-f]{24}"', re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ class Rest:
         *,
         written: tuple[UUID, int] | None = None,
     ) -> str | None:
-        """Hash of all that an answer depends on: document, variables, person, day, versions.
+        """Seal of all that an answer depends on: document, variables, person, day, versions.
 
         After a write, ``written`` is the ledger's version that its body shows; None is given back
         when somebody has written since, for then the hash would belong to a newer body.
@@ -93,10 +96,11 @@ class Rest:
             actor.locale,
             actor.time_zone,
             actor.today.isoformat(),
-            [(one.ledger_id.hex, one.version) for one in versions],
+            rates_version(),
+            [(one.ledger_id.hex, one.version, one.inbox) for one in versions],
         )
         packed = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS, default=str)
-        return hashlib.sha256(packed).hexdigest()[:24]
+        return hashlib.sha256(packed).hexdigest()
 
 
 def rest_routes(
@@ -207,6 +211,10 @@ async def _answer(
     found = answer.data or {}
     if operation.repeats and found[operation.root].get("created") is False:
         row = replace(row, status=200)
+    if row.invites is not None and found[operation.root].get("invited"):
+        row = replace(row, status=202, place=row.invites)
+    if row.later is not None and found[operation.root][operation.inner] is None:
+        row = replace(row, status=202, message=row.later)
     response = await _respond(rest, row, request, context, _data(operation, found), tag)
     response.headers.update(headers)
     return response
@@ -263,7 +271,7 @@ def _data(operation: Stored, data: dict[str, Any]) -> Any:
     if operation.shape == "connection":
         return _listed(value)
     if operation.shape == "payload" and operation.inner is not None:
-        value = value[operation.inner]
+        value = value[operation.inner] or value.get(operation.instead) or {}
     if isinstance(value, dict):
         return {
             name: _listed(one) if isinstance(one, dict) and "pageInfo" in one else one
@@ -294,26 +302,28 @@ async def _respond(
     operation = rest.operations[row.operation]
     headers: dict[str, str] = {}
     version = data.get("version") if isinstance(data, dict) else None
+    # A member of a group is known by the person's id.
+    made = data.get("id") or data.get("userId") if isinstance(data, dict) else None
     twin = rest.twin(row) if operation.writes and version is not None else None
     if row.expires or row.status == 202 or context.replayed:
         twin = None
     if twin is not None and not row.secret:
         names = path_names(twin.path)
         variables = {name: request.path_params.get(name) for name in names[:-1]}
-        variables |= dict.fromkeys(names[-1:], data["id"])
+        variables |= dict.fromkeys(names[-1:], made)
         versions = await rest.versions(context.actor)
         tag = rest.validator(
             context.actor, twin.operation, variables, versions, written=context.written
         )
     if tag is not None:
-        headers = _headers(row, f'"{version if version is not None else _NO_VERSION}.{tag}"')
+        headers = _headers(row, _entity_tag(tag, str(_NO_VERSION if version is None else version)))
     elif row.secret:
         headers["Cache-Control"] = "no-store"
-    if row.status in {201, 202} and row.method == "POST" and "id" in data:
+    if row.status in {201, 202} and row.method == "POST" and made is not None:
         place = row.place or row.path.removesuffix("/csv").removesuffix("/{id}/process")
         for name, value in request.path_params.items():
             place = place.replace("{" + name + "}", value)
-        headers["Location"] = f"{rest.services.public_url}/v1{place}/{data['id']}"
+        headers["Location"] = f"{rest.services.public_url}/v1{place}/{made}"
     if context.replayed:
         headers["Idempotency-Replayed"] = "true"
     return success(data, message=row.message, status=row.status, headers=headers)
@@ -324,14 +334,23 @@ def _headers(row: Endpoint, tag: str) -> dict[str, str]:
     return {"ETag": tag, "Cache-Control": cache, "Vary": "Authorization"}
 
 
-def _unchanged(header: str | None, tag: str | None) -> str | None:
-    """If-None-Match (RFC 9110 section 13.1.2): the given tag whose hash part is the present one.
+def _entity_tag(seal: str, version: str) -> str:
+    """``"<version>.<hash>"``; the hash covers the version, so that nobody can make up a pair."""
+    told = hashlib.sha256(f"{seal}.{version}".encode()).hexdigest()[:24]
+    return f'"{version}.{told}"'
 
-    ``*`` matches any answer that exists; whether one does is known only after running, so it
-    never saves a run.
+
+def _unchanged(header: str | None, seal: str | None) -> str | None:
+    """If-None-Match (RFC 9110 section 13.1.2): the given tag that the present answer would have.
+
+    Its hash proves its version too, so the 304 carries the very tag of the 200 (section 15.4.5)
+    although nothing was read.  ``*`` matches any answer that exists; whether one does is known
+    only after running, so it never saves a run.
     """
+    if seal is None:
+        return None
     for one in (header or "").split(","):
-        text = one.strip().removeprefix("W/")
-        if text.strip('"').rpartition(".")[2] == tag:
-            return text
+        tag = one.strip().removeprefix("W/")
+        if _TAG.fullmatch(tag) and tag == _entity_tag(seal, tag[1:].partition(".")[0]):
+            return tag
     return None

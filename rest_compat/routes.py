@@ -18,6 +18,9 @@ EXPORTS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 
 
+BOXES: Final[Mapping[str, Mapping[str, str]]] = {"box": {"received": "RECEIVED", "sent": "SENT"}}
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One documented endpoint: what it is called by, and the operation that answers it.
@@ -40,15 +43,24 @@ class Endpoint:
     """The body carries expiring links, so it has no validator."""
     ages: bool = False
     """Its cursor may reach back too far, which is 410."""
+    later: str | None = None
+    """What is said, with 202, when the object is not there yet and a mail must be answered."""
     place: str | None = None
     """Where what it makes is found, when that is not below its own path."""
+    invites: str | None = None
+    """Where the invitation lies that it may make instead, which it answers with 202."""
 
 
+_INVITED: Final = "The invitation is on its way"
 _ACCEPTED: Final = "Accepted; the work goes on"
 _MAILED: Final = "If somebody has this address, a mail is on its way"
 
+_PROVE: Final = "A mail is on its way; answer it to go on"
+
 ENDPOINTS: Final = (
-    Endpoint("POST", "/auth/register", "Register", 201, "Welcome", public=True, secret=True),
+    Endpoint(
+        "POST", "/auth/register", "Register", 201, "Welcome", public=True, secret=True, later=_PROVE
+    ),
     Endpoint("POST", "/auth/login", "Login", message="Signed in", public=True, secret=True),
     Endpoint("POST", "/auth/logout", "Logout", message="Signed out", public=True),
     Endpoint("POST", "/auth/refresh", "Refresh", message="Renewed", public=True, secret=True),
@@ -69,6 +81,7 @@ ENDPOINTS: Final = (
     Endpoint("PUT", "/accounts/{id}", "UpdateAccount"),
     Endpoint("DELETE", "/accounts/{id}", "DeleteAccount"),
     Endpoint("GET", "/accounts/{id}/balance", "GetAccountBalance"),
+    Endpoint("POST", "/accounts/{id}/reconcile", "ReconcileAccount"),
     Endpoint("GET", "/accounts/{id}/transactions", "ListAccountTransactions", words=SORTS),
     Endpoint("GET", "/transactions", "ListTransactions", words=SORTS),
     Endpoint("POST", "/transactions", "CreateTransaction", 201),
@@ -91,6 +104,39 @@ ENDPOINTS: Final = (
     Endpoint("PUT", "/budgets/{id}/items/{itemId}", "UpdateBudgetItem"),
     Endpoint("DELETE", "/budgets/{id}/items/{itemId}", "DeleteBudgetItem"),
     Endpoint("GET", "/budgets/{id}/analysis", "GetBudgetAnalysis"),
+    Endpoint("GET", "/budgets/{id}/analysis/explain", "ExplainBudgetAnalysis"),
+    Endpoint("GET", "/analytics/net-worth", "GetNetWorth"),
+    Endpoint("GET", "/analytics/net-worth/explain", "ExplainNetWorth"),
+    Endpoint("GET", "/analytics/spending-trends", "GetSpendingTrends"),
+    Endpoint("GET", "/analytics/spending-trends/explain", "ExplainSpendingTrends"),
+    Endpoint("GET", "/analytics/category-breakdown", "GetCategoryBreakdown"),
+    Endpoint("GET", "/analytics/category-breakdown/explain", "ExplainCategoryBreakdown"),
+    Endpoint("GET", "/analytics/monthly-summary", "GetMonthlySummary"),
+    Endpoint("GET", "/analytics/monthly-summary/explain", "ExplainMonthlySummary"),
+    Endpoint("GET", "/analytics/budget-performance", "GetBudgetPerformance"),
+    Endpoint("GET", "/groups", "ListGroups"),
+    Endpoint("POST", "/groups", "CreateGroup", 201),
+    Endpoint("GET", "/groups/{id}", "GetGroup"),
+    Endpoint("PUT", "/groups/{id}", "UpdateGroup"),
+    Endpoint("DELETE", "/groups/{id}", "DeleteGroup"),
+    Endpoint("GET", "/groups/{id}/members", "ListGroupMembers"),
+    Endpoint("POST", "/groups/{id}/members", "AddGroupMember", 201, invites="/invitations"),
+    Endpoint("GET", "/groups/{id}/members/{userId}", "GetGroupMember"),
+    Endpoint("PUT", "/groups/{id}/members/{userId}", "UpdateGroupMember"),
+    Endpoint("DELETE", "/groups/{id}/members/{userId}", "RemoveGroupMember"),
+    Endpoint("GET", "/groups/{id}/transactions", "ListGroupTransactions", words=SORTS),
+    Endpoint("POST", "/groups/{id}/transactions", "CreateGroupTransaction", 201),
+    Endpoint("GET", "/groups/{id}/transactions/{txId}", "GetGroupTransaction"),
+    Endpoint("PUT", "/groups/{id}/transactions/{txId}", "UpdateGroupTransaction"),
+    Endpoint("DELETE", "/groups/{id}/transactions/{txId}", "DeleteGroupTransaction"),
+    Endpoint("POST", "/groups/{id}/transactions/{txId}/restore", "RestoreGroupTransaction"),
+    Endpoint("GET", "/groups/{id}/balances", "GetGroupBalances"),
+    Endpoint("GET", "/invitations", "ListInvitations", words=BOXES),
+    Endpoint("POST", "/invitations", "CreateInvitation", 202, _INVITED),
+    Endpoint("GET", "/invitations/{id}", "GetInvitation"),
+    Endpoint("PUT", "/invitations/{id}/accept", "AcceptInvitation"),
+    Endpoint("PUT", "/invitations/{id}/decline", "DeclineInvitation"),
+    Endpoint("DELETE", "/invitations/{id}", "CancelInvitation"),
     Endpoint("GET", "/templates", "ListTemplates"),
     Endpoint("POST", "/templates", "CreateTemplate", 201),
     Endpoint("GET", "/templates/{id}", "GetTemplate"),

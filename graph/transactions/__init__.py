@@ -6,6 +6,7 @@ from graph.transactions.queries import (
     TransactionQueries,
     transaction_connection,
 )
+from graph.transactions.reconcile import ReconcileMutations
 from graph.transactions.types import (
     Transaction,
     TransactionConnection,
@@ -15,6 +16,7 @@ from graph.transactions.types import (
 
 __all__ = [
     "BulkMutations",
+    "ReconcileMutations",
     "Transaction",
     "TransactionConnection",
     "TransactionFilterInput",

@@ -1,7 +1,7 @@
 """What a transaction looks like in the graph, and what makes, changes and finds one."""
 
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 from strawberry import UNSET, Parent
@@ -9,18 +9,29 @@ from strawberry.scalars import ID
 
 from graph.accounts import Account
 from graph.categories import Category
+from graph.context import Info
 from graph.edges import edge, own_ledger, plain
+from graph.listing import newest_refunds
 from graph.nodes import Stored, node_kind
-from graph.paging import Connection
+from graph.paging import After, Connection, First
 from graph.scalars import Amount, Date, Instant, id_text
 from graph.templates import Template
 from models.transactions import SplitRow, TransactionRow
 from resolvers.accounts import accounts_by_id
 from resolvers.categories import categories_by_id
+from resolvers.groups import group_transactions_by_id, groups_by_id, shares_by_id
 from resolvers.money import format_minor
 from resolvers.templates import templates_by_id
-from resolvers.transactions import transactions_by_id
+from resolvers.transactions import refunded_amounts, transactions_by_id
+from resolvers.uploads import uploads_by_transaction
 from resolvers.wire import kind_of
+
+if TYPE_CHECKING:
+    from graph.groups.records import GroupTransaction, Share
+    from graph.groups.types import Group
+
+if TYPE_CHECKING:
+    from graph.uploads import Upload
 
 node_kind("txn", transactions_by_id)
 
@@ -40,7 +51,9 @@ class TransactionKind(Enum):
 
     INCOME = strawberry.enum_value("INCOME", description="Money earned.")
     EXPENSE = strawberry.enum_value("EXPENSE", description="Money spent; refunds net it.")
-    TRANSFER = strawberry.enum_value("TRANSFER", description="Between own accounts.")
+    TRANSFER = strawberry.enum_value(
+        "TRANSFER", description="Between own accounts, or settling with a group."
+    )
 
 
 @strawberry.enum(description="In which order transactions are listed.")
@@ -51,6 +64,11 @@ class TransactionSort(Enum):
     DATE_ASC = strawberry.enum_value("DATE_ASC", description="Oldest first.")
     AMOUNT_DESC = strawberry.enum_value("AMOUNT_DESC", description="Highest signed amount first.")
     AMOUNT_ASC = strawberry.enum_value("AMOUNT_ASC", description="Lowest signed amount first.")
+
+
+def _whole(row: TransactionRow, _: object) -> Any:
+    leg = row.group_transaction_id
+    return None if leg is None else (row.group_id, leg)
 
 
 def _ledger_of(row: Any, info: Any) -> Any:
@@ -97,12 +115,30 @@ class Transaction(Stored):
         transactions_by_id, own_ledger("transfer_id"), "The other side of a transfer."
     )
     refunded: "Transaction | None" = edge(
-        transactions_by_id, own_ledger("refund_of"), "The transaction that this one refunds."
+        transactions_by_id,
+        own_ledger("refund_of"),
+        "The transaction that this one refunds; null while that lies in the trash.",
     )
     template: Template | None = edge(
         templates_by_id,
         own_ledger("template_id"),
         "The recurring template that made it; null once that is deleted.",
+    )
+    group: Annotated["Group", strawberry.lazy("graph.groups.types")] | None = edge(
+        groups_by_id,
+        lambda row, _: row.group_id,
+        "The group whose money it is a leg of; null once you have left it.",
+    )
+    group_transaction: (
+        Annotated["GroupTransaction", strawberry.lazy("graph.groups.records")] | None
+    ) = edge(group_transactions_by_id, _whole, "The group transaction of which it is your leg.")
+    share: Annotated["Share", strawberry.lazy("graph.groups.records")] | None = edge(
+        shares_by_id, own_ledger("group_transaction_id"), "Your share of that group transaction."
+    )
+    receipts: list[Annotated["Upload", strawberry.lazy("graph.uploads")]] = edge(
+        uploads_by_transaction,
+        own_ledger("id"),
+        "The files that prove it, oldest first: 20 at most.",
     )
 
     @classmethod
@@ -125,7 +161,28 @@ class Transaction(Stored):
         """Amount text."""
         return Amount(format_minor(row.amount_minor, row.currency))
 
-    @strawberry.field(description="Transfer if linked, else by category, else by sign.")
+    @strawberry.field(
+        description="What came back of it: the sum of its refunds in its own currency, signed."
+    )
+    async def refunded_amount(row: Parent[TransactionRow], info: Info) -> Amount:
+        """Amount text."""
+        minor = await info.context.load(refunded_amounts, (row.ledger_id, row.id, row.currency))
+        return Amount(format_minor(minor, row.currency))
+
+    @strawberry.field(
+        description="Its refunds, whole or in parts, newest first.",
+        graphql_type=Connection["Transaction"],
+    )
+    async def refunds(
+        row: Parent[TransactionRow], info: Info, first: First = None, after: After = None
+    ) -> Any:
+        """First pages of many transactions load together."""
+        return await newest_refunds(row, info, first, after)
+
+    @strawberry.field(
+        description="Transfer if linked or settling with a group, else by what it refunds, else by "
+        "category, else by sign."
+    )
     def kind(row: Parent[TransactionRow]) -> TransactionKind:
         """Derived kind."""
         return TransactionKind(kind_of(row))
@@ -150,6 +207,11 @@ class Transaction(Stored):
         """Wire id."""
         return id_text("tmpl", row.template_id)
 
+    @strawberry.field(description="The group transaction of which it is your leg.")
+    def group_transaction_id(row: Parent[TransactionRow]) -> ID | None:
+        """Wire id."""
+        return id_text("gtxn", row.group_transaction_id)
+
     @strawberry.field(description="The group whose expense it is a leg of.")
     def group_id(row: Parent[TransactionRow]) -> ID | None:
         """Wire id."""
@@ -169,7 +231,9 @@ class TransactionFilterInput:
     to: Date | None = strawberry.field(default=UNSET, description="Last posting date.")
     account_id: ID | None = strawberry.field(default=UNSET, description="Of this account.")
     category_id: ID | None = strawberry.field(
-        default=UNSET, description="Of this category or one below it, parts of splits included."
+        default=UNSET,
+        description="Of this category or one below it, parts of splits included; refunds are where "
+        "they net, on the category of what they refund.",
     )
     kind: TransactionKind | None = strawberry.field(default=UNSET, description="Of this kind.")
     status: TransactionStatus | None = strawberry.field(default=UNSET, description="Come so far.")
@@ -186,6 +250,8 @@ class TransactionFilterInput:
     template_id: ID | None = strawberry.field(
         default=UNSET, description="Made by this recurring template."
     )
+    group_id: ID | None = strawberry.field(default=UNSET, description="A leg of this group.")
+    refund_of: ID | None = strawberry.field(default=UNSET, description="Refunds this transaction.")
     deleted: bool | None = strawberry.field(
         default=UNSET, description="True: what lies in the trash instead."
     )
@@ -220,7 +286,9 @@ class CreateTransactionInput:
     external_id: str | None = strawberry.field(
         default=UNSET, description="Up to 255 characters; one living row an account."
     )
-    refund_of: ID | None = strawberry.field(default=UNSET, description="What this one refunds.")
+    refund_of: ID | None = strawberry.field(
+        default=UNSET, description="What it refunds: no transfer, no refund."
+    )
     transfer_account_id: ID | None = strawberry.field(
         default=UNSET, description="Makes it a transfer: the other side is booked there."
     )
@@ -246,7 +314,9 @@ class UpdateTransactionInput:
         default=UNSET, description="Replaces all parts; an empty list makes it one again."
     )
     external_id: str | None = strawberry.field(default=UNSET, description="Your own id.")
-    refund_of: ID | None = strawberry.field(default=UNSET, description="What this one refunds.")
+    refund_of: ID | None = strawberry.field(
+        default=UNSET, description="What it refunds: no transfer, no refund."
+    )
     transfer_amount: Amount | None = strawberry.field(
         default=UNSET, description="The other side's amount where its currency differs."
     )

@@ -1,11 +1,8 @@
 """Carrying an erasure out: files, then rows, then the mailed receipt; each step may be repeated."""
 
 from dataclasses import fields, replace
-from email.headerregistry import Address
 from email.message import EmailMessage
-from email.utils import format_datetime, make_msgid
 from typing import Final
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import structlog
@@ -19,6 +16,7 @@ from models.stores.mail import Mailer
 from resolvers.erasure.asking import Erasures
 from resolvers.erasure.receipt import Receipt
 from resolvers.jobs import Handler, Job, fence
+from resolvers.mails import compose, deliver
 
 _E: Final = table(Erasure)
 _COLUMNS: Final = tuple(_E.c[one.name] for one in fields(ErasureRow))
@@ -42,7 +40,9 @@ This is the receipt. Its signature can be checked with the keys at
 """
 
 
-def erase_handler(erasures: Erasures, files: FileStore, mailer: Mailer, public_url: str) -> Handler:
+def erase_handler(
+    erasures: Erasures, files: FileStore, mailer: Mailer, public_url: str, sender: str
+) -> Handler:
     """The handler that removes what an erased person left behind."""
     database = erasures.database
 
@@ -59,7 +59,8 @@ def erase_handler(erasures: Erasures, files: FileStore, mailer: Mailer, public_u
             _log.info("person.erased", erasure=str(row.id))
         address = erasures.address_of(row)
         if address is not None:
-            await mailer.send(_message(address, erasures.receipt(row), public_url))
+            letter = _message(address, erasures.receipt(row), public_url, sender)
+            await deliver(mailer, letter, job)
             await _mark(database, job, row.id, address=None)
 
     return erase
@@ -85,16 +86,7 @@ async def _mark(database: Database, job: Job, erasure_id: UUID, **values: object
     await database.change(None, work)
 
 
-def _message(to: str, receipt: Receipt, public_url: str) -> EmailMessage:
-    host = urlsplit(public_url).hostname or "localhost"
-    local, _, domain = to.rpartition("@")
-    message = EmailMessage()
-    message["From"] = Address("Pocket Trend", "no-reply", host)
-    message["To"] = Address(username=local, domain=domain)
-    message["Subject"] = "Your account is deleted"
-    message["Date"] = format_datetime(utc_now())
-    message["Message-ID"] = make_msgid(domain=host)
-    message["Auto-Submitted"] = "auto-generated"
+def _message(to: str, receipt: Receipt, public_url: str, sender: str) -> EmailMessage:
     counts = "\n".join(f"  {name}: {count}" for name, count in receipt.deleted.items())
     told = _LETTER.format(
         shredded=receipt.shredded_at.isoformat(timespec="seconds"),
@@ -103,6 +95,4 @@ def _message(to: str, receipt: Receipt, public_url: str) -> EmailMessage:
         url=public_url,
         statement=receipt.statement,
     )
-    # Unfolded: a soft line break would cut the statement in two.
-    message.set_content(told, cte="8bit")
-    return message
+    return compose(to, "Your account is deleted", told, public_url, sender)

@@ -12,7 +12,7 @@ from resolvers.imports.rows import (
 )
 from resolvers.imports.run import BATCH_ROWS, abandon_import, run_import
 from resolvers.imports.start import process_import, start_import
-from resolvers.imports.work import import_handler
+from resolvers.imports.work import import_handler, import_last_words
 
 __all__ = [
     "BATCH_ROWS",
@@ -24,6 +24,7 @@ __all__ = [
     "count_imports",
     "get_import",
     "import_handler",
+    "import_last_words",
     "imports_by_id",
     "list_import_rows",
     "list_imports",

@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from models.accounts import AccountRow
 from models.ids import new_id
-from models.transactions import SplitRow, TransactionRow
-from resolvers.errors import Conflict, FieldError, Invalid
+from models.transactions import RefundedRow, SplitRow, TransactionRow
+from resolvers.errors import Conflict, ErrorCode, FieldError, Invalid
 from resolvers.money import format_minor, parse_minor
 from resolvers.transactions.inputs import SplitInput, TransactionCreate, TransactionUpdate
-from resolvers.transactions.references import References, missing
+from resolvers.transactions.locks import require_unlocked
+from resolvers.transactions.references import References
 from resolvers.wire import reference
 
 
@@ -87,8 +89,9 @@ def draft_create(
     category = None
     if data.category_id is not None:
         category = refs.category(data.category_id, "categoryId", wrong)
-    if data.refund_of is not None and data.refund_of not in refs.refunded:
-        wrong.append(missing("refundOf"))
+    refunded = None
+    if data.refund_of is not None:
+        refunded = refs.refund(data.refund_of, None, wrong)
     if data.splits and data.category_id is not None:
         wrong.append(
             FieldError("categoryId", "INVALID", "A split has its categories in its parts.")
@@ -107,7 +110,7 @@ def draft_create(
         split_count=len(splits), splits=splits, transfer_id=None, refund_of=data.refund_of,
         external_id=data.external_id, import_id=None, template_id=None, group_id=None,
         category_kind=category.kind if category else None, content_key=None, deleted_at=None,
-        version=1, created_at=now, updated_at=now,
+        version=1, created_at=now, updated_at=now, refunded=refunded,
     )  # fmt: skip
     if other_account is None:
         return row, None
@@ -193,6 +196,8 @@ def draft_update(
         for name, attribute in _NEVER_NULL
         if data.given(attribute) and getattr(data, attribute) is None
     ]
+    if old.group_transaction_id is not None:
+        _spare_leg(old, data)
     account_id = old.account_id
     if data.account_id is not None and data.account_id != old.account_id:
         account = refs.account(data.account_id, "accountId", wrong)
@@ -206,10 +211,7 @@ def draft_update(
     minor = old.amount_minor
     if data.amount is not None:
         minor = amount_or_error("amount", data.amount, old.currency, wrong)
-    if data.refund_of is not None and data.refund_of not in refs.refunded:
-        wrong.append(missing("refundOf"))
-    if data.refund_of == old.id:
-        wrong.append(FieldError("refundOf", "INVALID", "A transaction is not its own refund."))
+    refund_of, refunded = _refund(old, data, refs, wrong)
     new = replace(
         old,
         account_id=account_id,
@@ -221,7 +223,8 @@ def draft_update(
         tags=tuple(data.tags or ()) if data.given("tags") else old.tags,
         status=data.status or old.status,
         external_id=data.external_id if data.given("external_id") else old.external_id,
-        refund_of=data.refund_of if data.given("refund_of") else old.refund_of,
+        refund_of=refund_of,
+        refunded=refunded,
     )
     new = _categorise(new, data, refs, wrong, transfer=other is not None)
     mirrored = None if other is None else _mirror(new, other, data.transfer_amount, wrong)
@@ -229,8 +232,44 @@ def draft_update(
         wrong.append(FieldError("transferAmount", "INVALID", "This is not a transfer."))
     if wrong:
         raise Invalid(wrong)
+    require_unlocked(old, new)
+    if other is not None and mirrored is not None:
+        require_unlocked(other, mirrored, side=True)
     check_external(refs, new.account_id, new.external_id, old.id)
     return _stamped(old, new, now), None if mirrored is None else _stamped(other, mirrored, now)
+
+
+def _spare_leg(old: TransactionRow, data: TransactionUpdate) -> None:
+    """Raise READ_ONLY for what a leg takes from its group transaction."""
+    wrong = []
+    if data.amount is not None and Decimal(data.amount) != Decimal(
+        format_minor(old.amount_minor, old.currency)
+    ):
+        wrong.append("amount")
+    if data.given("category_id") and data.category_id != old.category_id:
+        wrong.append("categoryId")
+    wrong += ["splits"] if data.splits else []
+    wrong += ["refundOf"] if data.refund_of is not None else []
+    if wrong:
+        message = "It follows the group's transaction; change that one, or your share of it."
+        raise Invalid(
+            [FieldError(name, "READ_ONLY", message) for name in wrong], code=ErrorCode.READ_ONLY
+        )
+
+
+def _refund(
+    old: TransactionRow, data: TransactionUpdate, refs: References, wrong: list[FieldError]
+) -> tuple[UUID | None, RefundedRow | None]:
+    """What the row refunds after the change; what it refunds already may lie in the trash."""
+    if not data.given("refund_of"):
+        return old.refund_of, old.refunded
+    if data.refund_of is None:
+        return None, None
+    if data.refund_of == old.refund_of:
+        return old.refund_of, old.refunded
+    if old.transfer_id is not None:
+        wrong.append(FieldError("refundOf", "INVALID", "A transfer is no refund."))
+    return data.refund_of, refs.refund(data.refund_of, old.id, wrong)
 
 
 _NEVER_NULL = (

@@ -21,17 +21,18 @@ from sqlalchemy import (
     cast,
     func,
     literal,
+    not_,
     or_,
     select,
 )
 
 from models.base import among
 from models.database import Transaction as Tx
-from models.transactions import TransactionRow
+from models.transactions import RefundedRow, TransactionRow
 from resolvers.access import Actor
 from resolvers.categories import descendants
 from resolvers.errors import FieldError, Invalid
-from resolvers.money import digits_of
+from resolvers.money import checked_sum, digits_of
 from resolvers.paging import Order, Page, PageRequest, fetch_page, slice_page
 from resolvers.transactions.inputs import TransactionFilter
 from resolvers.transactions.rows import (
@@ -42,9 +43,12 @@ from resolvers.transactions.rows import (
     S,
     T,
     open_transactions,
+    refunded_by_id,
     transactions_by_id,
 )
+from resolvers.wire import counts_as
 
+_R: Final = T.alias("refunded")
 _NO_FILTER: Final = TransactionFilter()
 
 
@@ -87,6 +91,8 @@ async def conditions_of(
         found.append(T.c.account_id == wanted.account_id)
     if wanted.template_id is not None:
         found.append(T.c.template_id == wanted.template_id)
+    if wanted.refund_of is not None:
+        found.append(T.c.refund_of == wanted.refund_of)
     if wanted.status is not None:
         found.append(T.c.status == wanted.status)
     if wanted.tag is not None:
@@ -101,17 +107,36 @@ async def conditions_of(
         part = select(S.c.transaction_id).where(
             S.c.ledger_id == ledger_id, among(S.c.category_id, tree)
         )
-        found.append(or_(among(T.c.category_id, tree), T.c.id.in_(part)))
+        # A refund is where it nets: on the category of what it refunds, if that has one.
+        own = and_(among(T.c.category_id, tree), not_(_refunds(_R.c.category_id.is_not(None))))
+        netted = and_(_refunds(among(_R.c.category_id, tree)), T.c.split_count == 0)
+        found.append(or_(own, netted, T.c.id.in_(part)))
+    if wanted.group_id is not None:
+        found.append(T.c.group_id == wanted.group_id)
+    settling = and_(T.c.group_id.is_not(None), T.c.category_id.is_(None))
     if wanted.kind == "TRANSFER":
-        found.append(T.c.transfer_id.is_not(None))
+        found.append(or_(T.c.transfer_id.is_not(None), settling))
     elif wanted.kind is not None:
         found.append(
             and_(
                 T.c.transfer_id.is_(None),
-                or_(CATEGORY_KIND.in_((wanted.kind,)), T.c.category_id.is_(None)),
+                not_(settling),
+                or_(
+                    CATEGORY_KIND.in_((wanted.kind,)),
+                    T.c.category_id.is_(None),
+                    T.c.refund_of.is_not(None),
+                ),
             )
         )
     return found
+
+
+def _refunds(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether a row refunds another one of which a condition holds; asked of refunds only."""
+    named = select(_R.c.id).where(
+        _R.c.ledger_id == T.c.ledger_id, _R.c.id == T.c.refund_of, condition
+    )
+    return and_(T.c.refund_of.is_not(None), named.exists())
 
 
 def bounds_of(wanted: TransactionFilter) -> tuple[Decimal | None, Decimal | None]:
@@ -141,11 +166,18 @@ async def _scan(
     await tx.unlock([ledger_id])
     ring = tx.ring(ledger_id)
     rows = await tx.rows(
-        select(T.c.id, T.c.date, T.c.amount, T.c.currency, CATEGORY_KIND.label("kind"))
+        select(
+            T.c.id, T.c.date, T.c.amount, T.c.currency, CATEGORY_KIND.label("kind"), T.c.refund_of
+        )
         .select_from(SOURCE)
         .where(*conditions)
     )
     by_amount = bounded or sort.startswith("AMOUNT")
+    refunded: dict[Key, RefundedRow] = {}
+    if wanted.kind in {"INCOME", "EXPENSE"}:
+        refunded = await refunded_by_id(
+            tx, [(ledger_id, row.refund_of) for row in rows if row.refund_of]
+        )
     found = []
     for row in rows:
         # A category tells the kind; only rows without one must be opened for it.
@@ -155,10 +187,11 @@ async def _scan(
             size = Decimal(abs(minor)).scaleb(-digits_of(row.currency))
             if (low is not None and size < low) or (high is not None and size > high):
                 continue
+        kind = None
         if wanted.kind in {"INCOME", "EXPENSE"}:
-            kind = row.kind or ("INCOME" if minor > 0 else "EXPENSE")
-            if kind != wanted.kind:
-                continue
+            kind = counts_as(row.kind, refunded.get((ledger_id, row.refund_of)), minor)
+        if kind is not None and kind != wanted.kind:
+            continue
         found.append(_Light(row.id, row.date, minor))
     return found
 
@@ -215,6 +248,38 @@ async def page_by_template(
 ) -> list[Page[TransactionRow]]:
     """Newest rows of several templates in one statement; each key ends with how many rows."""
     return await _pages(tx, T.c.template_id, keys)
+
+
+async def page_by_refunded(
+    tx: Tx, keys: Sequence[tuple[UUID, UUID, int]]
+) -> list[Page[TransactionRow]]:
+    """Newest refunds of several rows in one statement; each key ends with how many rows."""
+    return await _pages(tx, T.c.refund_of, keys)
+
+
+async def refunded_amounts(tx: Tx, keys: Sequence[tuple[UUID, UUID, str]]) -> list[int]:
+    """What came back of transactions, given with their currency: sums of their living refunds.
+
+    Minor units, signed as the refunds are; a refund in another currency is left out, because no
+    rate would be the right one.
+    """
+    sums = dict.fromkeys(keys, 0)
+    for ledger_id in {key[0] for key in keys}:
+        wanted = [key[1] for key in keys if key[0] == ledger_id]
+        rows = await tx.rows(
+            select(T.c.id, T.c.refund_of, T.c.currency, T.c.amount).where(
+                T.c.ledger_id == ledger_id,
+                among(T.c.refund_of, wanted),
+                T.c.deleted_at.is_(None),
+            )
+        )
+        await tx.unlock([ledger_id])
+        ring = tx.ring(ledger_id)
+        for row in rows:
+            key = (ledger_id, row.refund_of, row.currency)
+            if key in sums:
+                sums[key] += ring.unseal_minor("transactions.amount", row.id, row.amount)
+    return [checked_sum([sums[key]]) for key in keys]
 
 
 async def _pages(

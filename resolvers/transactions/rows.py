@@ -10,7 +10,7 @@ from sqlalchemy.sql.selectable import FromClause
 from models.base import among, table
 from models.categories import Category
 from models.database import Transaction as Tx
-from models.transactions import Split, SplitRow, Transaction, TransactionRow
+from models.transactions import RefundedRow, Split, SplitRow, Transaction, TransactionRow
 from resolvers.access import Actor
 from resolvers.errors import NotFound
 
@@ -29,8 +29,38 @@ COLUMNS: Final = (
     T.c.description, T.c.payee, T.c.notes, T.c.tags, T.c.status, T.c.split_count, T.c.transfer_id,
     T.c.refund_of, T.c.external_id, T.c.import_id, T.c.template_id, T.c.group_id, T.c.content_key,
     T.c.deleted_at, T.c.version, T.c.created_at, T.c.updated_at, T.c.occurrence_date,
+    T.c.group_transaction_id,
     _C.c.kind.label("category_kind"),
 )  # fmt: skip
+
+
+async def refunded_by_id(tx: Tx, keys: Iterable[Key]) -> dict[Key, RefundedRow]:
+    """What refunds name, living or in the trash: one statement a ledger, none without refunds.
+
+    A statement of its own and no join: on tables without statistics a join of transactions to
+    themselves is planned as a loop over all of them.
+    """
+    wanted: dict[UUID, list[UUID]] = {}
+    for ledger_id, one in dict.fromkeys(keys):
+        wanted.setdefault(ledger_id, []).append(one)
+    found: dict[Key, RefundedRow] = {}
+    for ledger_id, some in wanted.items():
+        await tx.unlock([ledger_id])
+        ring = tx.ring(ledger_id)
+        rows = await tx.rows(
+            select(T.c.id, T.c.amount, T.c.category_id, CATEGORY_KIND.label("kind"))
+            .select_from(SOURCE)
+            .where(T.c.ledger_id == ledger_id, among(T.c.id, some))
+        )
+        for row in rows:
+            minor = ring.unseal_minor("transactions.amount", row.id, row.amount)
+            found[ledger_id, row.id] = RefundedRow(row.category_id, row.kind, spent=minor <= 0)
+    return found
+
+
+def refunded_of(row: TransactionRow) -> RefundedRow:
+    """What refunds of a transaction must know of it."""
+    return RefundedRow(row.category_id, row.category_kind, spent=row.amount_minor <= 0)
 
 
 async def open_transactions(tx: Tx, rows: Iterable[Row[Any]]) -> list[TransactionRow]:
@@ -38,6 +68,7 @@ async def open_transactions(tx: Tx, rows: Iterable[Row[Any]]) -> list[Transactio
     found = list(rows)
     await tx.unlock(row.ledger_id for row in found)
     parts = await _splits(tx, [(r.ledger_id, r.id) for r in found if r.split_count], found)
+    refunded = await refunded_by_id(tx, [(r.ledger_id, r.refund_of) for r in found if r.refund_of])
     opened = []
     for row in found:
         ring = tx.ring(row.ledger_id)
@@ -70,6 +101,8 @@ async def open_transactions(tx: Tx, rows: Iterable[Row[Any]]) -> list[Transactio
                 created_at=row.created_at,
                 updated_at=row.updated_at,
                 occurrence_date=row.occurrence_date,
+                group_transaction_id=row.group_transaction_id,
+                refunded=refunded.get((row.ledger_id, row.refund_of)),
             )
         )
     return opened
@@ -126,6 +159,16 @@ async def transactions_by_id(
         for row in await open_transactions(tx, rows):
             found[ledger_id, row.id] = row
     return [found.get(key) for key in keys]
+
+
+async def any_transactions_by_id(tx: Tx, keys: Sequence[Key]) -> list[TransactionRow | None]:
+    """Transactions in the order of their keys, living or in the trash."""
+    living = await transactions_by_id(tx, keys)
+    lost = [key for key, row in zip(keys, living, strict=True) if row is None]
+    if not lost:
+        return living
+    found = dict(zip(lost, await transactions_by_id(tx, lost, deleted=True), strict=True))
+    return [row or found[key] for key, row in zip(keys, living, strict=True)]
 
 
 async def get_transaction(

@@ -9,18 +9,22 @@ from uuid import UUID
 from sqlalchemy import delete, func, not_, or_, select, update
 
 from models.base import among, table
+from models.groups import Share
 from models.templates import Template
 from models.transactions import TransactionRow
 from resolvers.accounts import accounts_by_id
 from resolvers.errors import AppError, Conflict, NotFound
 from resolvers.ledgers import LedgerWrite, require_version
 from resolvers.transactions.drafts import check_external
+from resolvers.transactions.locks import require_deletable
 from resolvers.transactions.references import References
 from resolvers.transactions.rows import T, get_transaction, transactions_by_id
 from resolvers.transactions.storing import stamp_rows, update_rows
+from resolvers.uploads import remove_receipts_of
 
 DAYS_IN_TRASH: Final = 30
 _M: Final = table(Template)
+_H: Final = table(Share)
 
 Removed = TransactionRow | AppError
 
@@ -41,14 +45,16 @@ async def delete_transactions(
         if row is None:
             results.append(NotFound("There is no such transaction."))
             continue
+        together = [row]
+        if row.transfer_id is not None and row.transfer_id in peers:
+            together.append(peers[row.transfer_id])
         try:
             require_version(row, expected)
+            require_deletable(together)
         except AppError as error:
             results.append(error)
             continue
-        gone[row.id] = row
-        if row.transfer_id is not None and row.transfer_id in peers:
-            gone[row.transfer_id] = peers[row.transfer_id]
+        gone |= {one.id: one for one in together}
         results.append(row)
     await _throw_away(write, list(gone.values()))
     return results
@@ -66,7 +72,9 @@ async def _throw_away(write: LedgerWrite, rows: Sequence[TransactionRow]) -> Non
 
 
 async def delete_rows_of_account(write: LedgerWrite, account_id: UUID) -> None:
-    """Move all rows of an account to the trash; other sides of its transfers stay, unlinked.
+    """Move all rows of an account to the trash, reconciled ones too: an account goes as a whole.
+
+    Other sides of its transfers stay, unlinked.
 
     The rows in the trash remember their other sides, so that a restored account finds them again.
     """
@@ -143,6 +151,7 @@ async def restore_rows(write: LedgerWrite, rows: Sequence[TransactionRow]) -> No
         refs = References(external={(r.account_id, r.external_id): r.id for r in taken})
         for row in rows:
             check_external(refs, row.account_id, row.external_id, row.id)
+    rows = await _without_lost_legs(write, rows)
     rejoined, alone = await _rejoined(write, rows)
     await update_rows(write, rejoined)
     changed = [
@@ -162,6 +171,46 @@ async def restore_rows(write: LedgerWrite, rows: Sequence[TransactionRow]) -> No
         deleted_at=None,
         transfer_id=None,
     )
+
+
+async def _without_lost_legs(
+    write: LedgerWrite, rows: Sequence[TransactionRow]
+) -> list[TransactionRow]:
+    """Rows with those unlinked whose group transaction is gone or has another leg by now.
+
+    They come back as ordinary transactions: the money did move.
+    """
+    legs = {row.group_transaction_id for row in rows if row.group_transaction_id is not None}
+    if not legs:
+        return list(rows)
+    living = await write.tx.rows(
+        select(_H.c.id).where(
+            _H.c.ledger_id == write.ledger_id, among(_H.c.id, legs), _H.c.deleted_at.is_(None)
+        )
+    )
+    taken = await write.tx.rows(
+        select(T.c.group_transaction_id).where(
+            T.c.ledger_id == write.ledger_id,
+            among(T.c.group_transaction_id, legs),
+            T.c.deleted_at.is_(None),
+        )
+    )
+    free = {row.id for row in living} - {row.group_transaction_id for row in taken}
+    kept, lost = [], []
+    for row in rows:
+        leg = row.group_transaction_id
+        if leg is None or leg in free:
+            free -= {leg}
+            kept.append(row)
+        else:
+            lost.append(row.id)
+            kept.append(replace(row, group_id=None, group_transaction_id=None))
+    await write.tx.run(
+        update(T)
+        .where(T.c.ledger_id == write.ledger_id, among(T.c.id, lost))
+        .values(group_id=None, group_transaction_id=None)
+    )
+    return kept
 
 
 async def _rejoined(
@@ -199,7 +248,8 @@ def _mirrors(row: TransactionRow, side: TransactionRow) -> bool:
 async def purge_trash(write: LedgerWrite, before: datetime) -> int:
     """Remove what has been in the trash for 30 days; nothing can bring it back.
 
-    Living rows that pointed at one of them point at nothing afterwards, and say so.
+    Living rows that pointed at one of them point at nothing afterwards, and say so; receipts go
+    with what they proved.
     """
     where = (T.c.ledger_id == write.ledger_id, T.c.deleted_at < before)
     gone = [row.id for row in await write.tx.rows(select(T.c.id).where(*where))]
@@ -226,6 +276,7 @@ async def purge_trash(write: LedgerWrite, before: datetime) -> int:
                         row,
                         transfer_id=None if row.transfer_id in lost else row.transfer_id,
                         refund_of=None if row.refund_of in lost else row.refund_of,
+                        refunded=None if row.refund_of in lost else row.refunded,
                         version=row.version + 1,
                         updated_at=write.now,
                     ),
@@ -241,6 +292,7 @@ async def purge_trash(write: LedgerWrite, before: datetime) -> int:
         .values(transfer_id=None, refund_of=None)
     )
     await _spend_dates(write, gone)
+    await remove_receipts_of(write, gone)
     await write.tx.run(delete(T).where(T.c.ledger_id == write.ledger_id, among(T.c.id, gone)))
     for one in gone:
         write.purged("transaction", one)

@@ -62,7 +62,9 @@ async def update_transactions(write: LedgerWrite, patches: Sequence[Patch]) -> l
     sides = [old.transfer_id for old in olds if old is not None and old.transfer_id is not None]
     found = await transactions_by_id(write.tx, [(write.ledger_id, one) for one in sides])
     others = {row.id: row for row in found if row is not None}
-    refs = await load_references(write, [patch.data for patch in patches])
+    refs = await load_references(
+        write, [patch.data for patch in patches], changed=[patch.id for patch in patches]
+    )
     made: list[Made] = []
     changed: list[tuple[TransactionRow, TransactionRow]] = []
     touched: set[UUID] = set()
@@ -81,6 +83,8 @@ async def update_transactions(write: LedgerWrite, patches: Sequence[Patch]) -> l
         if new.external_id is not None:
             refs.external[new.account_id, new.external_id] = new.id
         made.append(new)
+        if new.refund_of is not None:
+            refs.now_refund(new.id, new.refund_of)
         if new != old:
             changed.append((old, new))
         if other is not None and mirrored is not None and mirrored != other:

@@ -9,6 +9,7 @@ from resolvers.uploads.reading import (
     open_upload,
     read_signed_file,
 )
+from resolvers.uploads.receipts import MAX_RECEIPTS, attach_receipt, remove_receipts_of
 from resolvers.uploads.rows import (
     count_uploads,
     get_upload,
@@ -26,15 +27,17 @@ from resolvers.uploads.storing import (
     keep_upload,
     receive_file,
     store_upload,
-    sweep_orphans,
 )
+from resolvers.uploads.sweep import keep_swept, sweep_orphans
 
 __all__ = [
     "MAX_BYTES",
+    "MAX_RECEIPTS",
     "Bearer",
     "Received",
     "SignedFile",
     "UploadCreate",
+    "attach_receipt",
     "attachment",
     "check_link",
     "clean_filename",
@@ -43,6 +46,7 @@ __all__ = [
     "drop_received",
     "get_upload",
     "insert_upload",
+    "keep_swept",
     "keep_upload",
     "link_path",
     "list_uploads",
@@ -50,6 +54,7 @@ __all__ = [
     "open_upload",
     "read_signed_file",
     "receive_file",
+    "remove_receipts_of",
     "sign_link",
     "sniff",
     "store_upload",

@@ -1,45 +1,54 @@
 """Files on their way in: sealed into the file store while they stream, then named in the ledger.
 
 The object is stored before its row, so that a row never names an object that is not there.  What
-a crash leaves between the two is an object without a row, which ``sweep_orphans`` removes.
+a crash leaves between the two is an object without a row, which the sweep removes.
 """
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from sqlalchemy import insert, select, text
+from pydantic import ValidationInfo, field_validator
+from sqlalchemy import insert
 from sqlalchemy.exc import DBAPIError
 
-from models.base import table
 from models.database import Database
 from models.ids import new_id
 from models.sealed_files import seal_chunks
 from models.sealing import LedgerRing
 from models.stores.files import FileStore
-from models.transactions import Transaction
 from models.uploads import UploadRow
 from resolvers.access import Actor
-from resolvers.errors import FieldError, Invalid, TooLarge
+from resolvers.errors import TooLarge
 from resolvers.inputs import Input, TransactionRef
 from resolvers.ledgers import Ledgers, LedgerWrite, Outcome, repeat_of
 from resolvers.uploads.names import clean_filename
+from resolvers.uploads.receipts import require_provable
 from resolvers.uploads.rows import NAMES, U
 from resolvers.uploads.sniff import HEAD_BYTES, check_purpose, sniff
 
 MAX_BYTES: Final = 25 * 1024 * 1024
-_T: Final = table(Transaction)
-_SWEPT_AT_ONCE: Final = 1_000
 
 
 class UploadCreate(Input):
     """What is told about a file beside its bytes."""
 
-    purpose: Literal["STATEMENT", "RECEIPT"] = "STATEMENT"
+    purpose: Literal["STATEMENT", "RECEIPT"] | None = None
     transaction_id: TransactionRef | None = None
+
+    @property
+    def meant(self) -> str:
+        """The purpose: what proves a transaction is a receipt, all else a statement if not told."""
+        return self.purpose or ("STATEMENT" if self.transaction_id is None else "RECEIPT")
+
+    @field_validator("transaction_id")
+    @classmethod
+    def _statements_prove_nothing(cls, value: UUID | None, told: ValidationInfo) -> UUID | None:
+        if value is not None and told.data.get("purpose") == "STATEMENT":
+            raise ValueError("Only a RECEIPT proves a transaction.")
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +162,11 @@ async def keep_upload(
         "contentType": received.content_type,
         "size": received.size,
         "sha256": received.sha256,
-        "purpose": data.purpose,
+        "purpose": data.meant,
         "transactionId": data.transaction_id,
     }
     try:
-        check_purpose(received.content_type, data.purpose)
+        check_purpose(received.content_type, data.meant)
         outcome = await ledgers.write(
             actor, work, repeat=repeat_of(key, "uploadFile", told), answer=UploadRow
         )
@@ -196,7 +205,7 @@ async def store_upload(
         chunks,
         filename=filename,
         declared=declared,
-        purpose=data.purpose,
+        purpose=data.meant,
     )
     return await keep_upload(ledgers, files, actor, received, data, key=key)
 
@@ -204,60 +213,13 @@ async def store_upload(
 async def insert_upload(write: LedgerWrite, received: Received, data: UploadCreate) -> UploadRow:
     """The row of a stored file; an unknown transaction is a field error."""
     if data.transaction_id is not None:
-        found = await write.tx.first(
-            select(_T.c.id).where(
-                _T.c.ledger_id == write.ledger_id,
-                _T.c.id == data.transaction_id,
-                _T.c.deleted_at.is_(None),
-            )
-        )
-        if found is None:
-            raise Invalid([FieldError("transactionId", "NOT_FOUND", "There is no such object.")])
+        await require_provable(write, data.transaction_id)
     row = UploadRow(
         ledger_id=write.ledger_id, id=received.file_id, filename=received.filename,
         content_type=received.content_type, size=received.size, sha256=received.sha256,
-        purpose=data.purpose, transaction_id=data.transaction_id, version=1,
+        purpose=data.meant, transaction_id=data.transaction_id, version=1,
         created_at=write.now, updated_at=write.now,
     )  # fmt: skip
     await write.tx.run(insert(U).values({name: getattr(row, name) for name in NAMES}))
     write.record("upload", "CREATE", None, row)
     return row
-
-
-async def sweep_orphans(database: Database, files: FileStore, before: datetime) -> int:
-    """Remove stored objects older than an instant that no living upload names; their number.
-
-    ``before`` is a day ago: an object younger than that may wait for its row.
-    """
-    found = await database.call(text("SELECT ledger_id, user_id FROM ledgers_to_verify()"))
-    owners = {row.ledger_id: row.user_id for row in found}
-    removed = 0
-    waiting: list[tuple[UUID, UUID]] = []
-    async for name in files.older_than(before):
-        waiting.append(name)
-        if len(waiting) == _SWEPT_AT_ONCE:
-            removed += await _sweep(database, files, owners, waiting)
-            waiting = []
-    return removed + await _sweep(database, files, owners, waiting)
-
-
-async def _sweep(
-    database: Database,
-    files: FileStore,
-    owners: dict[UUID, UUID],
-    names: list[tuple[UUID, UUID]],
-) -> int:
-    removed = 0
-    for ledger_id in {name[0] for name in names}:
-        wanted = {name[1] for name in names if name[0] == ledger_id}
-        living: set[UUID] = set()
-        if ledger_id in owners:
-            async with database.read(owners[ledger_id]) as tx:
-                statement = select(U.c.id).where(
-                    U.c.ledger_id == ledger_id, U.c.id.in_(wanted), U.c.deleted_at.is_(None)
-                )
-                living = {row.id for row in await tx.rows(statement)}
-        for file_id in wanted - living:
-            await files.delete(ledger_id, file_id)
-            removed += 1
-    return removed

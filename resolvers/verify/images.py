@@ -13,14 +13,41 @@ from models.base import table
 from models.budgets import Budget, BudgetItem, BudgetItemRow, BudgetRow
 from models.categories import Category, CategoryRow
 from models.changes import content_mac, content_place
+from models.groups import (
+    Group,
+    GroupMember,
+    GroupRow,
+    GroupTransaction,
+    GroupTransactionRow,
+    MemberRow,
+    Share,
+    ShareRow,
+)
+from models.invitations import Invitation, InvitationRow
+from models.rates import Rate, RateRow
 from models.templates import Template, TemplateRow
 from models.transactions import TransactionRow
+from models.uploads import Upload, UploadRow
 from resolvers.events import image_of
 from resolvers.transactions.rows import T
 from resolvers.verify.finder import PAGE_ROWS, Finder
 from resolvers.verify.report import Kind, named
 
-Stored = AccountRow | BudgetItemRow | BudgetRow | CategoryRow | TemplateRow | TransactionRow
+Stored = (
+    AccountRow
+    | BudgetItemRow
+    | BudgetRow
+    | CategoryRow
+    | GroupRow
+    | GroupTransactionRow
+    | InvitationRow
+    | MemberRow
+    | RateRow
+    | ShareRow
+    | TemplateRow
+    | TransactionRow
+    | UploadRow
+)
 
 _NEWEST: Final = text(
     "SELECT wanted.id, newest.version, newest.seq, newest.content, newest.content_mac "
@@ -39,10 +66,17 @@ _TABLES: Final = {
     "budget": table(Budget),
     "budgetItem": table(BudgetItem),
     "category": table(Category),
+    "rate": table(Rate),
+    "group": table(Group),
+    "group_transaction": table(GroupTransaction),
+    "invitation": table(Invitation),
+    "member": table(GroupMember),
+    "share": table(Share),
     "template": table(Template),
     "transaction": T,
+    "upload": table(Upload),
 }
-_READ_ALONG: Final = frozenset({"category_kind", "items"})
+_READ_ALONG: Final = frozenset({"category_kind", "items", "refunded"})
 """Read from other rows; those have their own entries when they change."""
 _LINKS: Final = frozenset({"refund_of", "transfer_id"})
 """Emptied without an entry when the row they name leaves the trash for good."""

@@ -174,6 +174,36 @@ async def test_each_mistake_of_a_document_has_its_own_entry_and_place(
     assert len(many) <= 6
 
 
+@pytest.mark.parametrize(
+    ("document", "fields"),
+    [
+        (
+            "mutation{createAccount(input:{name:5,type:FOO,x:1}){account{id}}}",
+            {"input.name": "INVALID_TYPE", "input.type": "INVALID", "input.x": "UNKNOWN_FIELD",
+             "input.currency": "REQUIRED"},
+        ),
+        ("mutation{createAccount(input:null){account{id}}}", {"input": "REQUIRED"}),
+        ("mutation{createAccount{account{id}}}", {"input": "REQUIRED"}),
+        (
+            ('mutation($n:String!){createTransaction(input:{accountId:"x",date:"2026-13-01",amount:"1",'
+            'description:$n,splits:[{categoryId:"x",amount:"1e3"}]}){transaction{id}}}'),
+            {"input.date": "INVALID", "input.splits.0.amount": "INVALID"},
+        ),
+        ('query($n:Int="x"){accounts(first:$n,foo:1){nodes{id}}}', {"n": "INVALID_TYPE", "foo": "UNKNOWN_FIELD"}),
+        ('{accounts{nodes{id @skip(if:"x")}} nodes(ids:["x",null]){id}}', {"if": "INVALID_TYPE", "ids.1": "REQUIRED"}),
+        ("{accounts{nodes{nope}}}", {}),
+    ],
+)  # fmt: skip
+async def test_wrong_values_in_a_document_are_told_like_variables(
+    client: httpx2.AsyncClient, ada: Person, document: str, fields: dict[str, str]
+) -> None:
+    answer = await post(client, {"query": document}, **ada.headers)
+    for one in answer.json()["errors"]:
+        told = one["extensions"]["details"]["fields"]
+        assert {field["path"]: field["code"] for field in told} == fields
+        assert all(field["message"] for field in told)
+
+
 async def test_the_document_is_judged_before_its_operation_is_chosen(
     client: httpx2.AsyncClient,
 ) -> None:

@@ -104,7 +104,14 @@ async def test_an_unchanged_answer_is_304_until_something_changes(
     for given in (tag, f'W/{tag}, "x"', f'"other", {tag}'):
         again = await client.get(path, headers={**ada.headers, "If-None-Match": given})
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    # A tag with a version of its own making is none that we gave, and is not given back.
+    hashed = tag.partition(".")[2]
+    for made_up in (f'"7.{hashed}', f'"01.{hashed}', f'"{hashed}', f'".{hashed}', '"1."', "*"):
+        again = await client.get(path, headers={**ada.headers, "If-None-Match": made_up})
+        assert (again.status_code, again.headers["etag"]) == (200, tag)
     listing = await client.get("/v1/accounts", headers=ada.headers)
+    same = {**ada.headers, "If-None-Match": listing.headers["etag"]}
+    assert (await client.get("/v1/accounts", headers=same)).status_code == 304
     other = {"accountId": made.json()["data"]["id"], "date": "2026-01-01", "amount": "1"}
     await client.post("/v1/transactions", json={**other, "description": "x"}, headers=ada.headers)
     changed = await client.get(path, headers={**ada.headers, "If-None-Match": tag})

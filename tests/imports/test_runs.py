@@ -4,14 +4,16 @@ import asyncio
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
 from models.ids import encode
 from models.stores.broker import LocalBroker
 from resolvers.errors import Conflict, Invalid
-from resolvers.imports import BATCH_ROWS, abandon_import, import_handler
-from resolvers.jobs import Worker
+from resolvers.imports import BATCH_ROWS, abandon_import, import_handler, import_last_words
+from resolvers.jobs import MAX_ATTEMPTS, Job, Worker
 from resolvers.transactions import update_transactions
 from resolvers.transactions.inputs import TransactionUpdate
 from resolvers.transactions.writes import Patch
@@ -370,6 +372,54 @@ async def test_the_worker_runs_what_was_started(world: World) -> None:
         pass
     run = await world.run(import_id)
     assert (run.status, counts(run)) == ("COMPLETED", {"rows": 3, "new": 3})
+
+
+async def spend(world: World, import_id: UUID, attempts: int) -> None:
+    """Have workers vanish with a job: its lease ran out, that many attempts are gone.
+
+    Its kind becomes one of its own, so that what other tests left behind stays out of the way.
+    """
+    lost = text(
+        "UPDATE jobs SET kind = 'import-alone', attempts = :attempts, state = 'RUNNING', "
+        "run_at = clock_timestamp(), "
+        "lease_until = clock_timestamp() - interval '1 second' WHERE subject_id = :subject "
+        "RETURNING id"
+    )
+    assert await world.database.call(lost, {"attempts": attempts, "subject": import_id})
+
+
+@pytest.mark.parametrize("attempts", [MAX_ATTEMPTS, MAX_ATTEMPTS - 1])
+async def test_an_import_never_outlives_its_job(world: World, attempts: int) -> None:
+    # With all attempts spent the workers died with it; with one left its last one fails.
+    import_id = await world.start(await world.upload(JANUARY), await world.account())
+    words, tried = import_last_words(world.ledgers), list[UUID]()
+
+    async def fails(job: Job) -> None:
+        raise OSError(job.kind)
+
+    async def busy_at_first(job: Job) -> None:
+        tried.append(job.subject_id)
+        if tried.count(job.subject_id) == 1:
+            raise Conflict("Another write is running.")
+        await words(job)
+
+    worker = Worker(
+        world.database,
+        LocalBroker(),
+        {"import-alone": fails},
+        last_words={"import-alone": busy_at_first},
+    )
+    await spend(world, import_id, attempts)
+    await worker.run_due()
+    assert (await world.run(import_id)).status == "PROCESSING"
+    await spend(world, import_id, MAX_ATTEMPTS)
+    await worker.run_due()
+    run = await world.run(import_id)
+    assert (run.status, run.error_code) == ("FAILED", "INTERNAL_ERROR")
+    state = text("SELECT state FROM jobs WHERE subject_id = :subject")
+    assert [one.state for one in await world.database.call(state, {"subject": import_id})] == [
+        "DEAD"
+    ]
 
 
 async def test_a_tampered_file_ends_its_import(world: World, tmp_path: Path) -> None:

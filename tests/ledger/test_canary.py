@@ -74,6 +74,9 @@ async def every_feature(door: Door, client: Any) -> None:
     await door.call("CreateTransactions", transactions=[{**row, "amount": AMOUNT}], key="c3")
     await door.call("ListTransactions", minAmount=AMOUNT, sort="AMOUNT_DESC", limit=1)
     await door.call("GetAccountBalance", id=giro, asOf="2026-01-01")
+    await door.call(
+        "ReconcileAccount", id=giro, date="2026-01-01", statementBalance=AMOUNT, key="c7"
+    )
     await door.call("DeleteTransaction", id=made["id"])
     await door.call("RestoreTransaction", id=made["id"])
     plan = {"name": "Plan", "period": "MONTHLY", "startDate": "2026-01-01"}
@@ -82,10 +85,23 @@ async def every_feature(door: Door, client: Any) -> None:
     item = budget["items"][0]["id"]
     await door.call("UpdateBudgetItem", {"amount": AMOUNT}, id=budget["id"], itemId=item)
     await door.call("GetBudgetAnalysis", id=budget["id"], date="2026-02-01")
+    for report in ("GetNetWorth", "GetSpendingTrends", "GetCategoryBreakdown", "GetMonthlySummary"):
+        await door.call(report, **{"from": "2026-01-01", "to": "2026-12-31"})
+    await door.call("GetBudgetPerformance")
+    await door.call("ExplainMonthlySummary", month="2026-01", **{"from": "2026-01-01"})
     plan = {"name": "x", "accountId": giro, "amount": AMOUNT, "description": "x"}
     plan |= {"frequency": "MONTHLY", "startDate": "2026-01-01", "autoPost": True}
     template = await door.call("CreateTemplate", plan, key="c5")
     await door.call("ExecuteTemplate", id=template["id"], date="2026-01-02", key="c6")
+    group = (await door.call("CreateGroup", {"name": "Trip", "currency": "EUR"}, key="c7"))["id"]
+    entry = {"amount": AMOUNT, "description": "x", "accountId": giro}
+    made = await door.call("CreateGroupTransaction", entry, id=group, key="c8")
+    exact = {"splitMethod": "EXACT", "shares": [{"userId": made["createdBy"], "amount": AMOUNT}]}
+    await door.call("UpdateGroupTransaction", exact, id=group, txId=made["id"])
+    await door.call("AddGroupMember", {"email": "x@example.org"}, id=group, key="c9")
+    await door.call("GetGroupBalances", id=group)
+    await door.call("DeleteGroupTransaction", id=group, txId=made["id"])
+    await door.call("RestoreGroupTransaction", id=group, txId=made["id"])
     for amount in ("73194682.555", f"-{AMOUNT}x"):
         with pytest.raises(Exception, match="amount"):
             await door.call("CreateTransaction", {**row, "amount": amount})

@@ -13,6 +13,7 @@ GOOD = {
     "MASTER_KEY_FILE": "/etc/pockettrend/master.key",
     "PUBLIC_URL": "https://money.example.org/",
     "OPERATOR_TOKEN": "0123456789abcdefghijklmnopqrstuv",
+    "SMTP_URL": f"smtp://mailer:{SECRET}@mail.internal:587",
 }
 
 
@@ -62,7 +63,7 @@ def test_an_unknown_name_is_refused_with_a_hint(clean_settings, name: str, hint:
         "PROFILE", "PORT", "DEMO", "DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "DB_POOLER",
         "DB_POOL_SIZE", "REGISTRATION", "RATE_LIMITS", "LOG_LEVEL", "LOG_FORMAT", "WORKER",
         "ARGON2_MEMORY_KIB", "ARGON2_PASSES", "SHUTDOWN_SECONDS", "CORS_ORIGINS", "PUBLIC_URL",
-        "PROCESSES",
+        "PROCESSES", "SMTP_URL", "SMTP_SECONDS", "MAIL_FROM",
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_named_with_what_would_be_right(clean_settings, name: str) -> None:
@@ -105,6 +106,8 @@ def test_a_complete_production_profile_starts(clean_settings) -> None:
         ("MASTER_KEY_FILE", ""),
         ("PUBLIC_URL", ""),
         ("PUBLIC_URL", "http://money.example.org"),
+        ("SMTP_URL", ""),
+        ("SMTP_URL", "smtp+plain://mail.internal"),
         ("OPERATOR_TOKEN", ""),
         ("OPERATOR_TOKEN", "short"),
         ("OPERATOR_TOKEN", "a" * 64),
@@ -134,11 +137,16 @@ def test_secrets_are_never_shown(clean_settings) -> None:
         OPERATOR_TOKEN=SECRET,
         DATABASE_URL=GOOD["DATABASE_URL"],
         REDIS_URL=f"redis://:{SECRET}@cache:6379/0",
+        SMTP_URL=GOOD["SMTP_URL"],
     )
     found = load()
     assert SECRET not in repr(found)
     assert SECRET not in str(found.model_dump())
     assert settings.database_address(found.database_url)["password"] == SECRET
+    server = settings.smtp_server(found.smtp_url)
+    assert server is not None
+    assert server.password == SECRET
+    assert SECRET not in repr(server)
 
 
 def test_every_setting_is_described() -> None:
@@ -160,3 +168,34 @@ def test_every_setting_is_described() -> None:
 def test_a_database_address_is_read_in_parts(host: str, read: str) -> None:
     found = settings.database_address(SecretStr(f"postgresql://a%40b:p%2Fw@{host}/name"))
     assert found == {"host": read, "port": 5433, "name": "name", "user": "a@b", "password": "p/w"}
+
+
+@pytest.mark.parametrize(
+    ("address", "read"),
+    [
+        ("smtp://mail.internal", ("mail.internal", 587, "starttls", None, None)),
+        ("smtps://a%40b:p%2Fw@mail.internal", ("mail.internal", 465, "tls", "a@b", "p/w")),
+        ("smtp+plain://[::1]:2525", ("::1", 2525, "none", None, None)),
+    ],
+)
+def test_a_mail_server_is_read_in_parts(clean_settings, address: str, read: tuple) -> None:
+    given(clean_settings, SMTP_URL=address)
+    found = settings.smtp_server(load().smtp_url)
+    assert found is not None
+    assert (found.host, found.port, found.tls, found.username, found.password) == read
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SMTP_URL", "smtp://user@mail.internal"),
+        ("SMTP_URL", "smtp://mail.internal/path"),
+        ("SMTP_URL", "http://mail.internal"),
+        ("MAIL_FROM", "nobody"),
+        ("MAIL_FROM", "a@b.example\r\nBcc: c@d.example"),
+        ("MAIL_FROM", "A <a@b.example>"),
+    ],
+)
+def test_wrong_mail_settings_are_refused(clean_settings, name: str, value: str) -> None:
+    (line,) = problems(clean_settings, **{name: value})
+    assert line.startswith(f"POCKETTREND_{name}: must be ")

@@ -10,8 +10,9 @@ from models.database import Transaction
 from resolvers.accounts import AccountCreate, create_account
 from resolvers.auth import RegisterInput
 from resolvers.inputs import parse
-from resolvers.jobs import PURGE_TRASH, Worker, enqueue_due_trash
+from resolvers.jobs import Worker
 from resolvers.ledgers import LedgerWrite
+from resolvers.ticks import PURGE_TRASH, enqueue_due_trash
 from resolvers.transactions import TransactionCreate, create_transactions, delete_transactions
 from resolvers.users import actor_of
 

@@ -18,7 +18,8 @@ from models.stores.broker import LocalBroker
 from models.stores.keys import LocalKeys
 from resolvers import jobs
 from resolvers.errors import Unavailable
-from resolvers.jobs import MAX_ATTEMPTS, Job, JobLost, Worker, enqueue_due_trash, fence
+from resolvers.jobs import MAX_ATTEMPTS, Job, JobLost, Worker, fence
+from resolvers.ticks import enqueue_due_trash
 from tests.ops.conftest import engine
 
 INSERT = text(

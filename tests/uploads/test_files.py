@@ -128,11 +128,11 @@ async def test_the_limit_is_to_the_byte_and_leaves_nothing(world: World, tmp_pat
 
 
 async def test_a_refused_write_removes_the_file(world: World, tmp_path: Path) -> None:
-    data = parse(UploadCreate, {"purpose": "STATEMENT", "transactionId": encode("txn", new_id())})
+    data = parse(UploadCreate, {"purpose": "RECEIPT", "transactionId": encode("txn", new_id())})
     with pytest.raises(Invalid) as caught:
         await store_upload(
-            world.ledgers, world.files, world.actor, pieces(LONG), data,
-            filename="a.csv", declared=None,
+            world.ledgers, world.files, world.actor, pieces(b"%PDF-1.7 receipt"), data,
+            filename="a.pdf", declared=None,
         )  # fmt: skip
     assert caught.value.fields[0].path == "transactionId"
     assert stored(tmp_path) == []
