@@ -12,6 +12,7 @@ _MOMENT: Final[Json] = {
     "format": "date-time",
     "description": "When the answer was made, in UTC.",
 }
+_EXAMPLE_MOMENT: Final = "2026-01-31T09:30:00.000000Z"
 _TAGS: Final[Mapping[str, str]] = {
     "accounts": "Places where money lies, each in one currency.",
     "analytics": "Reports over a span of time, and exports.",
@@ -183,6 +184,13 @@ def success(schema: Json, example: Any, headers: Iterable[str], said: str | None
     """A response with a body in the envelope."""
     content = {"application/json": {"schema": schema, "example": example}}
     return {"description": said or "Done.", "headers": _sent(headers), "content": content}
+
+
+def waiting(message: str, headers: Iterable[str]) -> Json:
+    """The answer of a write whose object is not there yet: an empty object with a sentence."""
+    schema = envelope({"type": "object", "maxProperties": 0}, message)
+    example = {"success": True, "data": {}, "message": message, "timestamp": _EXAMPLE_MOMENT}
+    return success(schema, example, headers, f"{message}.")
 
 
 def download(headers: Iterable[str]) -> Json:

@@ -365,13 +365,10 @@ class Row:
             success = parts.success(schema, example, sent, self.operation.returns.description)
         found = {str(row.status): success}
         if self.operation.repeats:
-            headers = {
-                name: value for name, value in success["headers"].items() if name != "Location"
-            }
+            headers = {k: v for k, v in success["headers"].items() if k != "Location"}
             found["200"] = {**success, "description": "It was there already.", "headers": headers}
         if row.later is not None:
-            waits = parts.envelope({"type": "object", "maxProperties": 0}, row.later)
-            found["202"] = parts.success(waits, {}, [*sent], row.later)
+            found["202"] = parts.waiting(row.later, sent)
         if not writes and self._validator():
             found["304"] = {"$ref": "#/components/responses/NotModified"}
         statuses = [400, 401, 403, 422, 429, 500, 503]
