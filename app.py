@@ -2,16 +2,13 @@
 
 import asyncio
 import tomllib
-from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -25,7 +22,7 @@ from graph.http.logs import RequestLog
 from graph.http.metrics import Metrics, metrics_routes
 from graph.http.parts import part_checks, part_gauges
 from graph.http.sizes import BodyLimit
-from models.base import utc_now
+from graph.live import Hub
 from models.database import Database, connect
 from models.embedded.postgres import APP, OWNER
 from models.limits import DatabaseWindows, SharedWindows
@@ -37,11 +34,21 @@ from models.stores.keys import LocalKeys
 from models.stores.limits import RedisWindows
 from models.stores.mail import FolderMailer, Mailer, SmtpMailer
 from models.stores.redis import Cache
-from models.stores.sessions import NoSessions, RedisSessions, SessionCache
+from models.stores.sessions import AnnouncedSessions, NoSessions, RedisSessions
 from models.system_keys import ensure_system_keys, load_system_keys
 from resolvers.auth import Auth
+from resolvers.erasure import ERASE_PERSON, Erasures, erase_handler
+from resolvers.exports import Exports
+from resolvers.groups import FAREWELL, SYNC_SHARE
+from resolvers.groups.jobs import farewell_handler, profile_handler, share_handler
 from resolvers.imports import JOB_KIND as IMPORT
 from resolvers.imports import import_handler, import_last_words
+from resolvers.invitations import (
+    EXPIRE_INVITATION,
+    MAIL_INVITE,
+    expiry_handler,
+    invitation_mail_handler,
+)
 from resolvers.jobs import Handler, Worker, trash_handler
 from resolvers.ledgers import Ledgers
 from resolvers.limits import LOCAL_WIDTH, Limits
@@ -53,7 +60,8 @@ from resolvers.registration import MAIL_REGISTER, Registrations, registration_ha
 from resolvers.sessions import Sessions
 from resolvers.ticks import POST_TEMPLATE, PURGE_TRASH
 from resolvers.tokens import AccessTokens
-from resolvers.uploads import sweep_orphans
+from resolvers.uploads import keep_swept
+from resolvers.users import SYNC_PROFILE
 from settings import Settings, SettingsError, database_address, smtp_server
 
 if TYPE_CHECKING:
@@ -62,9 +70,6 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).resolve().parent
 _ROOMS: Final = ("graph", "resolvers", "models", "rest_compat")
 _AUDIENCE: Final = "pockettrend"
-_FIRST_SWEEP_SECONDS: Final = 600.0
-_SWEEP_SECONDS: Final = 6 * 3_600.0
-_ORPHAN_AGE: Final = timedelta(days=1)
 _log: Final = structlog.get_logger("app")
 
 
@@ -92,9 +97,10 @@ class Running:
             https=services.public_url.startswith("https://"),
             origins=frozenset(settings.cors_origins),
         )
-        return cls(
-            settings, services, Metrics(build=services.build, profile=settings.profile), rules
-        )
+        metrics = Metrics(build=services.build, profile=settings.profile)
+        services.live.metrics = metrics
+        rules.draining.then(services.live.drain)
+        return cls(settings, services, metrics, rules)
 
     @property
     def draining(self) -> Draining:
@@ -103,8 +109,9 @@ class Running:
 
     async def work(self, stopping: asyncio.Event) -> None:
         """Run jobs, and the upkeep that belongs to no job, until the stop."""
+        database = self.services.database
         worker = Worker(
-            self.services.database,
+            database,
             self.broker,
             job_handlers(self.services),
             last_words={IMPORT: import_last_words(self.services.ledgers)},
@@ -112,29 +119,11 @@ class Running:
         )
         async with asyncio.TaskGroup() as both:
             both.create_task(worker.run(stopping))
-            both.create_task(self._sweep_files(stopping))
-
-    async def _sweep_files(self, stopping: asyncio.Event) -> None:
-        """Remove stored files that a crash left without a row; several processes may try."""
-        pause = _FIRST_SWEEP_SECONDS
-        while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), pause)
-            if stopping.is_set():
-                return
-            pause = _SWEEP_SECONDS
-            try:
-                removed = await sweep_orphans(
-                    self.services.database, self.services.files, utc_now() - _ORPHAN_AGE
-                )
-            except (SQLAlchemyError, OSError) as error:
-                _log.warning("files.not_swept", exc_info=error)
-            else:
-                if removed:
-                    _log.info("files.swept", removed=removed)
+            both.create_task(keep_swept(database, self.services.files, stopping))
 
     async def close(self) -> None:
         """Close everything, the database last."""
+        await self.services.live.close()
         if self.passwords is not None:
             self.passwords.close()
         if self.cache is not None:
@@ -259,15 +248,18 @@ async def start(
     build = loop.run_in_executor(None, build_name)
     passwords = loop.run_in_executor(None, _passwords, settings)
     system, _ = await asyncio.gather(load_system_keys(engine, keys), _warm(engine))
-    database = Database(engine, keys)
+    database = Database(engine, keys, trust_addresses=not settings.production)
     cache = _cache_of(settings, endpoints)
-    sessions: SessionCache = NoSessions() if cache is None else RedisSessions(cache, system.chain)
     broker = LocalBroker(cache)
+    sessions = AnnouncedSessions(
+        NoSessions() if cache is None else RedisSessions(cache, system.chain), broker.end_sessions
+    )
     ledgers = Ledgers(database, system.chain, broker)
     # Without an address of its own a local server keeps its tokens when its port changes.
     issuer = settings.public_url or _AUDIENCE
     tokens = AccessTokens(system.tokens, issuer=issuer, audience=_AUDIENCE)
     hasher = await passwords
+    files = LocalFiles(settings.data / "files")
     auth = Auth(database, ledgers, hasher, tokens, sessions)
     registration_key = derive(system.chain, "registrations")
     services = Services(
@@ -279,10 +271,13 @@ async def start(
         registration_key=registration_key,
         verified_registration=settings.registration == "verified",
         sessions=Sessions(database, hasher, sessions),
+        files=files,
         limits=_limits(settings, database, cache, system.chain, auth),
-        files=LocalFiles(settings.data / "files"),
         mailer=mailer_of(settings),
         mail_from=settings.mail_from,
+        live=Hub(database, broker),
+        exports=Exports(database, files, derive(system.chain, "export links")),
+        erasures=Erasures(database, broker, hasher, tokens, sessions, system.chain),
         cursor_key=derive(system.chain, "cursors"),
         import_secret=derive(system.chain, "imports"),
         build=await build,
@@ -339,11 +334,17 @@ def job_handlers(services: Services) -> dict[str, Handler]:
     mails = {kind: mail_handler(database, mailer, url, kind, sender) for kind in LETTERS}
     return {
         **mails,
+        FAREWELL: farewell_handler(services.ledgers),
+        SYNC_SHARE: share_handler(services.ledgers),
+        SYNC_PROFILE: profile_handler(services.ledgers),
+        MAIL_INVITE: invitation_mail_handler(database, mailer, url, sender),
+        EXPIRE_INVITATION: expiry_handler(services.ledgers),
         MAIL_REGISTER: registration_handler(
             database, mailer, services.registration_key, url, sender
         ),
         PURGE_TRASH: trash_handler(services.ledgers),
         POST_TEMPLATE: posting_handler(services.ledgers),
+        ERASE_PERSON: erase_handler(services.erasures, services.files, mailer, url, sender),
         IMPORT: import_handler(services.ledgers, services.files, services.import_secret),
     }
 

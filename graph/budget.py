@@ -6,7 +6,8 @@ growing at a ceiling: the work is linear in the text that was sent.
 
 Cost. A field with a selection costs 1, a field without one nothing. A page multiplies the lists in
 it: ``accounts(first: 10) { edges { node { id } } }`` costs 1 + 10 * (1 + 1). A list without pages
-counts as ten objects, or as many as ``ids`` names. Introspection is free and may be deeper.
+counts as ten objects (two where a type holds a list of itself, as a tree does), or as many as
+``ids`` names. Introspection is free and may be deeper.
 """
 
 import weakref

@@ -1,7 +1,8 @@
 """Categories in the graph."""
 
 from enum import Enum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
 
 import strawberry
 from strawberry import UNSET, Parent
@@ -19,6 +20,7 @@ from resolvers.budgets import move_items
 from resolvers.categories import (
     CategoryCreate,
     CategoryUpdate,
+    categories_anywhere,
     categories_by_id,
     children_by_parent,
     count_categories,
@@ -28,11 +30,15 @@ from resolvers.categories import (
     update_category,
 )
 from resolvers.errors import invalid
+from resolvers.groups import groups_by_id, move_group_transactions, move_shares
 from resolvers.ledgers import LedgerWrite
 from resolvers.templates import move_templates
 from resolvers.transactions.recategorise import delete_category
 
-node_kind("cat", categories_by_id)
+if TYPE_CHECKING:
+    from graph.groups.types import Group
+
+node_kind("cat", categories_anywhere)
 
 
 @strawberry.enum(description="Whether money of a category comes in or goes out.")
@@ -59,6 +65,9 @@ class Category(Stored):
     children: "list[Category]" = edge(
         children_by_parent, lambda row, _: (row.ledger_id, row.id), "The categories below, by name."
     )
+    group: Annotated["Group", strawberry.lazy("graph.groups.types")] | None = edge(
+        groups_by_id, lambda row, _: row.ledger_id, "The group whose set it is of; null for yours."
+    )
 
     @classmethod
     def is_type_of(cls, obj: object, info: Any) -> bool:
@@ -74,6 +83,26 @@ class Category(Stored):
 CategoryConnection = Connection[Category]
 
 
+async def place_of(info: Info, group_id: str | None) -> UUID:
+    """The ledger of a set: the own one, or a group's; one that is none is NOT_FOUND."""
+    if group_id is None:
+        return info.context.actor.ledger_id
+    found = id_of("grp", group_id)
+    if found is None or (await groups_by_id(await info.context.reader(), [found]))[0] is None:
+        raise invalid("groupId", "There is no such object.", "NOT_FOUND")
+    return found
+
+
+async def _ledger_of(info: Info, category_id: str) -> UUID:
+    """The ledger in which a category lies, the own one for what nobody may see."""
+    actor, wanted = info.context.actor, id_of("cat", category_id)
+    if wanted is None:
+        return actor.ledger_id
+    reader = await info.context.reader()
+    row = (await categories_anywhere(reader, [(actor.ledger_id, wanted)]))[0]
+    return actor.ledger_id if row is None else row.ledger_id
+
+
 async def category_connection(
     info: Info,
     kind: CategoryKind | None,
@@ -85,13 +114,11 @@ async def category_connection(
     group_id: str | None = None,
 ) -> Any:
     """A page of the own categories, or of a group's."""
-    if group_id is not None:
-        raise invalid("groupId", "There is no such object.", "NOT_FOUND")
-    ledger_id = info.context.actor.ledger_id
+    ledger_id = await place_of(info, group_id)
     word = None if kind is None else str(kind.value)
     return await connection(
         info,
-        f"categories:{word}:{archived}",
+        f"categories:{ledger_id}:{word}:{archived}",
         lambda tx, page: list_categories(tx, ledger_id, page, kind=word, archived=archived),
         lambda tx: count_categories(tx, ledger_id, kind=word, archived=archived),
         first=first,
@@ -173,8 +200,8 @@ class CategoryQueries:
     @strawberry.field(description="One category.", graphql_type=Category | None)
     async def category(self, info: Info, id: Annotated[ID, said("Its id.")]) -> Any:
         """Raises NOT_FOUND."""
-        context = info.context
-        return await get_category(await context.reader(), context.actor, id_of("cat", id))
+        reader, ledger_id = await info.context.reader(), await _ledger_of(info, id)
+        return await get_category(reader, ledger_id, id_of("cat", id))
 
 
 @strawberry.type
@@ -186,9 +213,11 @@ class CategoryMutations:
         self,
         info: Info,
         input: Annotated[CreateCategoryInput, said("What makes it.")],
+        group_id: Annotated[ID | None, said("For this group's set instead of your own.")] = None,
         idempotency_key: IdempotencyKey = None,
     ) -> Any:
         """Write a category."""
+        ledger_id = await place_of(info, group_id)
         data = parsed(CategoryCreate, input)
 
         async def work(write: LedgerWrite) -> CategoryRow:
@@ -199,7 +228,8 @@ class CategoryMutations:
             work,
             answer=CategoryRow,
             key=idempotency_key,
-            payload=raw_value(input),
+            payload=raw_value(input) if group_id is None else [group_id, raw_value(input)],
+            ledger_id=ledger_id,
         )
         return CreateCategoryPayload(category=row)  # type: ignore[arg-type]
 
@@ -216,7 +246,7 @@ class CategoryMutations:
         idempotency_key: IdempotencyKey = None,
     ) -> Any:
         """Write a change."""
-        data = parsed(CategoryUpdate, input)
+        data, ledger_id = parsed(CategoryUpdate, input), await _ledger_of(info, id)
 
         async def work(write: LedgerWrite) -> CategoryRow:
             return await update_category(
@@ -233,6 +263,7 @@ class CategoryMutations:
             answer=CategoryRow,
             key=idempotency_key,
             payload=[id, raw_value(input), expected_version],
+            ledger_id=ledger_id,
         )
         return UpdateCategoryPayload(category=row)  # type: ignore[arg-type]
 
@@ -254,13 +285,14 @@ class CategoryMutations:
         target = id_of("cat", move_to)
         if move_to is not None and target is None:
             raise invalid("moveTo", "There is no such object.", "NOT_FOUND")
+        ledger_id = await _ledger_of(info, id)
 
         async def work(write: LedgerWrite) -> CategoryRow:
             return await delete_category(
                 write,
                 id_of("cat", id),
                 move_to=target,
-                follow=(move_items, move_templates),
+                follow=(move_items, move_templates, move_shares, move_group_transactions),
                 expected_version=expected(expected_version),
             )
 
@@ -270,5 +302,6 @@ class CategoryMutations:
             answer=CategoryRow,
             key=idempotency_key,
             payload=[id, move_to, expected_version],
+            ledger_id=ledger_id,
         )
         return DeleteCategoryPayload(id=ID(id_text("cat", row.id) or ""), deleted=True)

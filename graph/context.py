@@ -10,12 +10,15 @@ from uuid import UUID
 from aiodataloader import DataLoader
 from strawberry.types import Info as StrawberryInfo
 
+from graph.live import Hub
 from models.database import Database, Transaction
 from models.stores.files import FileStore
 from models.stores.mail import Mailer
 from resolvers.access import Actor
 from resolvers.auth import Auth
+from resolvers.erasure import Erasures
 from resolvers.errors import Unauthenticated
+from resolvers.exports import Asked, Exports
 from resolvers.ledgers import Ledgers, LedgerWrite, Outcome, repeat_of
 from resolvers.limits import Limits
 from resolvers.recovery import Recovery
@@ -43,6 +46,9 @@ class Services:
     limits: Limits
     files: FileStore
     mailer: Mailer
+    live: Hub
+    exports: Exports
+    erasures: Erasures
     cursor_key: bytes = field(repr=False)
     """Seals cursors; keys of file links derive from it."""
     import_secret: bytes = field(repr=False)
@@ -74,6 +80,8 @@ class Context:
     """Ledger and version that the last write made; None before one, or after a replay."""
     received: Received | None = None
     """The file of a multipart request, stored sealed and not yet named by any ledger."""
+    asked: Asked | None = None
+    """The export that the operation asked for: a path that answers with the file streams it."""
     _reader: Transaction | None = None
     _stack: AsyncExitStack | None = None
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -122,11 +130,20 @@ class Context:
         answer: Hashable,
         key: str | None = None,
         payload: Any = None,
-        ledger_id: UUID | None = None,
+        **where: Any,
     ) -> T:
-        """The one write of a mutation; what is read afterwards is read after its commit."""
+        """The one write of a mutation; what is read afterwards is read after its commit.
+
+        ``where`` says which ledgers and how they are entered, as ``Ledgers.write`` takes it.
+        """
         return await self.told(
-            lambda: self._write(operation, work, answer, key, payload, ledger_id)
+            lambda: self.services.ledgers.write(
+                self.actor,
+                work,
+                repeat=repeat_of(key, operation, payload),
+                answer=answer,
+                **where,
+            )
         )
 
     async def told(self, write: Callable[[], Awaitable[Outcome[T]]]) -> T:
@@ -136,23 +153,6 @@ class Context:
         self.replayed = self.replayed or outcome.replayed
         self.written = outcome.written
         return outcome.value
-
-    async def _write(
-        self,
-        operation: str,
-        work: Callable[[LedgerWrite], Awaitable[T]],
-        answer: Hashable,
-        key: str | None,
-        payload: Any,
-        ledger_id: UUID | None,
-    ) -> Outcome[T]:
-        return await self.services.ledgers.write(
-            self.actor,
-            work,
-            ledger_id=ledger_id,
-            repeat=repeat_of(key, operation, payload),
-            answer=answer,
-        )
 
 
 Info = StrawberryInfo[Context, None]

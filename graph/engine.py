@@ -5,8 +5,10 @@ validation; both doors run through here.
 """
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
+from inspect import isawaitable
 from typing import Any, Final, cast
 
 from graphql import (
@@ -21,6 +23,7 @@ from graphql import (
     Undefined,
     execute,
     specified_rules,
+    subscribe,
     type_from_ast,
     validate,
     validate_input_value,
@@ -29,7 +32,7 @@ from graphql import (
 from graph.budget import Budget, Cost, Limits, parse_within
 from graph.coercion import field_error, literal_errors
 from graph.context import Context
-from graph.errors import as_app_error, request_errors, response_errors
+from graph.errors import as_app_error, masked, request_errors, response_errors
 from graph.schema import AUTH_MUTATIONS, schema
 from resolvers.errors import AppError, FieldError, Invalid
 
@@ -168,12 +171,7 @@ class Engine:
         """
         answer = Answer(cost=cost)
         try:
-            if compiled.refused is not None:
-                raise compiled.refused
-            operation = compiled.operation(operation_name)
-            if not trusted and cost is None:
-                answer.cost = self.cost(compiled, operation_name, variables)
-            values = self.variables(operation, variables)
+            values = self._prepared(answer, compiled, variables, operation_name, trusted=trusted)
         except AppError as error:
             answer.refused = error
             return answer
@@ -181,10 +179,68 @@ class Engine:
             result = await self._execute(context, compiled.document, values, operation_name)
         finally:
             await context.close()
-        answer.data = result.data
-        answer.raw_errors = list(result.errors or ())
-        answer.errors = response_errors(answer.raw_errors[:_MAX_ERRORS], context.request_id)
-        return answer
+        return _filled(answer, result, context)
+
+    async def stream(
+        self,
+        context: Context,
+        compiled: Compiled,
+        variables: Mapping[str, Any],
+        operation_name: str | None = None,
+        *,
+        cost: Cost | None = None,
+    ) -> AsyncGenerator[Answer, None]:
+        """Run a subscription: an answer for each event, read after it and as one moment.
+
+        A failure of its source is the last answer, with ``refused``.
+        """
+        first = Answer(cost=cost)
+        try:
+            values = self._prepared(first, compiled, variables, operation_name)
+            source = await self._subscribed(context, compiled.document, values, operation_name)
+            if isinstance(source, ExecutionResult):
+                yield _filled(first, source, context)
+                return
+            async with aclosing(source):
+                async for result in source:
+                    await context.close()
+                    yield _filled(Answer(cost=first.cost), result, context)
+        except Exception as error:  # noqa: BLE001 - masked and logged, or told as it is
+            cause = error.original_error if isinstance(error, GraphQLError) else None
+            yield Answer(refused=masked(cause or error, context.request_id))
+        finally:
+            await context.close()
+
+    def _prepared(
+        self,
+        answer: Answer,
+        compiled: Compiled,
+        variables: Mapping[str, Any],
+        operation_name: str | None,
+        *,
+        trusted: bool = False,
+    ) -> dict[str, Any]:
+        """The values of an operation that may run; raises what refuses it."""
+        if compiled.refused is not None:
+            raise compiled.refused
+        operation = compiled.operation(operation_name)
+        if not trusted and answer.cost is None:
+            answer.cost = self.cost(compiled, operation_name, variables)
+        return self.variables(operation, variables)
+
+    async def _subscribed(
+        self, context: Context, document: DocumentNode, values: dict[str, Any], name: str | None
+    ) -> "AsyncGenerator[ExecutionResult, None] | ExecutionResult":
+        found = subscribe(
+            self.schema,
+            document,
+            context_value=context,
+            variable_values=values,
+            operation_name=name or None,
+            hide_suggestions=not self._introspection,
+        )
+        opened: Any = await found if isawaitable(found) else found
+        return cast("AsyncGenerator[ExecutionResult, None] | ExecutionResult", opened)
 
     async def _execute(
         self, context: Context, document: DocumentNode, values: dict[str, Any], name: str | None
@@ -200,6 +256,14 @@ class Engine:
         if isinstance(result, ExecutionResult):
             return result
         return cast("ExecutionResult", await cast("Awaitable[Any]", result))
+
+
+def _filled(answer: Answer, result: ExecutionResult, context: Context) -> Answer:
+    """An answer with what the executor gave."""
+    answer.data = result.data
+    answer.raw_errors = list(result.errors or ())
+    answer.errors = response_errors(answer.raw_errors[:_MAX_ERRORS], context.request_id)
+    return answer
 
 
 def is_mutation(operation: OperationDefinitionNode) -> bool:

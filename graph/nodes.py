@@ -16,7 +16,10 @@ from models import ids
 from models.accounts import AccountRow
 from models.budgets import BudgetItemRow, BudgetRow
 from models.categories import CategoryRow
+from models.groups import GroupRow, GroupTransactionRow, ProfileRow
 from models.imports import ImportRunRow
+from models.invitations import InvitationRow
+from models.rates import RateRow
 from models.templates import TemplateRow
 from models.transactions import TransactionRow
 from models.uploads import UploadRow
@@ -27,11 +30,16 @@ PREFIX: Final[dict[type, str]] = {
     BudgetRow: "bdgt",
     BudgetItemRow: "item",
     CategoryRow: "cat",
+    GroupRow: "grp",
+    GroupTransactionRow: "gtxn",
+    InvitationRow: "inv",
+    ProfileRow: "user",
     TransactionRow: "txn",
     TemplateRow: "tmpl",
     UserRow: "user",
     UploadRow: "file",
     ImportRunRow: "imp",
+    RateRow: "rate",
 }
 
 

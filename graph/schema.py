@@ -7,16 +7,22 @@ import strawberry
 from strawberry.scalars import ID
 
 from graph.accounts import AccountMutations, AccountQueries
+from graph.analytics import AnalyticsQueries
 from graph.auth import AuthMutations
 from graph.budgets import BudgetMutations, BudgetQueries
 from graph.categories import CategoryMutations, CategoryQueries
 from graph.changes import ChangeQueries
 from graph.context import Info
 from graph.edges import said
+from graph.exports import ExportMutations, ExportQueries
+from graph.groups import GroupMutations, GroupQueries, GroupTransactionMutations
 from graph.imports import ImportMutations, ImportQueries
+from graph.invitations import InvitationMutations, InvitationQueries
 from graph.nodes import Node, find_node
+from graph.rates import RateMutations, RateQueries
 from graph.scalars import CONFIG
 from graph.sessions import SessionMutations
+from graph.subscriptions import Subscription
 from graph.templates import TemplateMutations, TemplateQueries
 from graph.transactions import (
     BulkMutations,
@@ -36,9 +42,14 @@ class Query(
     CategoryQueries,
     TransactionQueries,
     BudgetQueries,
+    AnalyticsQueries,
+    RateQueries,
     TemplateQueries,
+    GroupQueries,
+    InvitationQueries,
     UploadQueries,
     ImportQueries,
+    ExportQueries,
     ChangeQueries,
 ):
     """All root fields."""
@@ -72,9 +83,14 @@ class Mutation(
     BulkMutations,
     ReconcileMutations,
     BudgetMutations,
+    RateMutations,
     TemplateMutations,
+    GroupMutations,
+    GroupTransactionMutations,
+    InvitationMutations,
     UploadMutations,
     ImportMutations,
+    ExportMutations,
 ):
     """All writes."""
 
@@ -89,6 +105,7 @@ AUTH_MUTATIONS = frozenset(
         "resetPassword",
         "verifyEmail",
         "changePassword",
+        "deleteUser",
     }
 )
 
@@ -96,7 +113,9 @@ AUTH_MUTATIONS = frozenset(
 @cache
 def schema() -> strawberry.Schema:
     """The one schema of this process."""
-    return strawberry.Schema(query=Query, mutation=Mutation, config=CONFIG)
+    return strawberry.Schema(
+        query=Query, mutation=Mutation, subscription=Subscription, config=CONFIG
+    )
 
 
 def schema_text() -> str:

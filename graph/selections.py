@@ -34,6 +34,7 @@ CEILING = 1_000_000_000  # sums stop here, so that no product becomes a long int
 DEFAULT_PAGE = 50  # objects of a page whose size is not given
 UNKNOWN_PAGE = 100  # objects of a page whose size cannot be read: as large as pages are
 UNPAGED_LIST = 10  # objects of a list that has no pages
+BRANCHES = 2  # objects of a list on the type that holds it: the branches of a tree
 
 SUMS = ("fields", "selections", "aliases", "directives")
 PEAKS = ("directives_per_location", "nesting", "depth", "introspection_depth")
@@ -216,7 +217,12 @@ class Pricing:
 
     def selection(self, place: Place, items: int = UNPAGED_LIST) -> int:
         """Cost of a selection set in which each list without pages holds so many items."""
-        total = sum(self._field(node, inner, items) for node, inner in place.fields if inner)
+        total = 0
+        for node, inner in place.fields:
+            if inner:
+                # No object lies in two branches, so a tree is not as wide as ten to its depth.
+                branch = inner.scope == place.scope
+                total += self._field(node, inner, min(items, BRANCHES) if branch else items)
         total += sum(self.selection(inner, items) for inner in place.inlines)
         for name in place.spreads:
             for part in self.fragments.get(name, ()):

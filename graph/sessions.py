@@ -9,9 +9,10 @@ from strawberry.scalars import ID
 from graph.context import Info
 from graph.edges import plain, said
 from graph.inputs import parsed
-from graph.scalars import Instant
+from graph.scalars import Instant, JSONObject
 from models import ids
 from models.auth import SessionRow
+from resolvers.erasure import DeleteUser, Receipt
 from resolvers.sessions import PasswordChange, list_sessions
 
 
@@ -76,6 +77,41 @@ class ResendVerificationPayload:
     accepted: bool = plain("True.")
 
 
+@strawberry.type(description="What was deleted, and when: keep it. It holds nothing personal.")
+class DeletionReceipt:
+    """A view over Receipt."""
+
+    shredded_at: Instant = plain("When the keys of your figures were destroyed.")
+    erased_at: Instant | None = plain(
+        "When the last row and file was removed; null while that goes on. It is mailed to you then."
+    )
+    keys_shredded: list[int] = plain("Numbers of the destroyed keys.")
+    deleted: JSONObject = plain("How many rows of what there were.")
+    statement: str = plain(
+        "The same as a JWT (RFC 7519), signed with ES256 by a key of /.well-known/jwks.json."
+    )
+
+    @strawberry.field(description="Names this deletion.")
+    def id(row: Parent[Receipt]) -> ID:
+        """Its plain UUID: there is no object behind it any more."""
+        return ID(str(row.id))
+
+
+@strawberry.input(description="What deletes the own account with everything in it.")
+class DeleteUserInput:
+    """Two proofs that it is meant."""
+
+    password: str = strawberry.field(description="The present password.")
+    confirm: str = strawberry.field(description="The address that signs in, repeated.")
+
+
+@strawberry.type(description="The account is deleted.")
+class DeleteUserPayload:
+    """Answer of deleteUser."""
+
+    receipt: DeletionReceipt = plain("What was deleted.")
+
+
 @strawberry.type
 class SessionMutations:
     """Writes about the own sign-in."""
@@ -112,6 +148,21 @@ class SessionMutations:
         await info.context.close()
         revoked = await info.context.services.sessions.revoke_others(info.context.actor)
         return RevokeOtherSessionsPayload(revoked=revoked)
+
+    @strawberry.mutation(
+        description="Delete the own account: all sessions end and your figures cannot be read any "
+        "more at once, the rows follow within minutes. It cannot be undone.",
+        graphql_type=DeleteUserPayload | None,
+    )
+    async def delete_user(
+        self, info: Info, input: Annotated[DeleteUserInput, said("Password and address.")]
+    ) -> Any:
+        """Raises VALIDATION_ERROR for a wrong password, CONFLICT while something is owed."""
+        context = info.context
+        actor, data = context.actor, parsed(DeleteUser, input)
+        await context.close()
+        receipt = await context.services.erasures.delete_user(actor, data)
+        return DeleteUserPayload(receipt=receipt)  # type: ignore[arg-type]
 
     @strawberry.mutation(
         description="Have the proof of the own address mailed once more.",

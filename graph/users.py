@@ -8,15 +8,19 @@ import strawberry
 from strawberry import UNSET
 
 from graph.accounts import AccountConnection, account_connection
+from graph.analytics.operations import Reports
 from graph.budgets import BudgetConnection, budget_connection
 from graph.categories import CategoryConnection, CategoryKind, category_connection
 from graph.changes import present_cursor
 from graph.context import Info
 from graph.edges import plain, said
+from graph.groups import GroupConnection, ShareConnection, group_connection, share_connection
 from graph.inputs import expected, object_or_none, parsed, raw_value
 from graph.nodes import Stored, node_kind
 from graph.paging import After, Before, First, Last
-from graph.scalars import JSONObject
+from graph.rates import Currency as RateCurrency
+from graph.rates import ExchangeRateConnection, rate_connection
+from graph.scalars import Date, JSONObject
 from graph.sessions import UserSession, own_sessions
 from graph.templates import TemplateConnection, template_connection
 from graph.transactions import (
@@ -26,21 +30,29 @@ from graph.transactions import (
     transaction_connection,
 )
 from models.database import Transaction as Tx
+from models.groups import ProfileRow
 from models.users import UserRow
+from resolvers.groups import profiles_by_id
 from resolvers.ledgers import LedgerWrite
 from resolvers.users import ProfileUpdate, get_user, update_profile
 
 
-async def _users_by_id(tx: Tx, keys: Sequence[tuple[UUID, UUID]]) -> list[UserRow | None]:
-    """Only oneself: others are profiles of shared groups."""
-    return [await get_user(tx, wanted) if viewer == wanted else None for viewer, wanted in keys]
+async def _users_by_id(
+    tx: Tx, keys: Sequence[tuple[UUID, UUID]]
+) -> list[UserRow | ProfileRow | None]:
+    """Oneself as a user, others as profiles while a group is shared."""
+    others = [wanted for viewer, wanted in keys if viewer != wanted]
+    found = dict(zip(others, await profiles_by_id(tx, others), strict=True)) if others else {}
+    return [
+        await get_user(tx, wanted) if viewer == wanted else found[wanted] for viewer, wanted in keys
+    ]
 
 
 node_kind("user", _users_by_id, lambda info, wanted: (info.context.actor.user_id, wanted))
 
 
 @strawberry.type(description="The signed-in person, and the entry to everything she owns.")
-class User(Stored):
+class User(Stored, Reports):
     """A view over UserRow."""
 
     email: str = plain("The address that signs in.")
@@ -125,6 +137,52 @@ class User(Stored):
     ) -> Any:
         """A page of templates."""
         return await template_connection(info, first, after, last, before)
+
+    @strawberry.field(description="The person's groups by name.", graphql_type=GroupConnection)
+    async def groups(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Any:
+        """A page of groups."""
+        return await group_connection(info, first, after, last, before)
+
+    @strawberry.field(
+        description="The person's shares of group transactions, newest first.",
+        graphql_type=ShareConnection,
+    )
+    async def shares(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        from_: Annotated[Date | None, said("First day.", name="from")] = None,
+        to: Annotated[Date | None, said("Last day.")] = None,
+    ) -> Any:
+        """A page of shares."""
+        filters = {"from": from_, "to": to}
+        return await share_connection(info, filters, first, after, last, before)
+
+    @strawberry.field(
+        description="The person's own exchange rates, the newest day first.",
+        graphql_type=ExchangeRateConnection,
+    )
+    async def rates(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        currency: RateCurrency = None,
+    ) -> Any:
+        """A page of own rates."""
+        return await rate_connection(info, currency, first, after, last, before)
 
     @strawberry.field(
         description="The person's sessions that stand, the last used first; at most 100.",

@@ -18,6 +18,7 @@ class Session(SQLModel, table=True):
     __table_args__ = (
         ForeignKeyConstraint(["ledger_id"], ["ledgers.id"], ondelete="CASCADE"),
         Index(None, "ledger_id", "user_id"),
+        Index("ix_sessions_id", "id"),
     )
 
     ledger_id: UUID = Field(sa_column=Column(Uuid, primary_key=True))

@@ -51,6 +51,7 @@ class BudgetItem(VersionedRow, table=True):
 
     __tablename__ = "budget_items"
     __table_args__ = (
+        ForeignKeyConstraint(["ledger_id"], ["ledgers.id"], ondelete="CASCADE"),
         one_of("carry", "carry", CARRIES),
         ForeignKeyConstraint(
             ["ledger_id", "budget_id"], ["budgets.ledger_id", "budgets.id"], ondelete="CASCADE"

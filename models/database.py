@@ -1,15 +1,25 @@
 """The only place that begins and commits: reads, writes and upkeep under row-level security."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from uuid import UUID, uuid4
 
+import structlog
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Executable, Row, event, select, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from models.base import table
@@ -18,13 +28,13 @@ from models.sealing import KeyMissing, LedgerRing, RingCache
 from models.stores.keys import KeyProvider
 
 T = TypeVar("T")
+_log: Final = structlog.get_logger("database")
 Params = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 _RETRIED: Final = frozenset({"40001", "40P01"})
 _ATTEMPTS: Final = 4
 LOCK_TIMEOUT: Final = "55P03"
 UNIQUE_VIOLATION: Final = "23505"
-_SET_ACTOR: Final = text("SELECT set_config('app.user_id', :user, true)")
 
 
 def sqlstate(error: DBAPIError) -> str | None:
@@ -50,6 +60,8 @@ class VisibleVersion:
     ledger_id: UUID
     version: int
     books: int
+    inbox: int = 0
+    """With the personal ledger: how often the received invitations have changed."""
 
 
 class Transaction:
@@ -63,6 +75,11 @@ class Transaction:
         self._database = database
         self._turn = asyncio.Lock()
         self._rings: dict[UUID, LedgerRing] = {}
+        self.leftovers: list[Upkeep] = []
+
+    def afterwards(self, work: "Upkeep") -> None:
+        """Leave upkeep for when this reading has ended; nobody waits for it, and it may be lost."""
+        self.leftovers.append(work)
 
     async def rows(self, statement: Executable, params: Params = None) -> Sequence[Row[Any]]:
         """All rows of a statement."""
@@ -119,8 +136,12 @@ class Transaction:
         return ring
 
 
+Upkeep = Callable[[Transaction], Awaitable[None]]
+"""Short work that changes no figure and no version: it may be skipped, lost or done twice."""
+
+
 class Database:
-    """A pool of connections and the four ways to use one."""
+    """A pool of connections and the five ways to use one."""
 
     def __init__(
         self,
@@ -129,12 +150,16 @@ class Database:
         *,
         lock_timeout_ms: int = 3_000,
         statement_timeout_ms: int = 30_000,
+        trust_addresses: bool = False,
     ) -> None:
+        """``trust_addresses`` counts every address as proved (the local profile)."""
         self.engine = engine
         self.keys = keys
         self.rings = RingCache()
+        trusted = ", set_config('app.trust_addresses', 'on', true)" if trust_addresses else ""
+        self._set_actor = text(f"SELECT set_config('app.user_id', :user, true){trusted}")
         self._write_setup = text(
-            "SELECT set_config('app.user_id', :user, true), "
+            f"SELECT set_config('app.user_id', :user, true){trusted}, "
             f"set_config('lock_timeout', '{int(lock_timeout_ms)}', true), "
             f"set_config('statement_timeout', '{int(statement_timeout_ms)}', true)"
         )
@@ -142,10 +167,19 @@ class Database:
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._maintaining = asyncio.Semaphore(1)
+        self._upkeep: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
         """Close all connections."""
+        for task in self._upkeep:
+            task.cancel()
+        await self.settle()
         await self.engine.dispose()
+
+    async def settle(self) -> None:
+        """Wait for upkeep that is under way."""
+        await asyncio.gather(*self._upkeep, return_exceptions=True)
 
     @asynccontextmanager
     async def _opened(
@@ -175,8 +209,27 @@ class Database:
     @asynccontextmanager
     async def read(self, user_id: UUID | None) -> AsyncIterator[Transaction]:
         """One consistent read-only moment, seen as one person (or as nobody)."""
-        async with self._opened(self._reading, _SET_ACTOR, user_id) as connection:
-            yield Transaction(connection, self)
+        async with self._opened(self._reading, self._set_actor, user_id) as connection:
+            tx = Transaction(connection, self)
+            yield tx
+        if tx.leftovers:
+            task = asyncio.create_task(self.maintain(user_id, tx.leftovers))
+            self._upkeep.add(task)
+            task.add_done_callback(self._upkeep.discard)
+
+    async def maintain(self, user_id: UUID | None, works: Iterable[Upkeep]) -> None:
+        """Upkeep, each piece in a short transaction of its own, one piece at a time.
+
+        It holds no ledger's lock and moves no version; what fails is told and left for next time.
+        """
+        async with self._maintaining:
+            for work in works:
+                try:
+                    async with self.engine.connect() as connection, connection.begin():
+                        await connection.execute(self._write_setup, {"user": str(user_id or "")})
+                        await work(Transaction(connection, self))
+                except (DBAPIError, PoolTimeout, KeyMissing) as error:
+                    _log.warning("upkeep.skipped", exc_info=error)
 
     async def change(self, user_id: UUID | None, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run work in one READ COMMITTED transaction and commit it.
@@ -213,11 +266,29 @@ class Database:
     async def visible_versions(self, user_id: UUID) -> list[VisibleVersion]:
         """Version and books of every ledger that a person can see, in order of ledger."""
         found = await self.call(_VISIBLE_VERSIONS, {"user": user_id})
-        return [VisibleVersion(r.ledger_id, r.version, r.books) for r in found]
+        return [VisibleVersion(r.ledger_id, r.version, r.books, r.inbox) for r in found]
+
+    async def live_versions(self, user_ids: Collection[UUID]) -> dict[UUID, dict[UUID, int]]:
+        """For each of some people, the versions of the ledgers that they can see."""
+        found: dict[UUID, dict[UUID, int]] = {one: {} for one in user_ids}
+        for row in await self.call(_LIVE_VERSIONS, {"people": list(user_ids)}):
+            found[row.user_id][row.ledger_id] = row.version
+        return found
+
+    async def ended_sessions(self, session_ids: Collection[UUID]) -> set[UUID]:
+        """Those of some sessions that do not stand any more."""
+        rows = await self.call(_ENDED_SESSIONS, {"wanted": list(session_ids)})
+        return {row.id for row in rows}
 
 
+_LIVE_VERSIONS: Final = text(
+    "SELECT user_id, ledger_id, version FROM live_versions(CAST(:people AS uuid[]))"
+)
+_ENDED_SESSIONS: Final = text(
+    "SELECT ended AS id FROM ended_sessions(CAST(:wanted AS uuid[])) AS ended"
+)
 _VISIBLE_VERSIONS: Final = text(
-    "SELECT ledger_id, version, books FROM visible_versions(:user) ORDER BY ledger_id"
+    "SELECT ledger_id, version, books, inbox FROM visible_versions(:user) ORDER BY ledger_id"
 )
 
 

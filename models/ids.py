@@ -33,6 +33,7 @@ PREFIXES: Final = frozenset(
         "rule",
         "tok",
         "ses",
+        "rate",
     ]
 )
 

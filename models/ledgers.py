@@ -40,6 +40,8 @@ class Membership(SQLModel, table=True):
     user_id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
     role: str = Field(sa_column=Column(KEY_TEXT, nullable=False))
     joined_at: datetime = Field(sa_column=Column(INSTANT, nullable=False))
+    pen: int | None = Field(default=None, sa_column=Column(BigInteger))
+    """Database transaction in which even a viewer may write: her own coming, going and name."""
 
 
 class LedgerKey(SQLModel, table=True):

@@ -7,8 +7,10 @@ number and never by trial (AES-GCM does not commit to a key).  NIST SP 800-38D b
 key with random nonces at 2^32; keys are replaced long before, at 2^30.
 """
 
+import asyncio
 import os
 import struct
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final
@@ -124,7 +126,7 @@ class LedgerRing:
 class RingCache:
     """Opened rings of this process, kept for five minutes so that shredded keys fade everywhere."""
 
-    def __init__(self, *, capacity: int = 10_000, seconds: int = KEY_CACHE_SECONDS) -> None:
+    def __init__(self, *, capacity: int = 10_000, seconds: float = KEY_CACHE_SECONDS) -> None:
         self._rings: dict[UUID, LedgerRing] = {}
         self._capacity = capacity
         self._seconds = seconds
@@ -137,11 +139,21 @@ class RingCache:
         return ring
 
     def put(self, ring: LedgerRing) -> None:
-        """Remember a ring; the oldest goes when the cache is full."""
+        """Remember a ring; the oldest goes when the cache is full.
+
+        Its keys leave the memory when their time is over, whether anybody asks again or not.
+        """
         self._rings.pop(ring.ledger_id, None)
         if len(self._rings) >= self._capacity:
             del self._rings[next(iter(self._rings))]
         self._rings[ring.ledger_id] = ring
+        with suppress(RuntimeError):
+            # Without a loop nobody serves, and the process is over soon.
+            asyncio.get_running_loop().call_later(self._seconds, self._fade, ring)
+
+    def _fade(self, ring: LedgerRing) -> None:
+        if self._rings.get(ring.ledger_id) is ring:
+            del self._rings[ring.ledger_id]
 
     def drop(self, ledger_id: UUID) -> None:
         """Forget a ring at once."""

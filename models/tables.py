@@ -6,11 +6,25 @@ from models.base import metadata
 from models.budgets import Budget, BudgetItem
 from models.categories import Category
 from models.changes import Change
+from models.erasures import Erasure
+from models.groups import (
+    Farewell,
+    Group,
+    GroupDebt,
+    GroupMember,
+    GroupNet,
+    GroupPart,
+    GroupTransaction,
+    Share,
+)
 from models.idempotency import IdempotencyKey
 from models.imports import Import, ImportRow
+from models.invitations import Inbox, Invitation
 from models.jobs import Job
 from models.ledgers import Ledger, LedgerKey, Membership, SystemKey
 from models.limits import LimitHit
+from models.rates import Rate
+from models.segments import Segment
 from models.templates import Template
 from models.transactions import Split, Transaction
 from models.uploads import Upload
@@ -22,18 +36,31 @@ __all__ = [
     "BudgetItem",
     "Category",
     "Change",
+    "Erasure",
+    "Farewell",
+    "Group",
+    "GroupDebt",
+    "GroupMember",
+    "GroupNet",
+    "GroupPart",
+    "GroupTransaction",
     "IdempotencyKey",
     "Import",
     "ImportRow",
+    "Inbox",
+    "Invitation",
     "Job",
     "Ledger",
     "LedgerKey",
     "LimitHit",
     "MailedToken",
     "Membership",
+    "Rate",
     "RefreshToken",
     "Registration",
+    "Segment",
     "Session",
+    "Share",
     "Split",
     "SystemKey",
     "Template",

@@ -49,6 +49,9 @@ class Transaction(VersionedRow, table=True):
             deferrable=True,
             initially="DEFERRED",
         ),
+        ForeignKeyConstraint(
+            ["ledger_id", "group_transaction_id"], ["shares.ledger_id", "shares.id"]
+        ),
         Index("ix_transactions_newest", "ledger_id", "date", "id", postgresql_where=_LIVE),
         Index(
             "ix_transactions_account",
@@ -88,6 +91,13 @@ class Transaction(VersionedRow, table=True):
             unique=True,
             postgresql_where=text("template_id IS NOT NULL"),
         ),
+        Index(
+            "uq_transactions_leg",
+            "ledger_id",
+            "group_transaction_id",
+            unique=True,
+            postgresql_where=text("group_transaction_id IS NOT NULL AND deleted_at IS NULL"),
+        ),
     )
 
     account_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
@@ -112,6 +122,8 @@ class Transaction(VersionedRow, table=True):
     deleted_at: datetime | None = Field(default=None, sa_column=Column(INSTANT))
     occurrence_date: dt.date | None = Field(default=None, sa_column=Column(Date))
     """The template's date for which it was made; ``date`` may be moved, this stays."""
+    group_transaction_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
+    """The group transaction, and own share of it, whose money moved here."""
 
 
 class Split(TenantRow, table=True):
@@ -119,6 +131,7 @@ class Split(TenantRow, table=True):
 
     __tablename__ = "splits"
     __table_args__ = (
+        ForeignKeyConstraint(["ledger_id"], ["ledgers.id"], ondelete="CASCADE"),
         ForeignKeyConstraint(
             ["ledger_id", "transaction_id"],
             ["transactions.ledger_id", "transactions.id"],
@@ -194,5 +207,7 @@ class TransactionRow:
     updated_at: datetime
     occurrence_date: dt.date | None = None
     """Absent in answers and feed entries that were stored before templates."""
+    group_transaction_id: UUID | None = None
+    """Absent where images were stored before groups."""
     refunded: RefundedRow | None = None
     """Read along like ``category_kind``: a refund counts as what it refunds."""

@@ -29,6 +29,7 @@ from resolvers.inputs import (
 from resolvers.ledgers import LedgerWrite, require_version
 from resolvers.money import checked_sum, parse_minor
 from resolvers.paging import Order, Page, PageRequest, fetch_page
+from resolvers.segments import forget_books
 from resolvers.wire import is_masked, wire
 
 _A: Final = table(Account)
@@ -391,6 +392,7 @@ async def purge_accounts(write: LedgerWrite, before: datetime) -> int:
         .where(_A.c.ledger_id == write.ledger_id, _A.c.deleted_at < before, empty)
         .returning(_A.c.id)
     )
+    await forget_books(write.tx, write.ledger_id, [row.id for row in gone])
     for row in gone:
         write.purged("account", row.id)
     return len(gone)

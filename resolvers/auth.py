@@ -87,6 +87,15 @@ class SignIn:
     expires_in: int = LIFETIME_SECONDS
 
 
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Somebody who was let in for a while."""
+
+    actor: Actor
+    expires_at: float
+    """Seconds since the epoch."""
+
+
 def _hash(token: str) -> bytes:
     return sha256(token.encode("utf-8", "surrogatepass")).digest()
 
@@ -360,6 +369,11 @@ class Auth:
         actor = actor_of(user, claims.session_id)
         await self._sessions.put(claims.session_id, image_of(Actor).dump_json(actor))
         return actor
+
+    async def admit(self, access_token: str) -> "Admission":
+        """Who is behind an access token, and until when; for those who stay connected."""
+        actor = await self.actor(access_token)
+        return Admission(actor, self._tokens.verify(access_token).expires_at)
 
     def jwks(self) -> dict[str, Any]:
         """The public keys of access tokens (RFC 7517)."""

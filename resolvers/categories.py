@@ -11,10 +11,10 @@ from models.base import among, table
 from models.budgets import BudgetItem
 from models.categories import Category, CategoryRow
 from models.database import Transaction as Tx
+from models.groups import GroupTransaction, Share
 from models.ids import new_id
 from models.templates import Template
 from models.transactions import Split, Transaction
-from resolvers.access import Actor
 from resolvers.errors import Conflict, FieldError, Invalid, NotFound, invalid
 from resolvers.inputs import CategoryRef, Input, Name, matching, not_null, require_unchanged
 from resolvers.ledgers import LedgerWrite, require_version
@@ -26,6 +26,8 @@ _T: Final = table(Transaction)
 _S: Final = table(Split)
 _I: Final = table(BudgetItem)
 _M: Final = table(Template)
+_X: Final = table(GroupTransaction)
+_H: Final = table(Share)
 
 Key = tuple[UUID, UUID]
 Kind = Literal["INCOME", "EXPENSE"]
@@ -125,6 +127,33 @@ async def count_categories(
     return int(await tx.scalar(statement))
 
 
+async def page_by_ledger(tx: Tx, keys: Sequence[tuple[UUID, int]]) -> list[Page[CategoryRow]]:
+    """First categories by name of several ledgers in one statement; keys end with how many."""
+    pages: dict[tuple[UUID, int], Page[CategoryRow]] = {}
+    for size in {key[1] for key in keys}:
+        wanted = [key[0] for key in keys if key[1] == size]
+        order = (_C.c.name.collate("C"), _C.c.id)
+        place = func.row_number().over(partition_by=_C.c.ledger_id, order_by=order)
+        ranked = (
+            select(*_COLUMNS, place.label("place")).where(among(_C.c.ledger_id, wanted)).subquery()
+        )
+        rows = await tx.rows(
+            select(ranked)
+            .where(ranked.c.place <= size + 1)
+            .order_by(ranked.c.ledger_id, ranked.c.place)
+        )
+        found: dict[UUID, list[CategoryRow]] = {}
+        for row in rows:
+            found.setdefault(row.ledger_id, []).append(_row(row))
+        for ledger_id in wanted:
+            mine = found.get(ledger_id, [])
+            shown = mine[:size]
+            pages[ledger_id, size] = Page(
+                shown, [(row.name, row.id) for row in shown], len(mine) > size, has_previous=False
+            )
+    return [pages[key] for key in keys]
+
+
 async def categories_by_id(tx: Tx, keys: Sequence[Key]) -> list[CategoryRow | None]:
     """Categories in the order of their keys; None for what is not there."""
     found: dict[Key, CategoryRow] = {}
@@ -135,6 +164,20 @@ async def categories_by_id(tx: Tx, keys: Sequence[Key]) -> list[CategoryRow | No
         )
         found.update({(ledger_id, row.id): _row(row) for row in rows})
     return [found.get(key) for key in keys]
+
+
+async def categories_anywhere(tx: Tx, keys: Sequence[Key]) -> list[CategoryRow | None]:
+    """Categories of the person's own ledger or of a group of hers, whichever has the id."""
+    ids = {key[1] for key in keys}
+    rows = await tx.rows(select(*_COLUMNS).where(among(_C.c.id, ids)))
+    found: dict[UUID, dict[UUID, CategoryRow]] = {}
+    for row in rows:
+        found.setdefault(row.id, {})[row.ledger_id] = _row(row)
+    places = [found.get(category_id, {}) for _, category_id in keys]
+    return [
+        place.get(key[0]) or next(iter(place.values()), None)
+        for key, place in zip(keys, places, strict=True)
+    ]
 
 
 async def children_by_parent(tx: Tx, keys: Sequence[Key]) -> list[list[CategoryRow]]:
@@ -152,10 +195,10 @@ async def children_by_parent(tx: Tx, keys: Sequence[Key]) -> list[list[CategoryR
     return [found[key] for key in keys]
 
 
-async def get_category(tx: Tx, actor: Actor, category_id: UUID | None) -> CategoryRow:
-    """One category of the person; raises NOT_FOUND."""
+async def get_category(tx: Tx, ledger_id: UUID, category_id: UUID | None) -> CategoryRow:
+    """One category of a ledger; raises NOT_FOUND."""
     if category_id is not None:
-        row = (await categories_by_id(tx, [(actor.ledger_id, category_id)]))[0]
+        row = (await categories_by_id(tx, [(ledger_id, category_id)]))[0]
         if row is not None:
             return row
     raise NotFound("There is no such category.")
@@ -239,16 +282,17 @@ def _cells(row: CategoryRow) -> dict[str, Any]:
     return {f.name: getattr(row, f.name) for f in fields(row)}
 
 
-async def create_starter_set(write: LedgerWrite) -> None:
-    """Give a new ledger its first categories, with keys that are the same for everyone."""
+async def create_starter_set(write: LedgerWrite, *, kind: str | None = None) -> None:
+    """Give a new ledger its first categories, of one kind or both, with keys that all share."""
     made: dict[str, UUID] = {}
     rows = []
-    for key, name, kind, parent, color, icon in STARTER:
+    chosen = [one for one in STARTER if kind in {None, one[2]}]
+    for key, name, kind_of_one, parent, color, icon in chosen:
         made[key] = new_id()
         rows.append(
             CategoryRow(
-                write.ledger_id, made[key], made[parent] if parent else None, name, kind, key,
-                color, icon, False, 1, write.now, write.now,
+                write.ledger_id, made[key], made[parent] if parent else None, name,
+                kind_of_one, key, color, icon, False, 1, write.now, write.now,
             )
         )  # fmt: skip
     await write.tx.run(insert(_C), [_cells(row) for row in rows])
@@ -265,7 +309,7 @@ async def update_category(
     unchanged: dict[str, Any] | None = None,
 ) -> CategoryRow:
     """Change a category; its kind may change only while it has neither parent nor children."""
-    old = await get_category(write.tx, write.actor, category_id)
+    old = await get_category(write.tx, write.ledger_id, category_id)
     require_version(old, expected_version)
     require_unchanged(unchanged, wire(old))
     wrong = not_null(data, "name", "kind", "archived")
@@ -308,6 +352,8 @@ async def uses_of(tx: Tx, row: CategoryRow) -> dict[str, int]:
         ("splits", (_S.c.ledger_id == row.ledger_id, _S.c.category_id == row.id)),
         ("budgetItems", (_I.c.ledger_id == row.ledger_id, _I.c.category_id == row.id)),
         ("templates", (_M.c.ledger_id == row.ledger_id, _M.c.category_id == row.id)),
+        ("groupTransactions", (_X.c.ledger_id == row.ledger_id, _X.c.category_id == row.id)),
+        ("shares", (_H.c.ledger_id == row.ledger_id, _H.c.category_id == row.id)),
         ("subcategories", (_C.c.ledger_id == row.ledger_id, _C.c.parent_id == row.id)),
     ):
         counts[name] = int(await tx.scalar(select(func.count()).where(*where)))

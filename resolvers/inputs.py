@@ -168,6 +168,7 @@ TransactionRef = Annotated[UUID, BeforeValidator(_reference("txn"))]
 TemplateRef = Annotated[UUID, BeforeValidator(_reference("tmpl"))]
 UploadRef = Annotated[UUID, BeforeValidator(_reference("file"))]
 UserRef = Annotated[UUID, BeforeValidator(_reference("user"))]
+GroupRef = Annotated[UUID, BeforeValidator(_reference("grp"))]
 
 _SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     "missing": ("REQUIRED", "Required."),

@@ -25,8 +25,10 @@ from resolvers.errors import AppError
 from resolvers.ledgers import Ledgers, LedgerWrite
 from resolvers.templates import purge_templates
 from resolvers.ticks import (
+    EXPIRE_INVITATION,
     POST_TEMPLATE,
     PURGE_TRASH,
+    enqueue_due_invitations,
     enqueue_due_templates,
     enqueue_due_trash,
 )
@@ -159,7 +161,11 @@ def trash_handler(ledgers: Ledgers) -> Handler:
     return purge
 
 
-_TICKS: Final = {PURGE_TRASH: enqueue_due_trash, POST_TEMPLATE: enqueue_due_templates}
+_TICKS: Final = {
+    PURGE_TRASH: enqueue_due_trash,
+    POST_TEMPLATE: enqueue_due_templates,
+    EXPIRE_INVITATION: enqueue_due_invitations,
+}
 
 
 def _unobserved(_kind: str, _outcome: str, _seconds: float) -> None:

@@ -3,8 +3,8 @@
 import asyncio
 import hmac
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from hashlib import sha256
@@ -12,11 +12,10 @@ from typing import Any, Final, Generic, Protocol, TypeVar, cast
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import DBAPIError
 
-from models.accounts import Account
 from models.base import among, table, utc_now
 from models.changes import Change
 from models.database import LOCK_TIMEOUT, Database, Transaction, sqlstate
@@ -36,7 +35,7 @@ from resolvers.errors import (
     invalid,
 )
 from resolvers.events import Record, feed_rows, image_of
-from resolvers.money import INT64_MAX
+from resolvers.totals import move_totals
 from resolvers.wire import wire
 
 T = TypeVar("T")
@@ -45,10 +44,11 @@ KEY_LIFETIME: Final = timedelta(hours=24)
 _TURN_SECONDS: Final = 10
 _LEDGERS: Final = table(Ledger)
 _MEMBERSHIPS: Final = table(Membership)
-_ACCOUNTS: Final = table(Account)
 _CHANGES: Final = table(Change)
 _KEYS: Final = table(IdempotencyKey)
 _JOBS: Final = table(Job)
+_TAKE_PEN: Final = text("SELECT take_pen(:ledger)")
+Step = Callable[[Transaction], Awaitable[None]]
 
 
 class Broker(Protocol):
@@ -112,6 +112,10 @@ class LedgerWrite:
     records: list[Record] = field(default_factory=list)
     moves: dict[UUID, int] = field(default_factory=dict)
     jobs: list[dict[str, Any]] = field(default_factory=list)
+    beside: dict[UUID, "LedgerWrite"] = field(default_factory=dict)
+    """Writes to other ledgers in the same database transaction, by ledger."""
+    last: list[Step] = field(default_factory=list)
+    """Steps after everything is stored: those that take the writer's own rights away."""
 
     def record(self, entity: str, op: str, before: Any, after: Any) -> None:
         """Put one changed object into the feed; rows are dataclasses with an ``id``."""
@@ -127,14 +131,21 @@ class LedgerWrite:
         self.figures = True
         self.moves[account_id] = self.moves.get(account_id, 0) + delta_minor
 
-    def enqueue(self, kind: str, subject_id: UUID, *, run_at: datetime | None = None) -> None:
-        """Leave work that starts only if this write commits."""
+    def enqueue(
+        self,
+        kind: str,
+        subject_id: UUID,
+        *,
+        run_at: datetime | None = None,
+        actor_id: UUID | None = None,
+    ) -> None:
+        """Leave work that starts only if this write commits; it acts as the writer by default."""
         self.jobs.append(
             {
                 "id": new_id(),
                 "kind": kind,
                 "ledger_id": self.ledger_id,
-                "actor_id": self.actor.user_id,
+                "actor_id": actor_id or self.actor.user_id,
                 "subject_id": subject_id,
                 "run_at": run_at or self.now,
                 "created_at": self.now,
@@ -160,47 +171,61 @@ class Ledgers:
         ledger_id: UUID | None = None,
         repeat: Repeat | None = None,
         answer: Hashable = None,
-        first: Callable[[Transaction], Awaitable[None]] | None = None,
+        first: Step | None = None,
+        also: Iterable[UUID] = (),
+        own_affair: bool = False,
     ) -> Outcome[T]:
         """Run work under the ledger's lock and commit it with its feed, versions and jobs.
 
         ``answer`` is the type of the result, needed to store it under an idempotency key.
-        ``first`` runs in the same transaction before the lock (it founds a new ledger).
+        ``first`` runs in the same transaction before the lock (it founds or enters a ledger).
+        ``also`` names further ledgers to write, found in ``beside``; all are locked at once, in
+        ascending order.  ``own_affair`` lets a viewer write down her own leaving or her new name.
         Raises CONFLICT when the ledger or the key is busy for longer than the lock timeout,
         IDEMPOTENCY_KEY_REUSED when the key stands for another input.
         """
         target = ledger_id or actor.ledger_id
-        state: dict[str, LedgerWrite] = {}
+        ledgers = sorted({target, *also})
+        done: list[LedgerWrite] = []
 
         async def attempt(tx: Transaction) -> Outcome[T]:
-            if first is not None:
-                await first(tx)
-            await tx.unlock({target, actor.ledger_id})
             key_id: UUID | None = None
             if repeat is not None:
+                await tx.unlock({actor.ledger_id})
                 key_id, stored = await self._claim(tx, actor, repeat)
                 if stored is not None:
                     return Outcome(cast("T", image_of(answer).validate_json(stored)), True)
-            write = await self._lock(tx, actor, target)
+            if first is not None:
+                await first(tx)
+            await tx.unlock({*ledgers, actor.ledger_id})
+            writes = await self._lock(tx, actor, ledgers, own_affair=own_affair)
+            write = writes.pop(target)
+            write.beside = writes
             value = await work(write)
-            await self._flush(write)
+            every = [write, *writes.values()]
+            for one in every:
+                await self._flush(one)
             if key_id is not None:
                 await self._store(tx, actor, key_id, image_of(answer).dump_json(value))
-            state["write"] = write
+            for step in write.last:
+                await step(tx)
+            done[:] = every
             made = write.version if write.records else write.version - 1
             return Outcome(value, False, (target, made))
 
         try:
-            async with self._turn(target):
+            async with AsyncExitStack() as turns:
+                for one in ledgers:
+                    await turns.enter_async_context(self._turn(one))
                 outcome = await self.database.change(actor.user_id, attempt)
         except DBAPIError as error:
             if sqlstate(error) == LOCK_TIMEOUT:
                 raise _busy() from error
             raise
-        write = state.get("write")
-        if write is not None and write.records:
-            await self.broker.publish(target, write.version)
-        if write is not None and write.jobs:
+        for write in done:
+            if write.records:
+                await self.broker.publish(write.ledger_id, write.version)
+        if any(write.jobs for write in done):
             await self.broker.wake_workers()
         return outcome
 
@@ -267,36 +292,51 @@ class Ledgers:
             .values(answer=sealed)
         )
 
-    async def _lock(self, tx: Transaction, actor: Actor, ledger_id: UUID) -> LedgerWrite:
-        """Lock the ledger, then read the role: whoever was removed meanwhile commits nothing."""
-        locked = await tx.first(
-            select(_LEDGERS.c.version).where(_LEDGERS.c.id == ledger_id).with_for_update()
+    async def _lock(
+        self, tx: Transaction, actor: Actor, ledgers: Sequence[UUID], *, own_affair: bool
+    ) -> dict[UUID, LedgerWrite]:
+        """Lock the ledgers, then read the roles: whoever was removed meanwhile commits nothing."""
+        if own_affair:
+            for one in ledgers:
+                await tx.run(_TAKE_PEN, {"ledger": one})
+        locked = await tx.rows(
+            select(_LEDGERS.c.id, _LEDGERS.c.version)
+            .where(among(_LEDGERS.c.id, ledgers))
+            .order_by(_LEDGERS.c.id)
+            .with_for_update()
         )
-        role = await tx.scalar(
-            select(_MEMBERSHIPS.c.role).where(
-                _MEMBERSHIPS.c.ledger_id == ledger_id, _MEMBERSHIPS.c.user_id == actor.user_id
+        roles = await tx.rows(
+            select(_MEMBERSHIPS.c.ledger_id, _MEMBERSHIPS.c.role).where(
+                among(_MEMBERSHIPS.c.ledger_id, ledgers), _MEMBERSHIPS.c.user_id == actor.user_id
             )
         )
-        if role is None:
-            raise NotFound("There is no such ledger.")
-        if locked is None or role == "VIEWER":
-            raise Forbidden("A viewer may look but not change anything.")
-        return LedgerWrite(
-            tx=tx,
-            actor=actor,
-            ledger_id=ledger_id,
-            ring=tx.ring(ledger_id),
-            now=utc_now(),
-            today=actor.today,
-            role=role,
-            version=locked.version + 1,
-        )
+        role_in = {row.ledger_id: row.role for row in roles}
+        versions = {row.id: row.version for row in locked}
+        now = utc_now()
+        writes = {}
+        for ledger_id in ledgers:
+            role = role_in.get(ledger_id)
+            if role is None:
+                raise NotFound("There is no such group.")
+            if ledger_id not in versions or (role == "VIEWER" and not own_affair):
+                raise Forbidden("A viewer may look but not change anything.")
+            writes[ledger_id] = LedgerWrite(
+                tx=tx,
+                actor=actor,
+                ledger_id=ledger_id,
+                ring=tx.ring(ledger_id),
+                now=now,
+                today=actor.today,
+                role=role,
+                version=versions[ledger_id] + 1,
+            )
+        return writes
 
     async def _flush(self, write: LedgerWrite) -> None:
         """Totals, feed, versions and jobs: what every write leaves behind."""
         moves = {key: delta for key, delta in write.moves.items() if delta}
         if moves:
-            await _move_totals(write, moves)
+            await move_totals(write.tx, write.ring, moves)
         if write.records:
             await self._append(write)
         if write.jobs:
@@ -307,7 +347,7 @@ class Ledgers:
             select(_LEDGERS.c.head_hash, _LEDGERS.c.books).where(_LEDGERS.c.id == write.ledger_id)
         )
         if head is None:
-            raise NotFound("There is no such ledger.")
+            raise NotFound("There is no such group.")
         rows, last = feed_rows(
             self._chain_key,
             write.ring,
@@ -333,31 +373,6 @@ def _busy() -> Conflict:
     return Conflict(
         "Another write to the same ledger is still running; repeat this one.",
         retry_after_seconds=1,
-    )
-
-
-async def _move_totals(write: LedgerWrite, moves: dict[UUID, int]) -> None:
-    """Change sealed running totals under the ledger's lock; raises OVERFLOW past int64."""
-    found = await write.tx.rows(
-        select(_ACCOUNTS.c.id, _ACCOUNTS.c.total).where(
-            _ACCOUNTS.c.ledger_id == write.ledger_id, among(_ACCOUNTS.c.id, moves.keys())
-        )
-    )
-    changed = []
-    for row in found:
-        total = write.ring.unseal_minor("accounts.total", row.id, row.total) + moves[row.id]
-        if abs(total) > INT64_MAX:
-            raise AppError(
-                "The account's balance would leave the range of 64-bit minor units.",
-                code=ErrorCode.OVERFLOW,
-            )
-        sealed = write.ring.seal_minor("accounts.total", row.id, total)
-        changed.append({"which": row.id, "sealed": sealed})
-    await write.tx.run(
-        update(_ACCOUNTS)
-        .where(_ACCOUNTS.c.ledger_id == write.ledger_id, _ACCOUNTS.c.id == bindparam("which"))
-        .values(total=bindparam("sealed")),
-        changed,
     )
 
 

@@ -53,6 +53,11 @@ POLICIES: Final[Mapping[str, Policy]] = {
     "createUpload": UPLOAD,
     "createImport": IMPORT,
     "createInvitation": INVITATION,
+    "export": EXPORT,
+    "requestTakeout": EXPORT,
+    # Each try checks a password.
+    "deleteUser": Policy("deletion", 5, HOUR, "PERSON"),
+    "addGroupMember": INVITATION,
 }
 SIGNING_IN: Final = frozenset(
     {"login", "register", "forgotPassword", "resetPassword", "verifyEmail"}

@@ -92,10 +92,13 @@ def checked_sum(amounts: Iterable[int]) -> int:
     """Exact sum of minor units; raises OVERFLOW beyond 64 bits instead of wrapping."""
     total = sum(amounts)
     if abs(total) > INT64_MAX:
-        raise AppError(
-            "The sum is beyond the range of 64-bit minor units.", code=ErrorCode.OVERFLOW
-        )
+        raise overflow("The sum is beyond the range of 64-bit minor units.")
     return total
+
+
+def overflow(message: str) -> AppError:
+    """An amount that no stored or told amount can be."""
+    return AppError(message, code=ErrorCode.OVERFLOW)
 
 
 def percent(part: int, whole: int) -> Decimal | None:

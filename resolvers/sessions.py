@@ -97,6 +97,13 @@ async def list_sessions(tx: Transaction, actor: Actor) -> list[SessionRow]:
     return [SessionRow(**row._asdict()) for row in await tx.rows(newest.limit(MOST_SHOWN))]
 
 
+async def session_stands(tx: Transaction, actor: Actor) -> bool:
+    """Whether the session of an actor has neither ended nor been ended."""
+    mine = (_S.c.ledger_id == actor.ledger_id, _S.c.id == actor.session_id)
+    stands = (_S.c.revoked_at.is_(None), _S.c.expires_at > utc_now())
+    return await tx.first(select(_S.c.id).where(*mine, *stands)) is not None
+
+
 async def end_sessions(
     tx: Transaction,
     actor: Actor,

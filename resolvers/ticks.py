@@ -1,9 +1,9 @@
 """What the scheduler looks for from time to time; finding it leaves jobs that do the work."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Final
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from models.base import utc_now
 from models.database import Database, Transaction
@@ -11,6 +11,7 @@ from models.ids import new_id
 from resolvers.transactions.trash import DAYS_IN_TRASH
 
 POST_TEMPLATE: Final = "post_template"
+EXPIRE_INVITATION: Final = "expire_invitation"
 PURGE_TRASH: Final = "purge_trash"
 _EASTERNMOST: Final = timedelta(hours=14)
 """The first day on Earth begins this long before that of UTC."""
@@ -28,20 +29,33 @@ _ENQUEUE_DUE: Final = text(
     )
     """
 )
-_DUE_TEMPLATES: Final = text("SELECT ledger_id, user_id, template_id FROM due_templates(:before)")
+_DUE_TEMPLATES: Final = text(
+    "SELECT ledger_id, user_id, template_id AS subject FROM due_templates(:before)"
+)
+_DUE_INVITATIONS: Final = text(
+    "SELECT ledger_id, user_id, invitation_id AS subject FROM due_invitations(:before)"
+)
 
 
 async def enqueue_due_templates(database: Database) -> int:
     """Leave a job for each template with a date to post; of several callers at once, one does."""
     before = (utc_now() + _EASTERNMOST).date() + timedelta(days=1)
+    return await _enqueue(database, POST_TEMPLATE, _DUE_TEMPLATES, before)
 
+
+async def enqueue_due_invitations(database: Database) -> int:
+    """Leave a job for each invitation whose time is over; of several callers at once, one does."""
+    return await _enqueue(database, EXPIRE_INVITATION, _DUE_INVITATIONS, utc_now())
+
+
+async def _enqueue(database: Database, kind: str, due: TextClause, before: date) -> int:
     async def work(tx: Transaction) -> int:
         if not await tx.scalar(_SINGLE_TICK):
             return 0
         added = 0
-        for due in await tx.rows(_DUE_TEMPLATES, {"before": before}):
-            values = {"id": new_id(), "kind": POST_TEMPLATE, "subject": due.template_id}
-            values |= {"ledger": due.ledger_id, "actor": due.user_id}
+        for one in await tx.rows(due, {"before": before}):
+            values = {"id": new_id(), "kind": kind, "subject": one.subject}
+            values |= {"ledger": one.ledger_id, "actor": one.user_id}
             added += await tx.run(_ENQUEUE_DUE, values)
         return added
 

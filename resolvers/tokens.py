@@ -60,6 +60,12 @@ class AccessTokens:
         header = {"alg": "ES256", "typ": "at+jwt", "kid": self._signing.kid}
         return jwt.encode(header, claims, self._signing, algorithms=["ES256"])
 
+    def statement(self, claims: dict[str, Any], kind: str, now: datetime) -> str:
+        """A signed statement of ours; its type keeps it from being taken for an access token."""
+        header = {"alg": "ES256", "typ": kind, "kid": self._signing.kid}
+        told = {"iss": self._issuer, "iat": int(now.timestamp()), **claims}
+        return jwt.encode(header, told, self._signing, algorithms=["ES256"])
+
     def verify(self, token: str) -> Claims:
         """What a token says, if it is ours and its time is not over.
 

@@ -31,6 +31,8 @@ _U: Final = table(User)
 DERIVED: Final = frozenset({"createdAt", "updatedAt", "emailVerified", "twoFactorEnabled"})
 STORED: Final = frozenset({"id", "email"})
 _MAX_EMAIL: Final = 254
+SYNC_PROFILE: Final = "sync_profile"
+"""The job that tells a person's groups her new name."""
 
 
 def email_key(email: str) -> str:
@@ -170,4 +172,6 @@ async def update_profile(
     )
     write.figures = True
     write.record("user", "UPDATE", old, new)
+    if new.name != old.name:
+        write.enqueue(SYNC_PROFILE, new.id)
     return new

@@ -5,6 +5,7 @@ for feeds.  Names are the graph's own; a test compares them with the schema.
 """
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import singledispatch
 from typing import Any, Final
 from uuid import UUID
@@ -13,7 +14,17 @@ from models import ids
 from models.accounts import AccountRow
 from models.budgets import BudgetItemRow, BudgetRow
 from models.categories import CategoryRow
+from models.groups import (
+    GroupRow,
+    GroupTransactionRow,
+    MemberRow,
+    PaymentRow,
+    PortionRow,
+    ShareRow,
+)
 from models.imports import ImportRunRow
+from models.invitations import InvitationRow
+from models.rates import RateRow
 from models.templates import TemplateRow
 from models.transactions import RefundedRow, SplitRow, TransactionRow
 from models.uploads import UploadRow
@@ -47,8 +58,8 @@ def is_masked(number: str | None) -> bool:
 
 
 def kind_of(row: TransactionRow) -> str:
-    """TRANSFER if linked; else the category's kind; else by sign, zero being EXPENSE."""
-    if row.transfer_id is not None:
+    """TRANSFER if linked or settling; else the category's kind; else by sign, zero being EXPENSE."""
+    if row.transfer_id is not None or (row.group_id is not None and row.category_id is None):
         return "TRANSFER"
     own = None if row.split_count else row.category_kind
     return counts_as(own, row.refunded, row.amount_minor)
@@ -189,6 +200,22 @@ def _template(row: TemplateRow) -> dict[str, Any]:
     }
 
 
+def rate_text(rate: Decimal) -> str:
+    """A rate without the zeros that its column adds."""
+    return f"{rate:f}".rstrip("0").removesuffix(".")
+
+
+@wire.register
+def _rate(row: RateRow) -> dict[str, Any]:
+    return {
+        **_stored("rate", row),
+        "from": row.from_currency,
+        "to": row.to_currency,
+        "date": row.day.isoformat(),
+        "rate": rate_text(row.rate),
+    }
+
+
 @wire.register
 def _user(row: UserRow) -> dict[str, Any]:
     return {
@@ -231,4 +258,95 @@ def _import(row: ImportRunRow) -> dict[str, Any]:
         "accounts": row.accounts,
         "startedAt": instant(row.started_at),
         "finishedAt": instant(row.finished_at),
+    }
+
+
+@wire.register
+def _group(row: GroupRow) -> dict[str, Any]:
+    return {**_stored("grp", row), "name": row.name, "currency": row.currency}
+
+
+@wire.register
+def _invitation(row: InvitationRow) -> dict[str, Any]:
+    return {
+        **_stored("inv", row),
+        "groupId": ids.encode("grp", row.ledger_id),
+        "groupName": row.group_name,
+        "email": row.email,
+        "role": row.role,
+        "status": row.status,
+        "invitedBy": ids.encode("user", row.invited_by),
+        "inviterName": row.inviter_name,
+        "expiresAt": instant(row.expires_at),
+        "answeredAt": instant(row.answered_at),
+    }
+
+
+@wire.register
+def _member(row: MemberRow) -> dict[str, Any]:
+    return {
+        "userId": ids.encode("user", row.id),
+        "groupId": ids.encode("grp", row.ledger_id),
+        "name": row.name,
+        "email": row.email,
+        "role": row.role,
+        "joinedAt": instant(row.joined_at),
+        "leftAt": instant(row.left_at),
+        "version": row.version,
+        "createdAt": instant(row.created_at),
+        "updatedAt": instant(row.updated_at),
+    }
+
+
+@wire.register
+def _group_transaction(row: GroupTransactionRow) -> dict[str, Any]:
+    return {
+        **_stored("gtxn", row),
+        "groupId": ids.encode("grp", row.ledger_id),
+        "kind": row.kind,
+        "date": row.date.isoformat(),
+        "amount": format_minor(row.amount_minor, row.currency),
+        "currency": row.currency,
+        "description": row.description,
+        "categoryId": reference("cat", row.category_id),
+        "paidBy": [wire(one) for one in row.paid_by],
+        "splitMethod": row.split_method,
+        "shares": [wire(one) for one in row.shares],
+        "createdBy": ids.encode("user", row.created_by),
+    }
+
+
+@wire.register
+def _payment(row: PaymentRow) -> dict[str, Any]:
+    return {
+        "userId": ids.encode("user", row.user_id),
+        "amount": format_minor(row.amount_minor, row.currency),
+    }
+
+
+@wire.register
+def _portion(row: PortionRow) -> dict[str, Any]:
+    return {
+        "userId": ids.encode("user", row.user_id),
+        "weight": row.weight,
+        "amount": format_minor(row.amount_minor, row.currency),
+    }
+
+
+@wire.register
+def _share(row: ShareRow) -> dict[str, Any]:
+    return {
+        "groupTransactionId": ids.encode("gtxn", row.id),
+        "groupId": ids.encode("grp", row.group_id),
+        "kind": row.kind,
+        "date": row.date.isoformat(),
+        "currency": row.currency,
+        "description": row.description,
+        "paid": format_minor(row.paid_minor, row.currency),
+        "owed": format_minor(row.owed_minor, row.currency),
+        "net": format_minor(row.paid_minor - row.owed_minor, row.currency),
+        "categoryId": reference("cat", row.category_id),
+        "version": row.version,
+        "createdAt": instant(row.created_at),
+        "updatedAt": instant(row.updated_at),
     }

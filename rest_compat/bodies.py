@@ -8,7 +8,7 @@ from graphql import GraphQLScalarType
 
 from graph.http.json_body import parse_json
 from graph.http.negotiate import BodyKind, body_kind
-from resolvers.errors import FieldError, Invalid, invalid
+from resolvers.errors import FieldError, Invalid, NotFound, invalid
 from rest_compat.routes import Endpoint
 from rest_compat.stored import Stored, Variable
 
@@ -28,7 +28,9 @@ def query_variables(
     row: Endpoint, operation: Stored, pairs: list[tuple[str, str]], path: Mapping[str, str]
 ) -> dict[str, Any]:
     """Path and query parameters as variables of the same name; unknown ones are refused."""
-    found: dict[str, Any] = dict(path)
+    found: dict[str, Any] = {
+        name: _path_word(text, row.words.get(name)) for name, text in path.items()
+    }
     wrong: list[FieldError] = []
     for name, text in pairs:
         variable = operation.variables.get(name)
@@ -45,6 +47,15 @@ def query_variables(
     if wrong:
         raise Invalid(wrong)
     return found
+
+
+def _path_word(text: str, words: Mapping[str, str] | None) -> str:
+    """A part of a path; where it is one of a few words, another one leads nowhere."""
+    if words is None:
+        return text
+    if text not in words:
+        raise NotFound(f"There is no such path; it ends in {', '.join(words)}.")
+    return words[text]
 
 
 def _take(

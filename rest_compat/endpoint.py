@@ -16,6 +16,7 @@ from graph.changes import ChangeCursors
 from graph.context import Context, Services
 from graph.engine import Answer, Engine, first_failure
 from graph.errors import masked
+from graph.http.downloads import Download
 from graph.http.entry import AnyMethod, actor_of_request, new_context, request_id_of
 from graph.http.limits import Gate
 from resolvers.access import Actor
@@ -28,6 +29,7 @@ from resolvers.errors import (
     Unauthenticated,
     UnsupportedMediaType,
 )
+from resolvers.rates import rates_version
 from rest_compat.bodies import header_variables, json_variables, query_variables
 from rest_compat.envelope import failure, success
 from rest_compat.forms import drop_unused, read_form
@@ -94,7 +96,8 @@ class Rest:
             actor.locale,
             actor.time_zone,
             actor.today.isoformat(),
-            [(one.ledger_id.hex, one.version) for one in versions],
+            rates_version(),
+            [(one.ledger_id.hex, one.version, one.inbox) for one in versions],
         )
         packed = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS, default=str)
         return hashlib.sha256(packed).hexdigest()
@@ -201,9 +204,15 @@ async def _answer(
     finally:
         await drop_unused(context)
     _raise_failure(answer)
+    if row.write is not None and actor is not None and context.asked is not None:
+        # The operation has checked what is asked for; the file takes the place of its answer.
+        opened = await rest.services.exports.open(actor, context.asked)
+        return Download(opened, headers=_headers(row, f'W/"{_NO_VERSION}.{tag}"') | headers)
     found = answer.data or {}
     if operation.repeats and found[operation.root].get("created") is False:
         row = replace(row, status=200)
+    if row.invites is not None and found[operation.root].get("invited"):
+        row = replace(row, status=202, place=row.invites)
     if row.later is not None and found[operation.root][operation.inner] is None:
         row = replace(row, status=202, message=row.later)
     response = await _respond(rest, row, request, context, _data(operation, found), tag)
@@ -262,7 +271,7 @@ def _data(operation: Stored, data: dict[str, Any]) -> Any:
     if operation.shape == "connection":
         return _listed(value)
     if operation.shape == "payload" and operation.inner is not None:
-        value = value[operation.inner] or {}
+        value = value[operation.inner] or value.get(operation.instead) or {}
     if isinstance(value, dict):
         return {
             name: _listed(one) if isinstance(one, dict) and "pageInfo" in one else one
@@ -293,13 +302,15 @@ async def _respond(
     operation = rest.operations[row.operation]
     headers: dict[str, str] = {}
     version = data.get("version") if isinstance(data, dict) else None
+    # A member of a group is known by the person's id.
+    made = data.get("id") or data.get("userId") if isinstance(data, dict) else None
     twin = rest.twin(row) if operation.writes and version is not None else None
     if row.expires or row.status == 202 or context.replayed:
         twin = None
     if twin is not None and not row.secret:
         names = path_names(twin.path)
         variables = {name: request.path_params.get(name) for name in names[:-1]}
-        variables |= dict.fromkeys(names[-1:], data["id"])
+        variables |= dict.fromkeys(names[-1:], made)
         versions = await rest.versions(context.actor)
         tag = rest.validator(
             context.actor, twin.operation, variables, versions, written=context.written
@@ -308,11 +319,11 @@ async def _respond(
         headers = _headers(row, _entity_tag(tag, str(_NO_VERSION if version is None else version)))
     elif row.secret:
         headers["Cache-Control"] = "no-store"
-    if row.status in {201, 202} and row.method == "POST" and "id" in data:
+    if row.status in {201, 202} and row.method == "POST" and made is not None:
         place = row.place or row.path.removesuffix("/csv").removesuffix("/{id}/process")
         for name, value in request.path_params.items():
             place = place.replace("{" + name + "}", value)
-        headers["Location"] = f"{rest.services.public_url}/v1{place}/{data['id']}"
+        headers["Location"] = f"{rest.services.public_url}/v1{place}/{made}"
     if context.replayed:
         headers["Idempotency-Replayed"] = "true"
     return success(data, message=row.message, status=row.status, headers=headers)

@@ -12,7 +12,6 @@ _MOMENT: Final[Json] = {
     "format": "date-time",
     "description": "When the answer was made, in UTC.",
 }
-_EXAMPLE_MOMENT: Final = "2026-01-31T09:30:00.000000Z"
 _TAGS: Final[Mapping[str, str]] = {
     "accounts": "Places where money lies, each in one currency.",
     "analytics": "Reports over a span of time, and exports.",
@@ -186,18 +185,12 @@ def success(schema: Json, example: Any, headers: Iterable[str], said: str | None
     return {"description": said or "Done.", "headers": _sent(headers), "content": content}
 
 
-def waiting(message: str, headers: Iterable[str]) -> Json:
-    """The answer of a write whose object is not there yet: an empty object with a sentence."""
-    schema = envelope({"type": "object", "maxProperties": 0}, message)
-    example = {"success": True, "data": {}, "message": message, "timestamp": _EXAMPLE_MOMENT}
-    return success(schema, example, headers, f"{message}.")
-
-
 def download(headers: Iterable[str]) -> Json:
     """A response that is a file and wears no envelope."""
     kinds = ("text/csv", "application/json", "application/pdf")
     content: Json = {kind: {} for kind in kinds}
-    return {"description": "The file.", "headers": _sent(headers), "content": content}
+    said = "The file, streamed. When the connection breaks, it is not whole."
+    return {"description": said, "headers": _sent(headers), "content": content}
 
 
 def _error(status: int, failure: Json, named: Mapping[str, Json]) -> Json:

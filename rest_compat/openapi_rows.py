@@ -7,18 +7,12 @@ from typing import Any, Final, Protocol, cast
 from graphql import (
     FieldNode,
     FragmentDefinitionNode,
-    GraphQLArgument,
     GraphQLEnumType,
-    GraphQLField,
-    GraphQLInputField,
     GraphQLInputObjectType,
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
-    ObjectValueNode,
     SelectionSetNode,
-    ValueNode,
-    VariableNode,
     get_named_type,
     is_non_null_type,
     type_from_ast,
@@ -39,6 +33,7 @@ from rest_compat.openapi_schemas import (
     described,
     id_schema,
     list_limits,
+    sayings,
     without_null,
     wrapped,
 )
@@ -96,7 +91,7 @@ class Row:
         self.root = cast("FieldNode", operation.node.selection_set.selections[0])
         root_type = door.engine.schema.get_root_type(operation.node.operation)
         self.field = cast("GraphQLObjectType", root_type).fields[self.root.name.value]
-        self.said = dict(_sayings(self.root, self.field))
+        self.said = dict(sayings(self.root, self.field))
         self.types = {
             one.variable.name.value: type_from_ast(door.engine.schema, one.type)
             for one in operation.node.variable_definitions or ()
@@ -154,7 +149,7 @@ class Row:
             noun = segments[segments.index(f"{{{name}}}") - 1]
             owner = noun[:-3] + "y" if noun.endswith("ies") else noun
             leaf = self.schemas.leaf(name, owner, self.said.get(name, ""))
-            schema = bare(self.types[name], leaf)
+            schema = self._worded(name) or bare(self.types[name], leaf)
             yield parts.parameter("path", name, schema, self.said.get(name), required=True)
 
     def _query(self) -> Iterator[Json]:
@@ -172,7 +167,7 @@ class Row:
             yield parts.parameter("query", name, schema, said, required=required, **more)
 
     def _worded(self, name: str) -> Json | None:
-        """A query value that the row translates into an enum's."""
+        """A value of query or path that the row translates into an enum's."""
         words = self.row.words.get(name)
         if words is None:
             return None
@@ -302,12 +297,15 @@ class Row:
         wanted = list(dict.fromkeys([*wanted, "file"]))
         return closed(properties, wanted, title=self.row.operation)
 
+    def _example(self, schema: Json) -> object:
+        return Examples(self.schemas.named).of(schema, "", self.row.operation)
+
     def _with_example(self, schema: Json) -> Json:
         example = Examples(self.schemas.named, request=True).of(schema, "", self.row.operation)
         return {"schema": schema, "example": example}
 
-    def data(self) -> Json:
-        """The schema of ``data`` in the answer: what the operation selects."""
+    def data(self, field: str | None = None) -> Json:
+        """The schema of ``data`` in the answer: what the operation selects, or a field of that."""
         operation, selection = self.operation, self.root.selection_set
         if selection is None:
             leaf = self.schemas.leaf(self.root.name.value, operation.name, "")
@@ -320,7 +318,7 @@ class Row:
         chosen = next(
             one
             for one in selection.selections
-            if isinstance(one, FieldNode) and one.name.value == operation.inner
+            if isinstance(one, FieldNode) and one.name.value == (field or operation.inner)
         )
         kind, inside = owner[chosen.name.value].type, cast("SelectionSetNode", chosen.selection_set)
         return bare(kind, lambda named: self._selected(inside, named))
@@ -331,7 +329,7 @@ class Row:
     def _validator(self) -> bool:
         """Whether the answer has an entity tag; what goes on changing has none yet."""
         row = self.row
-        if row.public or row.secret or row.expires or row.write is not None:
+        if row.public or row.secret or row.expires:
             return False
         if not self.operation.writes:
             return True
@@ -349,26 +347,35 @@ class Row:
 
     def _responses(self, *, has_body: bool) -> Json:
         row, writes = self.row, self.operation.writes
+        shown = {"id", "userId"} & self.operation.body_fields
         made = row.method == "POST" and row.status in {201, 202}
         counted = not row.public or self.root.name.value in POLICIES
         sent = ["X-Request-Id"]
         sent += ["RateLimit", "RateLimit-Policy"] if counted else []
         sent += ["ETag"] if self._validator() else []
         sent += ["Change-Cursor"] if not writes and not row.public else []
-        sent += ["Location"] if made and "id" in self.operation.body_fields else []
+        sent += ["Location"] if made and shown else []
         sent += ["Idempotency-Replayed"] if "idempotencyKey" in self.operation.variables else []
         if row.write is not None:
             success = parts.download([*sent, "Content-Disposition"])
         else:
             schema = parts.envelope(self.data(), row.message)
-            example = Examples(self.schemas.named).of(schema, "", row.operation)
-            success = parts.success(schema, example, sent, self.operation.returns.description)
+            said = self.operation.returns.description
+            success = parts.success(schema, self._example(schema), sent, said)
         found = {str(row.status): success}
         if self.operation.repeats:
-            headers = {k: v for k, v in success["headers"].items() if k != "Location"}
+            headers = {
+                name: value for name, value in success["headers"].items() if name != "Location"
+            }
             found["200"] = {**success, "description": "It was there already.", "headers": headers}
+        if self.operation.instead is not None:
+            schema = parts.envelope(self.data(self.operation.instead), row.message)
+            sent = [name for name in sent if name != "ETag"]
+            example, said = self._example(schema), "An invitation was sent."
+            found["202"] = parts.success(schema, example, sent, said)
         if row.later is not None:
-            found["202"] = parts.waiting(row.later, sent)
+            waits = parts.envelope({"type": "object", "maxProperties": 0}, row.later)
+            found["202"] = parts.success(waits, self._example(waits), sent, row.later)
         if not writes and self._validator():
             found["304"] = {"$ref": "#/components/responses/NotModified"}
         statuses = [400, 401, 403, 422, 429, 500, 503]
@@ -378,23 +385,3 @@ class Row:
         statuses += [412] if "expectedVersion" in self.operation.variables else []
         statuses += [413, 415] if has_body else []
         return found | {str(one): parts.error_ref(one) for one in sorted(statuses)}
-
-
-def _sayings(root: FieldNode, field: GraphQLField) -> Iterator[tuple[str, str]]:
-    """What the schema says of each variable: where it is used, alone or inside of an input."""
-    waiting: list[tuple[ValueNode, GraphQLArgument | GraphQLInputField]] = [
-        (one.value, field.args[one.name.value]) for one in root.arguments or ()
-    ]
-    while waiting:
-        value, place = waiting.pop()
-        if isinstance(value, VariableNode):
-            yield value.name.value, place.description or ""
-        elif isinstance(value, ObjectValueNode):
-            kind = get_named_type(place.type)
-            if isinstance(kind, GraphQLInputObjectType):
-                waiting += [(one.value, kind.fields[one.name.value]) for one in value.fields]
-    inside = get_named_type(field.type)
-    if root.selection_set is not None and isinstance(inside, GraphQLObjectType):
-        for one in root.selection_set.selections:
-            if isinstance(one, FieldNode) and one.name.value in inside.fields:
-                yield from _sayings(one, inside.fields[one.name.value])

@@ -1,21 +1,28 @@
 """From GraphQL types and selections to JSON Schemas."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, cast
 
 from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLArgument,
     GraphQLEnumType,
+    GraphQLField,
+    GraphQLInputField,
     GraphQLInputObjectType,
     GraphQLInterfaceType,
     GraphQLNamedType,
     GraphQLObjectType,
     GraphQLSchema,
     InlineFragmentNode,
+    ObjectValueNode,
     SelectionSetNode,
+    ValueNode,
+    VariableNode,
+    get_named_type,
     is_list_type,
     is_non_null_type,
 )
@@ -39,7 +46,7 @@ _PREFIXES: Final[Mapping[str, str]] = {
     "account": "acct", "balance": "acct", "budget": "bdgt", "category": "cat", "file": "file",
     "group": "grp", "grouptransaction": "gtxn", "import": "imp", "invitation": "inv",
     "invitedby": "user", "item": "item", "member": "user", "moveto": "cat",
-    "notification": "notif", "parent": "cat", "profile": "user", "refundof": "txn",
+    "notification": "notif", "parent": "cat", "profile": "user", "rate": "rate", "refundof": "txn",
     "rule": "rule", "session": "ses", "template": "tmpl", "token": "tok", "transaction": "txn",
     "transfer": "txn", "tx": "gtxn", "upload": "file", "user": "user", "viewer": "user",
 }  # fmt: skip
@@ -311,3 +318,23 @@ class Schemas:
                 return self.selected(inside, kind, fragments)
 
         return described(wrapped(field.type, leaf), said)
+
+
+def sayings(root: FieldNode, field: GraphQLField) -> Iterator[tuple[str, str]]:
+    """What the schema says of each variable: where it is used, alone or inside of an input."""
+    waiting: list[tuple[ValueNode, GraphQLArgument | GraphQLInputField]] = [
+        (one.value, field.args[one.name.value]) for one in root.arguments or ()
+    ]
+    while waiting:
+        value, place = waiting.pop()
+        if isinstance(value, VariableNode):
+            yield value.name.value, place.description or ""
+        elif isinstance(value, ObjectValueNode):
+            kind = get_named_type(place.type)
+            if isinstance(kind, GraphQLInputObjectType):
+                waiting += [(one.value, kind.fields[one.name.value]) for one in value.fields]
+    inside = get_named_type(field.type)
+    if root.selection_set is not None and isinstance(inside, GraphQLObjectType):
+        for one in root.selection_set.selections:
+            if isinstance(one, FieldNode) and one.name.value in inside.fields:
+                yield from sayings(one, inside.fields[one.name.value])

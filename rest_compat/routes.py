@@ -12,13 +12,19 @@ SORTS: Final[Mapping[str, Mapping[str, str]]] = {
         "amount": "AMOUNT_ASC",
     }
 }
+EXPORTS: Final[Mapping[str, Mapping[str, str]]] = {
+    "format": {"csv": "CSV", "json": "JSON"},
+}
+
+
+BOXES: Final[Mapping[str, Mapping[str, str]]] = {"box": {"received": "RECEIVED", "sent": "SENT"}}
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One documented endpoint: what it is called by, and the operation that answers it.
 
-    ``words`` translates query values; ``read`` and ``write`` name the few bodies that are not
+    ``words`` translates values of query and path; ``read`` and ``write`` name the few bodies that are not
     JSON; ``public`` rows need no token; ``secret`` bodies are never stored by anyone.
     """
 
@@ -40,8 +46,11 @@ class Endpoint:
     """What is said, with 202, when the object is not there yet and a mail must be answered."""
     place: str | None = None
     """Where what it makes is found, when that is not below its own path."""
+    invites: str | None = None
+    """Where the invitation lies that it may make instead, which it answers with 202."""
 
 
+_INVITED: Final = "The invitation is on its way"
 _ACCEPTED: Final = "Accepted; the work goes on"
 _MAILED: Final = "If somebody has this address, a mail is on its way"
 
@@ -59,6 +68,7 @@ ENDPOINTS: Final = (
     Endpoint("POST", "/auth/verify-email", "VerifyEmail", public=True, secret=True),
     Endpoint("GET", "/auth/me", "GetMe"),
     Endpoint("PUT", "/auth/me", "UpdateMe"),
+    Endpoint("DELETE", "/auth/me", "DeleteUser", message="Deleted", secret=True),
     Endpoint("GET", "/categories", "ListCategories"),
     Endpoint("POST", "/categories", "CreateCategory", 201),
     Endpoint("GET", "/categories/{id}", "GetCategory"),
@@ -93,12 +103,46 @@ ENDPOINTS: Final = (
     Endpoint("PUT", "/budgets/{id}/items/{itemId}", "UpdateBudgetItem"),
     Endpoint("DELETE", "/budgets/{id}/items/{itemId}", "DeleteBudgetItem"),
     Endpoint("GET", "/budgets/{id}/analysis", "GetBudgetAnalysis"),
+    Endpoint("GET", "/budgets/{id}/analysis/explain", "ExplainBudgetAnalysis"),
+    Endpoint("GET", "/analytics/net-worth", "GetNetWorth"),
+    Endpoint("GET", "/analytics/net-worth/explain", "ExplainNetWorth"),
+    Endpoint("GET", "/analytics/spending-trends", "GetSpendingTrends"),
+    Endpoint("GET", "/analytics/spending-trends/explain", "ExplainSpendingTrends"),
+    Endpoint("GET", "/analytics/category-breakdown", "GetCategoryBreakdown"),
+    Endpoint("GET", "/analytics/category-breakdown/explain", "ExplainCategoryBreakdown"),
+    Endpoint("GET", "/analytics/monthly-summary", "GetMonthlySummary"),
+    Endpoint("GET", "/analytics/monthly-summary/explain", "ExplainMonthlySummary"),
+    Endpoint("GET", "/analytics/budget-performance", "GetBudgetPerformance"),
+    Endpoint("GET", "/groups", "ListGroups"),
+    Endpoint("POST", "/groups", "CreateGroup", 201),
+    Endpoint("GET", "/groups/{id}", "GetGroup"),
+    Endpoint("PUT", "/groups/{id}", "UpdateGroup"),
+    Endpoint("DELETE", "/groups/{id}", "DeleteGroup"),
+    Endpoint("GET", "/groups/{id}/members", "ListGroupMembers"),
+    Endpoint("POST", "/groups/{id}/members", "AddGroupMember", 201, invites="/invitations"),
+    Endpoint("GET", "/groups/{id}/members/{userId}", "GetGroupMember"),
+    Endpoint("PUT", "/groups/{id}/members/{userId}", "UpdateGroupMember"),
+    Endpoint("DELETE", "/groups/{id}/members/{userId}", "RemoveGroupMember"),
+    Endpoint("GET", "/groups/{id}/transactions", "ListGroupTransactions", words=SORTS),
+    Endpoint("POST", "/groups/{id}/transactions", "CreateGroupTransaction", 201),
+    Endpoint("GET", "/groups/{id}/transactions/{txId}", "GetGroupTransaction"),
+    Endpoint("PUT", "/groups/{id}/transactions/{txId}", "UpdateGroupTransaction"),
+    Endpoint("DELETE", "/groups/{id}/transactions/{txId}", "DeleteGroupTransaction"),
+    Endpoint("POST", "/groups/{id}/transactions/{txId}/restore", "RestoreGroupTransaction"),
+    Endpoint("GET", "/groups/{id}/balances", "GetGroupBalances"),
+    Endpoint("GET", "/invitations", "ListInvitations", words=BOXES),
+    Endpoint("POST", "/invitations", "CreateInvitation", 202, _INVITED),
+    Endpoint("GET", "/invitations/{id}", "GetInvitation"),
+    Endpoint("PUT", "/invitations/{id}/accept", "AcceptInvitation"),
+    Endpoint("PUT", "/invitations/{id}/decline", "DeclineInvitation"),
+    Endpoint("DELETE", "/invitations/{id}", "CancelInvitation"),
     Endpoint("GET", "/templates", "ListTemplates"),
     Endpoint("POST", "/templates", "CreateTemplate", 201),
     Endpoint("GET", "/templates/{id}", "GetTemplate"),
     Endpoint("PUT", "/templates/{id}", "UpdateTemplate"),
     Endpoint("DELETE", "/templates/{id}", "DeleteTemplate"),
     Endpoint("POST", "/templates/{id}/execute", "ExecuteTemplate", 201, place="/transactions"),
+    Endpoint("GET", "/analytics/export/{format}", "Export", words=EXPORTS, write="file"),
     Endpoint("POST", "/uploads", "CreateUpload", 201, read="multipart", expires=True),
     Endpoint("GET", "/uploads/{id}", "GetUpload", expires=True),
     Endpoint("DELETE", "/uploads/{id}", "DeleteUpload"),

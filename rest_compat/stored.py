@@ -47,7 +47,9 @@ class Stored:
     shape: str
     """``connection``, ``payload`` or ``plain``: how the root field becomes ``data``."""
     inner: str | None
-    """The single object field of a payload."""
+    """The object field of a payload."""
+    instead: str | None
+    """The object field that is there where that one is not: an invitation and no member."""
     body_fields: frozenset[str]
     """Names that the answered object shows: what a PUT may send back."""
     returns: GraphQLNamedType
@@ -114,7 +116,7 @@ def _prepare(
     field = fields[0]
     root_type = engine.schema.get_root_type(node.operation)
     returns = get_named_type(cast("GraphQLObjectType", root_type).fields[field.name.value].type)
-    shape, inner = _shape(returns)
+    shape, inner, instead = _shape(returns)
     return Stored(
         name=name,
         text=text,
@@ -124,6 +126,7 @@ def _prepare(
         variables=_variables(node, engine.schema),
         shape=shape,
         inner=inner,
+        instead=instead,
         body_fields=_body_fields(field, inner, fragments),
         returns=returns,
     )
@@ -162,9 +165,9 @@ def _variables(node: OperationDefinitionNode, schema: GraphQLSchema) -> dict[str
     return found
 
 
-def _shape(returns: GraphQLNamedType) -> tuple[str, str | None]:
+def _shape(returns: GraphQLNamedType) -> tuple[str, str | None, str | None]:
     if returns.name.endswith("Connection"):
-        return "connection", None
+        return "connection", None, None
     if returns.name.endswith("Payload") and isinstance(returns, GraphQLObjectType):
         objects = [
             name
@@ -172,8 +175,10 @@ def _shape(returns: GraphQLNamedType) -> tuple[str, str | None]:
             if isinstance(get_named_type(field.type), GraphQLObjectType)
         ]
         if len(objects) == 1 and returns.fields.keys() <= {objects[0], "created"}:
-            return "payload", objects[0]
-    return "plain", None
+            return "payload", objects[0], None
+        if returns.fields.keys() == {*objects, "invited"}:
+            return "payload", objects[0], objects[1]
+    return "plain", None, None
 
 
 def _body_fields(

@@ -10,10 +10,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("graph", "resolvers", "models", "rest_compat")
 NOUNS = (
-    "accounts", "auth", "budgets", "categories", "imports", "templates", "transactions", "uploads",
-    "users",
+    "accounts", "analytics", "auth", "budgets", "categories", "imports", "templates", "transactions", "uploads", "users", "groups", "invitations",
 )  # fmt: skip
-NO_TABLES: set[str] = set()
+NO_TABLES = {"analytics"}
 GENERATED = "models/migrations/versions"
 FILE_LINES = 400
 TEST_LINES = 600
@@ -52,6 +51,8 @@ def test_every_room_holds_every_noun() -> None:
     missing = []
     for room in ("graph", "resolvers", "models"):
         for noun in NOUNS:
+            if room == "models" and noun in NO_TABLES:
+                continue
             places = [ROOT / room / f"{noun}.py", ROOT / room / noun / "__init__.py"]
             if not any(place.is_file() for place in places):
                 missing.append(f"{room}/{noun}")

@@ -11,8 +11,10 @@ from strawberry.scalars import ID
 from graph.categories import Category
 from graph.context import Info
 from graph.edges import edge, own_ledger, plain, said
+from graph.explained import ExplainedRowConnection, explained
 from graph.nodes import Stored, node_kind
-from graph.paging import Connection, connection
+from graph.paging import After, Connection, First, connection
+from graph.rates import MissingRate, StaleRate
 from graph.scalars import Amount, Date, id_text
 from models.budgets import BudgetItemRow, BudgetRow
 from resolvers.budgets import (
@@ -62,15 +64,6 @@ def _amount(minor: int | None, currency: str) -> Amount | None:
     return None if minor is None else Amount(format_minor(minor, currency))
 
 
-@strawberry.type(description="A rate that a sum would need and nobody has published.")
-class MissingRate:
-    """A view over MissingRate of the rules."""
-
-    from_: str = plain("ISO 4217 code of the amount.", name="from")
-    to: str = plain("ISO 4217 code of the sum.")
-    date: Date = plain("The day of the amount.")
-
-
 @strawberry.type
 class _Compared:
     """Fields that an item and a whole budget have in common: views over their figures."""
@@ -112,6 +105,15 @@ class _Compared:
         found: Decimal | None = row.figures.percent_used
         return found
 
+    @strawberry.field(
+        description="The parts that ``actual`` is made of, newest first: what they count sums to "
+        "it.",
+        graphql_type=ExplainedRowConnection,
+    )
+    async def rows(row: Parent[Any], info: Info, first: First = None, after: After = None) -> Any:
+        """A page of parts."""
+        return await explained(info, row.rows, first, after)
+
 
 @strawberry.type(description="One item of a budget in one period.")
 class BudgetItemAnalysis(_Compared):
@@ -145,6 +147,7 @@ class BudgetAnalysis(_Compared):
     to: Date = plain("Last day of the period.")
     items: list[BudgetItemAnalysis] = plain("Each item; subcategories count into their parent's.")
     missing_rates: list[MissingRate] = plain("What would have to be known to convert all amounts.")
+    stale_rates: list[StaleRate] = plain("Rates older than seven days that had to serve.")
 
     @strawberry.field(description="The budget.")
     def budget_id(row: Parent[Analysis]) -> ID:
@@ -157,6 +160,16 @@ class BudgetAnalysis(_Compared):
     def unbudgeted(row: Parent[Analysis]) -> Amount | None:
         """Amount text."""
         return _amount(row.unbudgeted_minor, row.currency)
+
+    @strawberry.field(
+        description="The parts that ``unbudgeted`` is made of, newest first.",
+        graphql_type=ExplainedRowConnection,
+    )
+    async def unbudgeted_rows(
+        row: Parent[Analysis], info: Info, first: First = None, after: After = None
+    ) -> Any:
+        """A page of parts."""
+        return await explained(info, row.unbudgeted_rows, first, after)
 
 
 AnalysisDate = Annotated[

@@ -6,15 +6,24 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from graph.context import Services
-from graph.engine import Answer, Engine, first_failure, is_mutation, is_subscription
+from graph.context import Context, Services
+from graph.engine import (
+    Answer,
+    Compiled,
+    Engine,
+    first_failure,
+    is_mutation,
+    is_subscription,
+)
 from graph.errors import graphql_shape, masked
-from graph.http.entry import actor_of_request, new_context, request_id_of
+from graph.http.answers import answer_body, refusal_errors
+from graph.http.entry import actor_of_request, bearer, new_context, request_id_of
 from graph.http.limits import Gate
-from graph.http.negotiate import JSON, answer_type
+from graph.http.negotiate import EVENTS, JSON, answer_type, takes_events
 from graph.http.params import GraphQLParams, request_params
+from graph.http.sse import EventStream, one_answer
 from resolvers.access import Actor
-from resolvers.errors import AppError, BadRequest, ErrorCode
+from resolvers.errors import AppError, BadRequest, ErrorCode, Unauthenticated
 
 
 class GraphQLEndpoint:
@@ -26,7 +35,8 @@ class GraphQLEndpoint:
 
     async def __call__(self, request: Request) -> Response:
         """One operation; every failure is a JSON answer with ``errors``."""
-        kind = answer_type(request.headers.get("accept"))
+        accept = request.headers.get("accept")
+        kind = answer_type(accept) or (JSON if takes_events(accept) else None)
         if kind is None:
             return _failure(_not_acceptable(), JSON)
         gate = Gate(self._services.limits, request)
@@ -54,6 +64,7 @@ class GraphQLEndpoint:
     ) -> Response:
         if not params.query:
             raise _no_document(params)
+        streams = takes_events(request.headers.get("accept"), only=True)
         name = params.operation_name
         try:
             compiled = self._engine.compile(params.query)
@@ -64,7 +75,11 @@ class GraphQLEndpoint:
             cost = self._engine.cost(compiled, name, params.variables)
         except AppError as error:
             told = await gate.failed(error)
-            return _refused(error, kind) if told is error else _failure(told, kind)
+            if told is not error:
+                return _failure(told, kind)
+            if streams:
+                return EventStream(self._services.live, one_answer(Answer(refused=error)))
+            return _refused(error, kind)
         if request.method != "POST" and is_mutation(operation):
             raise AppError(
                 "Mutations are sent by POST.",
@@ -72,17 +87,40 @@ class GraphQLEndpoint:
                 details={"allow": ["POST"]},
             )
         if is_subscription(operation):
-            raise BadRequest("Subscriptions run over the WebSocket of this path.")
+            _require_stream(request)
         request.state.operation = name or _root_of(operation)
         await gate.admit(compiled, name, params.variables, cost.requested)
         context = new_context(self._services, request, actor)
+        if is_subscription(operation):
+            return await self._stream(request, context, compiled, params)
         answer = await self._engine.run(context, compiled, params.variables, name, cost=cost)
         failure = first_failure(answer)
         if failure is not None:
             await gate.failed(failure)
+        if streams:
+            return EventStream(self._services.live, one_answer(answer))
         if answer.refused is not None:
             return _refused(answer.refused, kind)
-        return _response(_body(answer, replayed=context.replayed), 200, kind)
+        return _response(answer_body(answer, replayed=context.replayed), 200, kind)
+
+    async def _stream(
+        self, request: Request, context: Context, compiled: Compiled, params: GraphQLParams
+    ) -> Response:
+        """A subscription as an event stream, for who is signed in."""
+        token = bearer(request)
+        if token is None:
+            raise Unauthenticated
+        admission = await self._services.auth.admit(token)
+        answers = self._engine.stream(context, compiled, params.variables, params.operation_name)
+        return EventStream(self._services.live, answers, admission)
+
+
+def _require_stream(request: Request) -> None:
+    if request.method == "HEAD" or not takes_events(request.headers.get("accept")):
+        raise BadRequest(
+            "Subscriptions run over the WebSocket of this path, "
+            f"or as an event stream: Accept: {EVENTS}."
+        )
 
 
 def _root_of(operation: Any) -> str:
@@ -90,21 +128,6 @@ def _root_of(operation: Any) -> str:
     first = operation.selection_set.selections[0]
     name = getattr(first, "name", None)
     return str(name.value) if name is not None else "anonymous"
-
-
-def _body(answer: Answer, *, replayed: bool) -> dict[str, Any]:
-    body: dict[str, Any] = {}
-    if answer.errors:
-        body["errors"] = answer.errors
-    body["data"] = answer.data
-    extensions: dict[str, Any] = {}
-    if answer.cost is not None:
-        extensions["cost"] = {"requested": answer.cost.requested, "limit": answer.cost.limit}
-    if replayed:
-        extensions["idempotencyReplayed"] = True
-    if extensions:
-        body["extensions"] = extensions
-    return body
 
 
 def _no_document(params: GraphQLParams) -> BadRequest:
@@ -116,23 +139,7 @@ def _no_document(params: GraphQLParams) -> BadRequest:
 
 def _refused(error: AppError, kind: str) -> Response:
     """A request error: 400 under the GraphQL media type, 200 under plain JSON."""
-    return _response({"errors": _told(error)}, 200 if kind == JSON else 400, kind)
-
-
-def _told(error: AppError) -> list[dict[str, Any]]:
-    """One entry for each thing that is wrong with a document, where editors look for its place."""
-    shape = graphql_shape(error)
-    details = {name: value for name, value in shape["details"].items() if name != "errors"}
-    found = error.details.get("errors") or [
-        {"message": error.message, "locations": error.details.get("locations")}
-    ]
-    entries = []
-    for one in found:
-        entry: dict[str, Any] = {"message": one["message"]}
-        if one["locations"]:  # an empty list is not allowed
-            entry["locations"] = one["locations"]
-        entries.append(entry | {"extensions": {**shape, "details": details}})
-    return entries
+    return _response({"errors": refusal_errors(error)}, 200 if kind == JSON else 400, kind)
 
 
 def _failure(error: AppError, kind: str) -> Response:

@@ -1,7 +1,7 @@
 """The edge of both doors: request ids, security headers, CORS, and a last word on failures."""
 
 import re
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import uuid4
@@ -35,11 +35,28 @@ _HSTS: Final = "max-age=31536000; includeSubDomains"
 _log: Final = structlog.get_logger("http")
 
 
-@dataclass(slots=True)
 class Draining:
     """Set when a stop signal came: answers close their connections, readiness says no."""
 
-    on: bool = False
+    def __init__(self) -> None:
+        self._on = False
+        self._then: list[Callable[[], None]] = []
+
+    @property
+    def on(self) -> bool:
+        """Whether the stop has begun."""
+        return self._on
+
+    @on.setter
+    def on(self, value: bool) -> None:
+        begins = value and not self._on
+        self._on = value
+        for call in self._then if begins else ():
+            call()
+
+    def then(self, call: Callable[[], None]) -> None:
+        """Have something done when the stop begins."""
+        self._then.append(call)
 
 
 @dataclass(frozen=True, slots=True)

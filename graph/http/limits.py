@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import HTTPConnection
 
 from graph.engine import Compiled
 from graph.limits import calls_of
@@ -27,7 +27,7 @@ class Gate:
     failed before there was one.
     """
 
-    def __init__(self, limits: Limits, request: Request) -> None:
+    def __init__(self, limits: Limits, request: HTTPConnection) -> None:
         self._limits = limits
         self._request = request
         self._caller: Caller | None = None
@@ -49,6 +49,10 @@ class Gate:
         calls = calls_of(compiled.document, compiled.operation(name), variables)
         self._calls = calls
         await self._count(calls, units_of(calls, cost))
+
+    async def connect(self) -> None:
+        """Count somebody who stays, as one unit; raises RATE_LIMITED."""
+        await self._count((), 1)
 
     async def failed(self, error: AppError) -> AppError:
         """Count what failed before it was admitted; the failure to tell.

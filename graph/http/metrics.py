@@ -30,6 +30,9 @@ from graph.http.logs import template_of
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _LATENCY: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _JOB_SECONDS: Final = (0.01, 0.05, 0.25, 1.0, 5.0, 30.0, 120.0)
+_CLOSE_CODES: Final = frozenset(
+    {1000, 1001, 1005, 1006, 1009, 1011, 1012, 1013, 4400, 4401, 4403, 4406, 4408, 4409, 4429}
+)
 _JOB_STATES: Final = ("WAITING", "RUNNING", "DONE", "DEAD")
 _LAG_EVERY_SECONDS: Final = 1.0
 _TIMEOUT_SECONDS: Final = 1.0
@@ -78,6 +81,36 @@ class Metrics:
             registry=registry,
         )
         self._add_parts()
+        self._add_live()
+
+    def _add_live(self) -> None:
+        """Connections that stay: by what they speak, which is one of three words."""
+        registry = self.registry
+        self.live = Gauge(
+            "live_connections", "People following live updates.", ("transport",), registry=registry
+        )
+        self.live_messages = Counter(
+            "live_messages", "Messages sent to followers.", ("transport",), registry=registry
+        )
+        self.live_ends = Counter(
+            "live_ends",
+            "Ended connections by close code.",
+            ("transport", "code"),
+            registry=registry,
+        )
+
+    def connected(self, transport: str, change: int) -> None:
+        """Followers came or went."""
+        self.live.labels(transport).inc(change)
+
+    def sent(self, transport: str, count: int = 1) -> None:
+        """Messages went out."""
+        self.live_messages.labels(transport).inc(count)
+
+    def hung_up(self, transport: str, code: int) -> None:
+        """A connection ended; codes of clients' own are one."""
+        known = code if code in _CLOSE_CODES else 0
+        self.live_ends.labels(transport, str(known)).inc()
 
     def _add_parts(self) -> None:
         """What is behind the requests: pool, jobs, event loop, the process itself."""
@@ -128,6 +161,9 @@ class Metrics:
             self.socket_seconds.observe(seconds)
             return
         self.in_progress.dec()
+        if scope.get("state", {}).get("streams"):
+            # How long somebody listened says nothing about how fast we answer.
+            return
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
         route = template_of(scope)
         kind = f"{status // 100}xx"

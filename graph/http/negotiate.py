@@ -10,6 +10,7 @@ from resolvers.errors import UnsupportedMediaType
 
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
+EVENTS = "text/event-stream"
 PAGE_TYPES = ("text/html", "application/xhtml+xml")
 MAX_RANGES = 100  # entries of a header that are looked at; browsers send eight
 
@@ -72,6 +73,15 @@ def wants_page(accept: str | None) -> bool:
     named = [r for r in ranges if r.quality and r.kind in (*PAGE_TYPES, JSON, GRAPHQL)]
     first = min(named, key=lambda r: (-r.quality, r.position), default=None)
     return first is not None and first.kind in PAGE_TYPES
+
+
+def takes_events(accept: str | None, *, only: bool = False) -> bool:
+    """Whether an event stream is named; ``only`` asks that no JSON is named beside it.
+
+    Some clients name every type that they know with every request, and want JSON for a query.
+    """
+    named = {one.kind for one in _ranges(accept or "") if one.quality}
+    return EVENTS in named and not (only and named & {JSON, GRAPHQL})
 
 
 def body_kind(

@@ -87,6 +87,7 @@ def page_routes(
         base = (public_url or str(request.base_url)).rstrip("/")
         values = {
             "base": base,
+            "socket_base": base.replace("http", "ws", 1),
             "graphiql_note": _GRAPHIQL_NOTES[graphiql],
             "demo_hidden": _hidden_unless(demo and graphiql),
         }

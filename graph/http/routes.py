@@ -1,16 +1,22 @@
 """The routes of the graph's own door: /graphql, its pages, files and keys."""
 
+from functools import partial
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from graph.context import Services
 from graph.engine import Engine
+from graph.http.downloads import export_route
 from graph.http.entry import AnyMethod
 from graph.http.files import file_route
 from graph.http.graphql import GraphQLEndpoint
+from graph.http.graphql_ws import serve_graphql
 from graph.http.negotiate import wants_page
 from graph.http.pages import graphiql_page, page_routes
+from graph.http.sockets import SocketEndpoint
+from graph.http.updates_ws import PARAMETERS, serve_updates
 
 
 def graph_routes(
@@ -28,10 +34,16 @@ def graph_routes(
     async def jwks(_: Request) -> Response:
         return JSONResponse(services.auth.jwks(), headers={"Cache-Control": "public, max-age=3600"})
 
+    sockets = SocketEndpoint(services, partial(serve_graphql, services, engine))
+    updates = SocketEndpoint(services, partial(serve_updates, services), parameters=PARAMETERS)
     return [
         Route("/graphql", AnyMethod(graphql)),
+        WebSocketRoute("/graphql", sockets),
+        WebSocketRoute("/ws/updates", updates),
+        WebSocketRoute("/v1/ws/updates", updates),
         Route("/.well-known/jwks.json", jwks, methods=["GET"]),
         file_route(services),
+        export_route(services),
         *page_routes(
             public_url=services.public_url, graphiql=pages, demo=demo_password is not None
         ),

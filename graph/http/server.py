@@ -9,7 +9,9 @@ from typing import Any, Final
 
 from starlette.types import ASGIApp
 from uvicorn import Config, Server
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from graph.http.headers import Draining
 
@@ -17,7 +19,7 @@ HEAD_BYTES: Final = 64 * 1024
 """Request line and headers together."""
 HEADER_COUNT: Final = 100
 HEAD_SECONDS: Final = 20.0
-SOCKET_MESSAGE_BYTES: Final = 256 * 1024
+SOCKET_MESSAGE_BYTES: Final = 64 * 1024
 KEEP_ALIVE_SECONDS: Final = 20
 _TICK_SECONDS: Final = 0.02
 _QUIET_TICKS: Final = 8
@@ -82,6 +84,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._size > HEAD_BYTES:
             self._refuse()
         if not self._refused:
+            # For an answer that streams to somebody who does not read.
+            self.scope["state"]["abort"] = self.transport.abort
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -118,6 +122,20 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refused = True
             self.transport.write(_TOO_LARGE)
             self.transport.close()
+
+
+class PatientSocket(WebSocketsSansIOProtocol):
+    """Says goodbye to a peer that does not read, and leaves when it does not answer."""
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send; a close frame does not wait until there is room for it."""
+        farewell = message["type"] == "websocket.close" and self.handshake_complete
+        if farewell and not self.writable.is_set():
+            self.writable.set()
+        await super().send(message)
+        if farewell:
+            # A peer that reads nothing would keep what waits for it, and the port, for ever.
+            self.loop.call_later(self.close_timeout, self.transport.abort)
 
 
 class DrainingServer(Server):
@@ -258,8 +276,10 @@ def make_server(app: ASGIApp, *, shutdown_seconds: int, proxies: tuple[str, ...]
     settings: dict[str, Any] = {
         "http": BoundedProtocol,
         # The one called "websockets" is built on what that library calls legacy.
-        "ws": "websockets-sansio",
+        "ws": PatientSocket,
         "ws_max_size": SOCKET_MESSAGE_BYTES,
+        # Compressing each peer's messages costs memory for each peer.
+        "ws_per_message_deflate": False,
         "lifespan": "off",
         "log_config": None,
         "access_log": False,

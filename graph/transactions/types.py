@@ -19,11 +19,16 @@ from graph.templates import Template
 from models.transactions import SplitRow, TransactionRow
 from resolvers.accounts import accounts_by_id
 from resolvers.categories import categories_by_id
+from resolvers.groups import group_transactions_by_id, groups_by_id, shares_by_id
 from resolvers.money import format_minor
 from resolvers.templates import templates_by_id
 from resolvers.transactions import refunded_amounts, transactions_by_id
 from resolvers.uploads import uploads_by_transaction
 from resolvers.wire import kind_of
+
+if TYPE_CHECKING:
+    from graph.groups.records import GroupTransaction, Share
+    from graph.groups.types import Group
 
 if TYPE_CHECKING:
     from graph.uploads import Upload
@@ -46,7 +51,9 @@ class TransactionKind(Enum):
 
     INCOME = strawberry.enum_value("INCOME", description="Money earned.")
     EXPENSE = strawberry.enum_value("EXPENSE", description="Money spent; refunds net it.")
-    TRANSFER = strawberry.enum_value("TRANSFER", description="Between own accounts.")
+    TRANSFER = strawberry.enum_value(
+        "TRANSFER", description="Between own accounts, or settling with a group."
+    )
 
 
 @strawberry.enum(description="In which order transactions are listed.")
@@ -57,6 +64,11 @@ class TransactionSort(Enum):
     DATE_ASC = strawberry.enum_value("DATE_ASC", description="Oldest first.")
     AMOUNT_DESC = strawberry.enum_value("AMOUNT_DESC", description="Highest signed amount first.")
     AMOUNT_ASC = strawberry.enum_value("AMOUNT_ASC", description="Lowest signed amount first.")
+
+
+def _whole(row: TransactionRow, _: object) -> Any:
+    leg = row.group_transaction_id
+    return None if leg is None else (row.group_id, leg)
 
 
 def _ledger_of(row: Any, info: Any) -> Any:
@@ -112,6 +124,17 @@ class Transaction(Stored):
         own_ledger("template_id"),
         "The recurring template that made it; null once that is deleted.",
     )
+    group: Annotated["Group", strawberry.lazy("graph.groups.types")] | None = edge(
+        groups_by_id,
+        lambda row, _: row.group_id,
+        "The group whose money it is a leg of; null once you have left it.",
+    )
+    group_transaction: (
+        Annotated["GroupTransaction", strawberry.lazy("graph.groups.records")] | None
+    ) = edge(group_transactions_by_id, _whole, "The group transaction of which it is your leg.")
+    share: Annotated["Share", strawberry.lazy("graph.groups.records")] | None = edge(
+        shares_by_id, own_ledger("group_transaction_id"), "Your share of that group transaction."
+    )
     receipts: list[Annotated["Upload", strawberry.lazy("graph.uploads")]] = edge(
         uploads_by_transaction,
         own_ledger("id"),
@@ -157,7 +180,8 @@ class Transaction(Stored):
         return await newest_refunds(row, info, first, after)
 
     @strawberry.field(
-        description="Transfer if linked, else by what it refunds, else by category, else by sign."
+        description="Transfer if linked or settling with a group, else by what it refunds, else by "
+        "category, else by sign."
     )
     def kind(row: Parent[TransactionRow]) -> TransactionKind:
         """Derived kind."""
@@ -182,6 +206,11 @@ class Transaction(Stored):
     def template_id(row: Parent[TransactionRow]) -> ID | None:
         """Wire id."""
         return id_text("tmpl", row.template_id)
+
+    @strawberry.field(description="The group transaction of which it is your leg.")
+    def group_transaction_id(row: Parent[TransactionRow]) -> ID | None:
+        """Wire id."""
+        return id_text("gtxn", row.group_transaction_id)
 
     @strawberry.field(description="The group whose expense it is a leg of.")
     def group_id(row: Parent[TransactionRow]) -> ID | None:
@@ -221,6 +250,7 @@ class TransactionFilterInput:
     template_id: ID | None = strawberry.field(
         default=UNSET, description="Made by this recurring template."
     )
+    group_id: ID | None = strawberry.field(default=UNSET, description="A leg of this group.")
     refund_of: ID | None = strawberry.field(default=UNSET, description="Refunds this transaction.")
     deleted: bool | None = strawberry.field(
         default=UNSET, description="True: what lies in the trash instead."

@@ -1,7 +1,7 @@
 """The connection to Redis or Valkey: short time-outs, no hidden retries, a breaker before both."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from time import monotonic
 from typing import Any, Final, TypeVar
@@ -17,6 +17,7 @@ T = TypeVar("T")
 _TIMEOUT_SECONDS: Final = 0.05
 _FAILURES_TO_OPEN: Final = 3
 _OPEN_SECONDS: Final = 1.0
+_LISTEN_SECONDS: Final = 5.0
 
 
 class CacheDown(Exception):
@@ -76,6 +77,25 @@ class Cache:
             raise CacheDown from error
         self._failures = 0
         return value
+
+    async def messages(self, channel: str) -> AsyncIterator[bytes | None]:
+        """What is published on a channel from now on; first None, once the line stands.
+
+        Raises CacheDown when Redis goes away: what is published meanwhile is lost.
+        """
+        line = self.client.pubsub(ignore_subscribe_messages=True)
+        try:
+            await line.subscribe(channel)
+            yield None
+            while True:
+                message = await line.get_message(timeout=_LISTEN_SECONDS)
+                if message is not None and isinstance(message["data"], bytes):
+                    yield message["data"]
+        except (RedisError, OSError, TimeoutError) as error:
+            raise CacheDown from error
+        finally:
+            with suppress(RedisError, OSError):
+                await line.aclose()  # type: ignore[no-untyped-call]
 
     @property
     def down(self) -> bool:

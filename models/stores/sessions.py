@@ -1,6 +1,6 @@
 """Cached sessions: who a session id stands for, and which ones were ended a moment ago."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -96,3 +96,31 @@ class NoSessions:
 
     async def deny(self, session_ids: Iterable[UUID]) -> None:
         """Nothing is remembered."""
+
+
+class AnnouncedSessions:
+    """A cache that tells at once whose sessions are over, for those that still talk to them."""
+
+    def __init__(
+        self, cache: SessionCache, announce: Callable[[Iterable[UUID]], Awaitable[None]]
+    ) -> None:
+        self._cache = cache
+        self._announce = announce
+
+    async def get(self, session_id: UUID) -> bytes | None:
+        """The remembered image."""
+        return await self._cache.get(session_id)
+
+    async def put(self, session_id: UUID, image: bytes) -> None:
+        """Remember an image."""
+        await self._cache.put(session_id, image)
+
+    async def forget(self, session_ids: Iterable[UUID]) -> None:
+        """Drop images."""
+        await self._cache.forget(session_ids)
+
+    async def deny(self, session_ids: Iterable[UUID]) -> None:
+        """End them here, then tell everybody."""
+        ended = list(session_ids)
+        await self._cache.deny(ended)
+        await self._announce(ended)

@@ -4,39 +4,27 @@ Nothing is stored, so a row that is entered late, changed or deleted is right ev
 and a period in which nothing happened breaks no chain of what is carried over.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from functools import cache
-from typing import Any, Final, cast
+from functools import partial
+from typing import Final, cast
 from uuid import UUID
 
-from sqlalchemy import Row, and_, select
+import numpy as np
 
-from models.base import table
 from models.budgets import BudgetItemRow, BudgetRow
-from models.categories import Category
 from models.database import Transaction as Tx
-from models.transactions import Split, Transaction
 from resolvers.errors import invalid
+from resolvers.flows import Counting, Flows, RowSet, Span, counted, load_flows
 from resolvers.inputs import LAST_DAY
 from resolvers.money import checked_sum, percent
 from resolvers.periods import Cycle, Period, PeriodKind
+from resolvers.rates import Converter, MissingRate, StaleRate, rate_book
+from resolvers.segments.parts import Ints, Mask
 
-_C: Final = table(Category)
-_T: Final = table(Transaction)
-_S: Final = table(Split)
-_LINKED: Final = _T.alias("linked")
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class MissingRate:
-    """A rate that a sum would need and nobody has published."""
-
-    from_: str
-    to: str
-    date: date
+_UNBUDGETED: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +57,8 @@ class ItemAnalysis:
 
     item: BudgetItemRow
     figures: Figures
+    rows: RowSet
+    """What ``actual`` is made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,32 +73,10 @@ class Analysis:
     items: tuple[ItemAnalysis, ...]
     unbudgeted_minor: int | None
     missing_rates: tuple[MissingRate, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A transaction, or a part of a split one: what counts for one category."""
-
-    day: date
-    currency: str
-    minor: int
-    category_id: UUID | None
-    spent: bool = False
-    """Without a category: whether it is spending by its sign, a refund by what it refunds."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Tree:
-    """The categories of a ledger: what lies above each, and its kind."""
-
-    above: Mapping[UUID, UUID | None]
-    kinds: Mapping[UUID, str]
-
-    def nearest(self, category_id: UUID | None, wanted: Mapping[UUID, Any]) -> UUID | None:
-        """The category itself or the next one above it that is among the wanted."""
-        while category_id is not None and category_id not in wanted:
-            category_id = self.above.get(category_id)
-        return category_id
+    stale_rates: tuple[StaleRate, ...]
+    rows: RowSet
+    """What ``actual`` is made of."""
+    unbudgeted_rows: RowSet
 
 
 @dataclass(slots=True)
@@ -120,7 +88,7 @@ class Tally:
     """Periods with a row in a currency that cannot be converted."""
 
     def add(self, index: int, minor: int | None) -> None:
-        """Count one part; None is one that cannot be converted."""
+        """Count some parts; None is what cannot be converted."""
         if minor is None:
             self.unknown.add(index)
         else:
@@ -168,144 +136,139 @@ def day_within(budget: BudgetRow, wanted: date | None, today: date) -> date:
 async def analyses_of(tx: Tx, keys: Sequence[tuple[BudgetRow, date]]) -> list[Analysis]:
     """Analyses of budgets for the periods that contain a day.
 
-    Two statements for each ledger, however many budgets: categories, and the rows of the widest
-    range that any of them needs.
+    A handful of statements for each ledger, however many budgets, days and transactions.
     """
-    found: dict[tuple[BudgetRow, date], Analysis] = {}
-    for ledger_id in {budget.ledger_id for budget, _ in keys}:
-        mine = [key for key in keys if key[0].ledger_id == ledger_id]
-        spans = [_span(budget, day) for budget, day in mine]
-        tree = await _tree(tx, ledger_id)
-        parts = await _parts(tx, ledger_id, min(s[0] for s in spans), max(s[1] for s in spans))
-        for key in mine:
-            found[key] = _analyse(*key, parts, tree)
-    return [found[key] for key in keys]
+    wanted: dict[BudgetRow, set[Period]] = {}
+    for budget, day in keys:
+        wanted.setdefault(budget, set()).add(cycle_of(budget).containing(day))
+    found: dict[tuple[BudgetRow, Period], Analysis] = {}
+    for ledger_id in {budget.ledger_id for budget in wanted}:
+        mine = {one: periods for one, periods in wanted.items() if one.ledger_id == ledger_id}
+        found |= await analyse(tx, ledger_id, mine)
+    return [found[budget, cycle_of(budget).containing(day)] for budget, day in keys]
 
 
-def _span(budget: BudgetRow, day: date) -> tuple[date, date]:
-    """First and last day of the rows that an analysis reads."""
-    period = cycle_of(budget).containing(day)
+async def analyse(
+    tx: Tx,
+    ledger_id: UUID,
+    wanted: Mapping[BudgetRow, Collection[Period]],
+    *,
+    account_id: UUID | None = None,
+) -> dict[tuple[BudgetRow, Period], Analysis]:
+    """Analyses of some periods of a ledger's budgets, over all accounts or one."""
+    spans = [_span(budget, periods) for budget, periods in wanted.items()]
+    if not spans:
+        return {}
+    whole = Span(min(one.first for one in spans), max(one.last for one in spans))
+    flows = await load_flows(tx, ledger_id, whole, account_id=account_id)
+    currencies = {budget.currency for budget in wanted}
+    book = await rate_book(tx, ledger_id, currencies | set(flows.parts.currencies))
+    found: dict[tuple[BudgetRow, Period], Analysis] = {}
+    for budget, periods in wanted.items():
+        comparison = _compared(budget, periods, flows, Converter(book, budget.currency))
+        for period in periods:
+            found[budget, period] = comparison.analysis(period)
+    return found
+
+
+def _span(budget: BudgetRow, periods: Collection[Period]) -> Span:
+    """First and last day of the rows that analyses read."""
     carries = any(item.carry != "NONE" for item in budget.items)
-    return budget.start_date if carries else period.first, period.last
+    first = budget.start_date if carries else min(one.first for one in periods)
+    return Span(first, max(one.last for one in periods))
 
 
-async def _tree(tx: Tx, ledger_id: UUID) -> _Tree:
-    rows = await tx.rows(
-        select(_C.c.id, _C.c.parent_id, _C.c.kind).where(_C.c.ledger_id == ledger_id)
-    )
-    return _Tree({row.id: row.parent_id for row in rows}, {row.id: row.kind for row in rows})
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """A budget over all parts that matter to some of its periods."""
 
+    budget: BudgetRow
+    counting: Counting
+    item: Ints
+    """Place of the item that each part counts for; -1 for unbudgeted spending."""
+    index: Ints
+    """Number of the period of each part."""
+    signs: Sequence[int]
+    """Of the items: spending and income are both positive, refunds and returns net them."""
+    tallies: Sequence[Tally]
+    """Of the items, and last of unbudgeted spending."""
 
-async def _parts(tx: Tx, ledger_id: UUID, first: date, last: date) -> list[_Part]:
-    """Living rows of a range without transfers, split ones as their parts, opened once."""
-    source = _T.outerjoin(
-        _S, and_(_S.c.ledger_id == _T.c.ledger_id, _S.c.transaction_id == _T.c.id)
-    ).outerjoin(
-        _LINKED, and_(_LINKED.c.ledger_id == _T.c.ledger_id, _LINKED.c.id == _T.c.refund_of)
-    )
-    rows = await tx.rows(
-        select(
-            _T.c.id,
-            _T.c.date,
-            _T.c.currency,
-            _T.c.amount,
-            _T.c.category_id,
-            _LINKED.c.id.label("linked_id"),
-            _LINKED.c.amount.label("linked_amount"),
-            _LINKED.c.category_id.label("refunded"),
-            _S.c.id.label("part_id"),
-            _S.c.amount.label("part_amount"),
-            _S.c.category_id.label("part_category"),
+    def analysis(self, period: Period) -> Analysis:
+        """The figures of one period."""
+        budget, counting = self.budget, self.counting
+        now = self.index == period.index
+        items = tuple(
+            ItemAnalysis(
+                item=item,
+                figures=Figures(
+                    currency=item.currency,
+                    budgeted_minor=item.amount_minor,
+                    carried_minor=self.tallies[at].carried(item, period.index),
+                    actual_minor=self.tallies[at].actual(period.index),
+                ),
+                rows=counting.rows(partial(self._of, now, at), sign=self.signs[at]),
+            )
+            for at, item in enumerate(budget.items)
         )
-        .select_from(source)
-        .where(
-            _T.c.ledger_id == ledger_id,
-            _T.c.deleted_at.is_(None),
-            _T.c.transfer_id.is_(None),
-            _T.c.date.between(first, last),
+        expenses = [at for at, sign in enumerate(self.signs) if sign < 0]
+        carries = any(item.carry != "NONE" for item in budget.items)
+        first = budget.start_date if carries else period.first
+        converter = counting.converter
+        return Analysis(
+            budget_id=budget.id,
+            currency=budget.currency,
+            from_=period.first,
+            to=period.last,
+            figures=_total(budget.currency, [items[at].figures for at in expenses]),
+            items=items,
+            unbudgeted_minor=self.tallies[-1].actual(period.index),
+            missing_rates=tuple(
+                one for one in converter.told_missing() if first <= one.date <= period.last
+            ),
+            stale_rates=tuple(
+                one for one in converter.told_stale() if first <= one.date <= period.last
+            ),
+            rows=counting.rows(lambda: now & np.isin(self.item, expenses), sign=-1),
+            unbudgeted_rows=counting.rows(partial(self._of, now, _UNBUDGETED), sign=-1),
         )
-    )
-    await tx.unlock([ledger_id])
-    ring = tx.ring(ledger_id)
 
-    def part(row: Row[Any]) -> _Part:
-        if row.part_id is not None:
-            minor = ring.unseal_minor("splits.amount", row.part_id, row.part_amount)
-            return _Part(row.date, row.currency, minor, row.part_category)
-        minor = ring.unseal_minor("transactions.amount", row.id, row.amount)
-        # A refund nets the category of what it refunds, on its own date.
-        category_id, spent = row.refunded or row.category_id, minor < 0
-        if row.linked_id is not None and category_id is None:
-            linked = ring.unseal_minor("transactions.amount", row.linked_id, row.linked_amount)
-            spent = linked <= 0
-        return _Part(row.date, row.currency, minor, category_id, spent)
-
-    return [part(row) for row in rows]
+    def _of(self, now: Mask, item: int) -> Mask:
+        found: Mask = now & (self.item == item)
+        return found
 
 
-def _analyse(budget: BudgetRow, day: date, parts: Iterable[_Part], tree: _Tree) -> Analysis:
-    """One budget over the opened rows, which may reach beyond what it needs."""
+def _compared(
+    budget: BudgetRow, periods: Collection[Period], flows: Flows, converter: Converter
+) -> _Comparison:
+    """Sort the parts of a budget's days by item and period; only what matters is converted."""
     cycle = cycle_of(budget)
-    period = cycle.containing(day)
-    items = {item.category_id: item for item in budget.items}
-    tallies = {item.id: Tally() for item in budget.items}
-    unbudgeted = Tally()
-    missing: set[MissingRate] = set()
-    # Rows are many, days and categories few.
-    index_of = cache(cycle.index_of)
-    nearest = cache(lambda category_id: tree.nearest(category_id, items))
-    for part in parts:
-        if not budget.start_date <= part.day <= period.last:
-            continue
-        index = index_of(part.day)
-        place = nearest(part.category_id)
-        now = index == period.index
-        if place is not None and (now or items[place].carry != "NONE"):
-            tally, sign = tallies[items[place].id], _sign(tree.kinds[place])
-        elif place is None and now and _spent(part, tree):
-            tally, sign = unbudgeted, -1
-        else:
-            continue
-        # Zero is zero in every currency: it needs no rate.
-        if part.currency == budget.currency or not part.minor:
-            tally.add(index, sign * part.minor)
-        else:
-            tally.add(index, None)
-            missing.add(MissingRate(part.currency, budget.currency, part.day))
-    analysed = tuple(_item(item, tallies[item.id], period) for item in budget.items)
-    expenses = [one.figures for one in analysed if _sign(tree.kinds[one.item.category_id]) < 0]
-    return Analysis(
-        budget_id=budget.id,
-        currency=budget.currency,
-        from_=period.first,
-        to=period.last,
-        figures=_total(budget.currency, expenses),
-        items=analysed,
-        unbudgeted_minor=unbudgeted.actual(period.index),
-        missing_rates=tuple(sorted(missing)),
-    )
+    flows = flows.where(flows.within(_span(budget, periods)))
+    first = cycle.index_of(_span(budget, periods).first)
+    last = max(period.index for period in periods)
+    starts = [cycle.at(number).first.toordinal() for number in range(first, last + 1)]
+    index = np.searchsorted(np.array(starts, dtype=np.int64), flows.parts.day, side="right")
+    index = index + (first - 1)
+    places = {item.category_id: at for at, item in enumerate(budget.items)}
+    item = flows.tree.nearest(places)[flows.category]
+    carried = np.array([*(one.carry != "NONE" for one in budget.items), False], dtype=np.bool_)
+    now = np.isin(index, [period.index for period in periods])
+    matters = carried[item] | (now & ((item != _UNBUDGETED) | ~flows.income))
+    counting = counted(flows.where(matters), converter)
+    item, index = item[matters], index[matters]
+    tree = flows.tree
+    signs = [1 if tree.income[tree.places[one.category_id]] else -1 for one in budget.items]
+    tallies = _tallies(counting, item, index, [*signs, -1])
+    return _Comparison(budget, counting, item, index, signs, tallies)
 
 
-def _sign(kind: str) -> int:
-    """Spending and income are both positive in a report; refunds and returns net them."""
-    return -1 if kind == "EXPENSE" else 1
-
-
-def _spent(part: _Part, tree: _Tree) -> bool:
-    """Whether a part that no item covers is spending: by its category, if it has one."""
-    if part.category_id is None:
-        return part.spent
-    return tree.kinds[part.category_id] == "EXPENSE"
-
-
-def _item(item: BudgetItemRow, tally: Tally, period: Period) -> ItemAnalysis:
-    figures = Figures(
-        currency=item.currency,
-        budgeted_minor=item.amount_minor,
-        carried_minor=tally.carried(item, period.index),
-        actual_minor=tally.actual(period.index),
-    )
-    return ItemAnalysis(item, figures)
+def _tallies(counting: Counting, item: Ints, index: Ints, signs: Sequence[int]) -> list[Tally]:
+    """What came together for each item and period; unbudgeted spending is the last."""
+    tallies = [Tally() for _ in signs]
+    pairs, which = np.unique(np.stack((item, index)), axis=1, return_inverse=True)
+    sums = counting.sums(which.reshape(-1), pairs.shape[1])
+    for (place, number), minor in zip(pairs.T.tolist(), sums, strict=True):
+        tallies[place].add(number, None if minor is None else signs[place] * minor)
+    return tallies
 
 
 def _total(currency: str, figures: Sequence[Figures]) -> Figures:

@@ -8,7 +8,9 @@ from typing import Any, Final
 from models.accounts import AccountRow
 from models.budgets import BudgetItemRow, BudgetRow
 from models.categories import CategoryRow
+from models.groups import GroupRow, GroupTransactionRow, MemberRow, ShareRow
 from models.imports import ImportRunRow
+from models.invitations import InvitationRow
 from models.templates import TemplateRow
 from models.transactions import TransactionRow
 from models.uploads import UploadRow
@@ -49,7 +51,14 @@ KINDS: Final[Mapping[str, FeedKind]] = {
         FeedKind("budget", "bdgt", BudgetRow, "Budgets; their items are told one by one."),
         FeedKind("budgetItem", "item", BudgetItemRow, "Items of budgets."),
         FeedKind("category", "cat", CategoryRow, "Categories."),
+        FeedKind("group", "grp", GroupRow, "Groups."),
+        FeedKind(
+            "group_transaction", "gtxn", GroupTransactionRow, "What groups spent and settled."
+        ),
         FeedKind("import", "imp", ImportRunRow, "Imports and how far they are."),
+        FeedKind("invitation", "inv", InvitationRow, "Invitations that groups sent."),
+        FeedKind("member", "user", MemberRow, "Members of groups; the id is the person's."),
+        FeedKind("share", "gtxn", ShareRow, "Own shares of group transactions, by their ids."),
         FeedKind("template", "tmpl", TemplateRow, "Recurring templates."),
         FeedKind("transaction", "txn", TransactionRow, "Transactions, both sides of transfers."),
         FeedKind("upload", "file", UploadRow, "Uploaded files."),

@@ -123,15 +123,17 @@ async def read_changes(
     *,
     limit: int,
     kinds: Collection[str] | None = None,
+    only: UUID | None = None,
 ) -> FeedPage:
     """What the reader of a transaction may see after a position, at most ``limit`` events.
 
-    ``kinds`` leaves only some kinds of objects; a ledger that is lost is always told.  Raises GONE
-    for a position that the feed does not reach back to.
+    ``kinds`` leaves only some kinds of objects and ``only`` one ledger; a ledger that is lost is
+    always told.  Raises GONE for a position that the feed does not reach back to.
     """
-    ledgers = await tx.rows(
-        select(_L.c.id, _L.c.kind, _L.c.version).order_by(_L.c.kind.desc(), _L.c.id)
-    )
+    statement = select(_L.c.id, _L.c.kind, _L.c.version).order_by(_L.c.kind.desc(), _L.c.id)
+    if only is not None:
+        statement = statement.where(_L.c.id == only)
+    ledgers = await tx.rows(statement)
     walk = _Walk(tx, dict(position), limit, None if kinds is None else sorted(kinds))
     visible = {ledger.id for ledger in ledgers}
     for lost in sorted(position.keys() - visible):

@@ -18,6 +18,7 @@ _SAMPLE_CHARS: Final = 400_000
 _FAILED_QUOTES: Final = 500
 _SEPARATOR_LINE: Final = re.compile(r"sep=(.)\s*", re.IGNORECASE)
 _SAYS: Final = re.compile(r"[^\W_]")
+_CALCULATED: Final = "0123456789+-=@＝＋－＠"
 _FORMULA: Final = re.compile(r'=\s*"([^"]*)"')
 
 
@@ -172,8 +173,8 @@ def _tidy(cell: str) -> str:
         # What is left of a quote whose partner is missing.
         quotes = cell.count('"')
         return cell.strip('"').strip() if quotes == 1 else cell
-    if cell[0] == "'" and cell[1:2] in "0123456789+-=@":
-        # A spreadsheet's mark for "this is text".
+    if cell[0] == "'" and cell.lstrip("'")[:1] in _CALCULATED:
+        # A spreadsheet's mark for "this is text"; our own exports double one that was there.
         return cell[1:]
     return cell
 

@@ -29,6 +29,7 @@ from resolvers.transactions.rows import (
     transactions_by_id,
 )
 from resolvers.transactions.trash import delete_transactions, purge_trash, restore_transaction
+from resolvers.transactions.walking import walk_transactions
 from resolvers.transactions.writes import create_transactions, update_transactions
 
 __all__ = [
@@ -62,4 +63,5 @@ __all__ = [
     "restore_transaction",
     "transactions_by_id",
     "update_transactions",
+    "walk_transactions",
 ]

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from models.accounts import AccountRow
 from models.ids import new_id
 from models.transactions import RefundedRow, SplitRow, TransactionRow
-from resolvers.errors import Conflict, FieldError, Invalid
+from resolvers.errors import Conflict, ErrorCode, FieldError, Invalid
 from resolvers.money import format_minor, parse_minor
 from resolvers.transactions.inputs import SplitInput, TransactionCreate, TransactionUpdate
 from resolvers.transactions.locks import require_unlocked
@@ -195,6 +196,8 @@ def draft_update(
         for name, attribute in _NEVER_NULL
         if data.given(attribute) and getattr(data, attribute) is None
     ]
+    if old.group_transaction_id is not None:
+        _spare_leg(old, data)
     account_id = old.account_id
     if data.account_id is not None and data.account_id != old.account_id:
         account = refs.account(data.account_id, "accountId", wrong)
@@ -234,6 +237,24 @@ def draft_update(
         require_unlocked(other, mirrored, side=True)
     check_external(refs, new.account_id, new.external_id, old.id)
     return _stamped(old, new, now), None if mirrored is None else _stamped(other, mirrored, now)
+
+
+def _spare_leg(old: TransactionRow, data: TransactionUpdate) -> None:
+    """Raise READ_ONLY for what a leg takes from its group transaction."""
+    wrong = []
+    if data.amount is not None and Decimal(data.amount) != Decimal(
+        format_minor(old.amount_minor, old.currency)
+    ):
+        wrong.append("amount")
+    if data.given("category_id") and data.category_id != old.category_id:
+        wrong.append("categoryId")
+    wrong += ["splits"] if data.splits else []
+    wrong += ["refundOf"] if data.refund_of is not None else []
+    if wrong:
+        message = "It follows the group's transaction; change that one, or your share of it."
+        raise Invalid(
+            [FieldError(name, "READ_ONLY", message) for name in wrong], code=ErrorCode.READ_ONLY
+        )
 
 
 def _refund(

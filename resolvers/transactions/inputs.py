@@ -11,6 +11,7 @@ from resolvers.inputs import (
     CurrencyCode,
     Description,
     ExternalId,
+    GroupRef,
     Input,
     Notes,
     PostingDate,
@@ -26,7 +27,9 @@ Kind = Literal["INCOME", "EXPENSE", "TRANSFER"]
 Sort = Literal["DATE_DESC", "DATE_ASC", "AMOUNT_DESC", "AMOUNT_ASC"]
 
 DERIVED: Final = frozenset({"kind", "createdAt", "updatedAt", "deletedAt"})
-STORED: Final = frozenset({"id", "currency", "transferId", "importId", "templateId", "groupId"})
+STORED: Final = frozenset(
+    {"id", "currency", "transferId", "importId", "templateId", "groupId", "groupTransactionId"}
+)
 
 
 class SplitInput(Input):
@@ -92,5 +95,6 @@ class TransactionFilter(Input):
     search: ShortText | None = None
     tag: Tag | None = None
     template_id: TemplateRef | None = None
+    group_id: GroupRef | None = None
     refund_of: TransactionRef | None = None
     deleted: bool = False

@@ -75,7 +75,7 @@ def _needs_scan(wanted: TransactionFilter, sort: str) -> bool:
     )
 
 
-async def _conditions(
+async def conditions_of(
     tx: Tx, ledger_id: UUID, wanted: TransactionFilter
 ) -> list[ColumnElement[bool]]:
     """Everything that the database can decide."""
@@ -111,12 +111,16 @@ async def _conditions(
         own = and_(among(T.c.category_id, tree), not_(_refunds(_R.c.category_id.is_not(None))))
         netted = and_(_refunds(among(_R.c.category_id, tree)), T.c.split_count == 0)
         found.append(or_(own, netted, T.c.id.in_(part)))
+    if wanted.group_id is not None:
+        found.append(T.c.group_id == wanted.group_id)
+    settling = and_(T.c.group_id.is_not(None), T.c.category_id.is_(None))
     if wanted.kind == "TRANSFER":
-        found.append(T.c.transfer_id.is_not(None))
+        found.append(or_(T.c.transfer_id.is_not(None), settling))
     elif wanted.kind is not None:
         found.append(
             and_(
                 T.c.transfer_id.is_(None),
+                not_(settling),
                 or_(
                     CATEGORY_KIND.in_((wanted.kind,)),
                     T.c.category_id.is_(None),
@@ -135,7 +139,8 @@ def _refunds(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     return and_(T.c.refund_of.is_not(None), named.exists())
 
 
-def _bounds(wanted: TransactionFilter) -> tuple[Decimal | None, Decimal | None]:
+def bounds_of(wanted: TransactionFilter) -> tuple[Decimal | None, Decimal | None]:
+    """The smallest and the largest magnitude that a filter lets through."""
     low = None if wanted.min_amount is None else Decimal(wanted.min_amount)
     high = None if wanted.max_amount is None else Decimal(wanted.max_amount)
     wrong = [
@@ -156,7 +161,7 @@ async def _scan(
     sort: str,
 ) -> list[_Light]:
     """Open the amounts of all rows that the database left and decide the rest."""
-    low, high = _bounds(wanted)
+    low, high = bounds_of(wanted)
     bounded = low is not None or high is not None
     await tx.unlock([ledger_id])
     ring = tx.ring(ledger_id)
@@ -201,7 +206,7 @@ async def list_transactions(
 ) -> Page[TransactionRow]:
     """A page of the person's transactions, newest first unless sorted otherwise."""
     ledger_id = actor.ledger_id
-    conditions = await _conditions(tx, ledger_id, wanted)
+    conditions = await conditions_of(tx, ledger_id, wanted)
     descending = sort.endswith("DESC")
     if not _needs_scan(wanted, sort):
         statement: Select[Any] = select(*COLUMNS).select_from(SOURCE).where(*conditions)
@@ -224,7 +229,7 @@ async def list_transactions(
 
 async def count_transactions(tx: Tx, actor: Actor, wanted: TransactionFilter = _NO_FILTER) -> int:
     """How many transactions a filter leaves."""
-    conditions = await _conditions(tx, actor.ledger_id, wanted)
+    conditions = await conditions_of(tx, actor.ledger_id, wanted)
     if _needs_scan(wanted, "DATE_DESC"):
         return len(await _scan(tx, actor.ledger_id, wanted, conditions, "DATE_DESC"))
     statement = select(func.count()).select_from(SOURCE).where(*conditions)

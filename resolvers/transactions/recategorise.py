@@ -22,6 +22,7 @@ from resolvers.transactions.rows import S, T, transactions_by_id
 from resolvers.transactions.storing import stamp_rows, update_rows
 
 _C = table(Category)
+_WORDS = {"budgetItems": "budget items", "groupTransactions": "group transactions"}
 
 Follow = Callable[[LedgerWrite, CategoryRow, CategoryRow], Awaitable[None]]
 """Moves from the first category to the second what another noun has on it."""
@@ -39,13 +40,13 @@ async def delete_category(
 
     ``follow`` moves what transactions do not know: items of budgets, templates.
     """
-    old = await get_category(write.tx, write.actor, category_id)
+    old = await get_category(write.tx, write.ledger_id, category_id)
     require_version(old, expected_version)
     target = None if move_to is None else await _target(write, old, move_to)
     uses = await uses_of(write.tx, old)
     if any(uses.values()):
         if target is None:
-            words = {**{name: name for name in uses}, "budgetItems": "budget items"}
+            words = {**{name: name for name in uses}, **_WORDS}
             told = ", ".join(f"{count} {words[name]}" for name, count in uses.items() if count)
             raise Conflict(
                 f"The category is in use ({told}); name another with moveTo.", details=uses
@@ -58,7 +59,7 @@ async def delete_category(
 async def _target(write: LedgerWrite, old: CategoryRow, move_to: UUID) -> CategoryRow:
     """Where everything goes: of the same kind, and not the category itself or below it."""
     try:
-        target = await get_category(write.tx, write.actor, move_to)
+        target = await get_category(write.tx, write.ledger_id, move_to)
     except NotFound as error:
         raise invalid("moveTo", "There is no such object.", "NOT_FOUND") from error
     if target.kind != old.kind:

@@ -8,13 +8,14 @@ from sqlalchemy import bindparam, delete, insert, update
 from models.base import among
 from models.transactions import TransactionRow
 from resolvers.ledgers import LedgerWrite
+from resolvers.segments import mark, places_of
 from resolvers.transactions.rows import S, T
 
 _PLAIN: Final = (
     "ledger_id", "id", "account_id", "category_id", "date", "currency", "description", "payee",
     "status", "split_count", "transfer_id", "refund_of", "external_id", "import_id", "template_id",
     "group_id", "content_key", "deleted_at", "version", "created_at", "updated_at",
-    "occurrence_date",
+    "occurrence_date", "group_transaction_id",
 )  # fmt: skip
 _CHANGED: Final = tuple(name for name in _PLAIN if name not in {"ledger_id", "id", "created_at"})
 
@@ -51,6 +52,7 @@ async def insert_rows(write: LedgerWrite, rows: Sequence[TransactionRow]) -> Non
     parts = _parts(write, rows)
     if parts:
         await write.tx.run(insert(S), parts)
+    await mark(write.tx, write.ledger_id, {place for row in rows for place in places_of(None, row)})
     for row in rows:
         write.move(row.account_id, row.amount_minor)
         write.record("transaction", "CREATE", None, row)
@@ -86,7 +88,7 @@ async def update_rows(
         parts = _parts(write, [new for _, new in resplit])
         if parts:
             await write.tx.run(insert(S), parts)
-    _tell(write, changed, op)
+    await _tell(write, changed, op)
 
 
 async def stamp_rows(
@@ -106,13 +108,15 @@ async def stamp_rows(
         .where(T.c.ledger_id == write.ledger_id, among(T.c.id, [old.id for old, _ in changed]))
         .values(**same, version=T.c.version + 1, updated_at=write.now)
     )
-    _tell(write, changed, op)
+    await _tell(write, changed, op)
 
 
-def _tell(
+async def _tell(
     write: LedgerWrite, changed: Sequence[tuple[TransactionRow, TransactionRow]], op: str
 ) -> None:
-    """Totals and feed of changed rows."""
+    """Segments, totals and feed of changed rows."""
+    touched = {place for old, new in changed for place in places_of(old, new)}
+    await mark(write.tx, write.ledger_id, touched)
     for old, new in changed:
         if old.deleted_at is None:
             write.move(old.account_id, -old.amount_minor)

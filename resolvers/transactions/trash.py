@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import delete, func, not_, or_, select, update
 
 from models.base import among, table
+from models.groups import Share
 from models.templates import Template
 from models.transactions import TransactionRow
 from resolvers.accounts import accounts_by_id
@@ -23,6 +24,7 @@ from resolvers.uploads import remove_receipts_of
 
 DAYS_IN_TRASH: Final = 30
 _M: Final = table(Template)
+_H: Final = table(Share)
 
 Removed = TransactionRow | AppError
 
@@ -149,6 +151,7 @@ async def restore_rows(write: LedgerWrite, rows: Sequence[TransactionRow]) -> No
         refs = References(external={(r.account_id, r.external_id): r.id for r in taken})
         for row in rows:
             check_external(refs, row.account_id, row.external_id, row.id)
+    rows = await _without_lost_legs(write, rows)
     rejoined, alone = await _rejoined(write, rows)
     await update_rows(write, rejoined)
     changed = [
@@ -168,6 +171,46 @@ async def restore_rows(write: LedgerWrite, rows: Sequence[TransactionRow]) -> No
         deleted_at=None,
         transfer_id=None,
     )
+
+
+async def _without_lost_legs(
+    write: LedgerWrite, rows: Sequence[TransactionRow]
+) -> list[TransactionRow]:
+    """Rows with those unlinked whose group transaction is gone or has another leg by now.
+
+    They come back as ordinary transactions: the money did move.
+    """
+    legs = {row.group_transaction_id for row in rows if row.group_transaction_id is not None}
+    if not legs:
+        return list(rows)
+    living = await write.tx.rows(
+        select(_H.c.id).where(
+            _H.c.ledger_id == write.ledger_id, among(_H.c.id, legs), _H.c.deleted_at.is_(None)
+        )
+    )
+    taken = await write.tx.rows(
+        select(T.c.group_transaction_id).where(
+            T.c.ledger_id == write.ledger_id,
+            among(T.c.group_transaction_id, legs),
+            T.c.deleted_at.is_(None),
+        )
+    )
+    free = {row.id for row in living} - {row.group_transaction_id for row in taken}
+    kept, lost = [], []
+    for row in rows:
+        leg = row.group_transaction_id
+        if leg is None or leg in free:
+            free -= {leg}
+            kept.append(row)
+        else:
+            lost.append(row.id)
+            kept.append(replace(row, group_id=None, group_transaction_id=None))
+    await write.tx.run(
+        update(T)
+        .where(T.c.ledger_id == write.ledger_id, among(T.c.id, lost))
+        .values(group_id=None, group_transaction_id=None)
+    )
+    return kept
 
 
 async def _rejoined(

@@ -27,8 +27,8 @@ from resolvers.uploads.storing import (
     keep_upload,
     receive_file,
     store_upload,
-    sweep_orphans,
 )
+from resolvers.uploads.sweep import keep_swept, sweep_orphans
 
 __all__ = [
     "MAX_BYTES",
@@ -46,6 +46,7 @@ __all__ = [
     "drop_received",
     "get_upload",
     "insert_upload",
+    "keep_swept",
     "keep_upload",
     "link_path",
     "list_uploads",

@@ -1,18 +1,17 @@
 """Files on their way in: sealed into the file store while they stream, then named in the ledger.
 
 The object is stored before its row, so that a row never names an object that is not there.  What
-a crash leaves between the two is an object without a row, which ``sweep_orphans`` removes.
+a crash leaves between the two is an object without a row, which the sweep removes.
 """
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final, Literal
 from uuid import UUID
 
 from pydantic import ValidationInfo, field_validator
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert
 from sqlalchemy.exc import DBAPIError
 
 from models.database import Database
@@ -31,7 +30,6 @@ from resolvers.uploads.rows import NAMES, U
 from resolvers.uploads.sniff import HEAD_BYTES, check_purpose, sniff
 
 MAX_BYTES: Final = 25 * 1024 * 1024
-_SWEPT_AT_ONCE: Final = 1_000
 
 
 class UploadCreate(Input):
@@ -225,42 +223,3 @@ async def insert_upload(write: LedgerWrite, received: Received, data: UploadCrea
     await write.tx.run(insert(U).values({name: getattr(row, name) for name in NAMES}))
     write.record("upload", "CREATE", None, row)
     return row
-
-
-async def sweep_orphans(database: Database, files: FileStore, before: datetime) -> int:
-    """Remove stored objects older than an instant that no living upload names; their number.
-
-    ``before`` is a day ago: an object younger than that may wait for its row.
-    """
-    found = await database.call(text("SELECT ledger_id, user_id FROM ledgers_to_verify()"))
-    owners = {row.ledger_id: row.user_id for row in found}
-    removed = 0
-    waiting: list[tuple[UUID, UUID]] = []
-    async for name in files.older_than(before):
-        waiting.append(name)
-        if len(waiting) == _SWEPT_AT_ONCE:
-            removed += await _sweep(database, files, owners, waiting)
-            waiting = []
-    return removed + await _sweep(database, files, owners, waiting)
-
-
-async def _sweep(
-    database: Database,
-    files: FileStore,
-    owners: dict[UUID, UUID],
-    names: list[tuple[UUID, UUID]],
-) -> int:
-    removed = 0
-    for ledger_id in {name[0] for name in names}:
-        wanted = {name[1] for name in names if name[0] == ledger_id}
-        living: set[UUID] = set()
-        if ledger_id in owners:
-            async with database.read(owners[ledger_id]) as tx:
-                statement = select(U.c.id).where(
-                    U.c.ledger_id == ledger_id, U.c.id.in_(wanted), U.c.deleted_at.is_(None)
-                )
-                living = {row.id for row in await tx.rows(statement)}
-        for file_id in wanted - living:
-            await files.delete(ledger_id, file_id)
-            removed += 1
-    return removed

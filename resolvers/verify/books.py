@@ -14,20 +14,24 @@ from models.budgets import BudgetItemRow, BudgetRow
 from models.categories import Category, CategoryRow
 from models.idempotency import IdempotencyKey
 from models.imports import Import, ImportRow
+from models.rates import Rate, RateRow
 from models.templates import Template, TemplateRow
 from models.transactions import SplitRow, TransactionRow
 from resolvers.budgets.rows import ITEMS, B, I
 from resolvers.transactions.rows import COLUMNS, SOURCE, S, T
 from resolvers.uploads.rows import U, upload_row
 from resolvers.verify.finder import Finder, pages
+from resolvers.verify.groups import check_groups
 from resolvers.verify.images import Stored, check_images, check_lost
 from resolvers.verify.report import Kind, named
+from resolvers.verify.segments import check_segments
 
 _A: Final = table(Account)
 _C: Final = table(Category)
 _M: Final = table(Template)
+_R: Final = table(Rate)
 _ENTITIES: Final = (
-    "transaction", "account", "category", "budget", "budgetItem", "template", "upload",
+    "transaction", "account", "category", "budget", "budgetItem", "template", "rate", "upload",
 )  # fmt: skip
 _OTHER_CELLS: Final[tuple[tuple[Table, str, str, str], ...]] = (
     # table, column of its order, sealed column, what a row is called
@@ -61,9 +65,12 @@ async def check_books(finder: Finder) -> int:
     await _check_categories(finder)
     await _check_budgets(finder)
     await _check_templates(finder)
+    await _check_rates(finder)
+    await check_segments(finder)
     await _check_uploads(finder)
     for entity in _ENTITIES:
         await check_lost(finder, entity)
+    await check_groups(finder)
     await _check_other_cells(finder)
     return seen
 
@@ -259,6 +266,14 @@ async def _check_templates(finder: Finder) -> None:
                 plain = {name: getattr(row, name) for name in names}
                 whole.append(TemplateRow(**plain, amount_minor=minor))
         await check_images(finder, "template", whole)
+
+
+async def _check_rates(finder: Finder) -> None:
+    names = [f.name for f in fields(RateRow)]
+    statement = select(_R).where(_R.c.ledger_id == finder.ledger_id)
+    async for page in pages(finder.tx, statement, (_R.c.id,)):
+        rows = [RateRow(**{name: getattr(row, name) for name in names}) for row in page]
+        await check_images(finder, "rate", rows)
 
 
 async def _check_uploads(finder: Finder) -> None:

@@ -13,6 +13,18 @@ from models.base import table
 from models.budgets import Budget, BudgetItem, BudgetItemRow, BudgetRow
 from models.categories import Category, CategoryRow
 from models.changes import content_mac, content_place
+from models.groups import (
+    Group,
+    GroupMember,
+    GroupRow,
+    GroupTransaction,
+    GroupTransactionRow,
+    MemberRow,
+    Share,
+    ShareRow,
+)
+from models.invitations import Invitation, InvitationRow
+from models.rates import Rate, RateRow
 from models.templates import Template, TemplateRow
 from models.transactions import TransactionRow
 from models.uploads import Upload, UploadRow
@@ -22,7 +34,19 @@ from resolvers.verify.finder import PAGE_ROWS, Finder
 from resolvers.verify.report import Kind, named
 
 Stored = (
-    AccountRow | BudgetItemRow | BudgetRow | CategoryRow | TemplateRow | TransactionRow | UploadRow
+    AccountRow
+    | BudgetItemRow
+    | BudgetRow
+    | CategoryRow
+    | GroupRow
+    | GroupTransactionRow
+    | InvitationRow
+    | MemberRow
+    | RateRow
+    | ShareRow
+    | TemplateRow
+    | TransactionRow
+    | UploadRow
 )
 
 _NEWEST: Final = text(
@@ -42,6 +66,12 @@ _TABLES: Final = {
     "budget": table(Budget),
     "budgetItem": table(BudgetItem),
     "category": table(Category),
+    "rate": table(Rate),
+    "group": table(Group),
+    "group_transaction": table(GroupTransaction),
+    "invitation": table(Invitation),
+    "member": table(GroupMember),
+    "share": table(Share),
     "template": table(Template),
     "transaction": T,
     "upload": table(Upload),

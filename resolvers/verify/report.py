@@ -12,7 +12,13 @@ _PREFIXES: Final = {
     "budget": "bdgt",
     "budgetItem": "item",
     "category": "cat",
+    "group": "grp",
+    "group_transaction": "gtxn",
     "import": "imp",
+    "rate": "rate",
+    "invitation": "inv",
+    "member": "user",
+    "share": "gtxn",
     "template": "tmpl",
     "transaction": "txn",
     "upload": "file",
@@ -28,9 +34,15 @@ class Kind(StrEnum):
     SEAL = "SEAL"
     """A sealed cell does not open: altered, or moved from another place."""
     TOTAL = "TOTAL"
-    """An account's running total is not the sum of its transactions."""
+    """A kept sum, of an account or of a group, is not the sum of its transactions."""
     SPLIT = "SPLIT"
     """Parts and parent do not agree."""
+    SEGMENT = "SEGMENT"
+    """Packed amounts are not those of the transactions, or are missing."""
+    MEMBER = "MEMBER"
+    """Who belongs to a group is not whom it shows."""
+    LEG = "LEG"
+    """A transaction does not move what the share of a group transaction says."""
     TRANSFER = "TRANSFER"
     """Two sides of a transfer do not agree."""
     CHAIN = "CHAIN"

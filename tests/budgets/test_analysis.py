@@ -248,16 +248,16 @@ async def test_nothing_planned_has_no_share(world: World) -> None:
 
 async def test_a_sum_without_a_rate_is_null_and_says_what_is_missing(world: World) -> None:
     await world.plan(("food", "100", "BOTH"), ("health", "50", "NONE"), ("salary", "9", "NONE"))
-    body = {"name": "Dollar", "type": "CASH", "currency": "USD"}
-    dollars = (await world.door.call("CreateAccount", body))["id"]
-    await world.book("2026-02-10", "-5", "food", accountId=dollars)
-    await world.book("2026-02-11", "0", "health", accountId=dollars)
-    await world.book("2026-02-11", "7", "interest", accountId=dollars)
+    body = {"name": "Dinar", "type": "CASH", "currency": "RSD"}
+    dinars = (await world.door.call("CreateAccount", body))["id"]
+    await world.book("2026-02-10", "-5", "food", accountId=dinars)
+    await world.book("2026-02-11", "0", "health", accountId=dinars)
+    await world.book("2026-02-11", "7", "interest", accountId=dinars)
     await world.book("2026-02-12", "-3", "health")
     before = await world.ask("2026-01-10")
     assert (before["actual"], before["missingRates"]) == ("0.00", [])
     found = await world.ask("2026-02-10")
-    rate = {"from": "USD", "to": "EUR", "date": "2026-02-10"}
+    rate = {"from": "RSD", "to": "EUR", "date": "2026-02-10"}
     assert found["missingRates"] == [rate]
     assert [found[name] for name in ("budgeted", "carried", "unbudgeted")] == ["150.00", "100.00", "0.00"]  # fmt: skip
     assert [found[name] for name in ("actual", "remaining", "percentUsed")] == [None] * 3
@@ -269,7 +269,7 @@ async def test_a_sum_without_a_rate_is_null_and_says_what_is_missing(world: Worl
     food = later["items"][0]
     assert (food["carried"], food["actual"], food["remaining"]) == (None, "0.00", None)
     assert (later["carried"], later["actual"], later["remaining"]) == (None, "0.00", None)
-    await world.book("2026-03-10", "-1", "travel", accountId=dollars)
+    await world.book("2026-03-10", "-1", "travel", accountId=dinars)
     assert (await world.ask("2026-03-10"))["unbudgeted"] is None
 
 

@@ -100,7 +100,15 @@ async def test_a_category_in_use_needs_a_successor(door: Door) -> None:
         await door.call("DeleteCategory", id=food)
     assert (refused.value.code, refused.value.details) == (
         "CONFLICT",
-        {"transactions": 2, "splits": 1, "budgetItems": 0, "templates": 0, "subcategories": 2},
+        {
+            "transactions": 2,
+            "splits": 1,
+            "budgetItems": 0,
+            "templates": 0,
+            "groupTransactions": 0,
+            "shares": 0,
+            "subcategories": 2,
+        },
     )
     for wrong in (food, known["groceries"]["id"], known["salary"]["id"], "cat_x"):
         with pytest.raises(Refused) as refused:

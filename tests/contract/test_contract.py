@@ -18,6 +18,7 @@ from strawberry.types.base import get_object_definition
 from graph.engine import Engine
 from graph.nodes import KINDS, PREFIX
 from graph.schema import schema, schema_text
+from models.groups import ProfileRow
 from resolvers import wire as wires
 from resolvers.errors import REGISTRY, ErrorCode
 from rest_compat.routes import ENDPOINTS, Endpoint
@@ -26,9 +27,9 @@ from rest_compat.stored import BadOperations, load_operations
 ROOT = Path(__file__).resolve().parents[2]
 LATER = {
     # Nouns of the documented list whose turn has not come.
-    "groups", "invitations", "analytics", "notifications",
+    "notifications",
 }  # fmt: skip
-LATER_PATHS: set[str] = set()
+LATER_PATHS = {"/analytics/export/{format}"}
 
 
 def documented() -> list[tuple[str, str]]:
@@ -91,15 +92,21 @@ def test_plain_fields_of_a_view_are_columns_of_its_row() -> None:
         "bdgt": "Budget",
         "item": "BudgetItem",
         "tmpl": "Template",
+        "rate": "ExchangeRate",
+        "grp": "Group",
+        "gtxn": "GroupTransaction",
+        "inv": "Invitation",
     }
     for row, prefix in PREFIX.items():
-        view = schema().get_type_by_name(rows[prefix])
+        # Oneself and others share a prefix, and not what is shown of them.
+        name = "Profile" if row is ProfileRow else rows[prefix]
+        view = schema().get_type_by_name(name)
         if view is None:
             continue
         columns = {field.name for field in dataclasses.fields(row)}
         for field in get_object_definition(view.origin, strict=True).fields:
             if field.base_resolver is None:
-                assert field.python_name in columns, f"{rows[prefix]}.{field.python_name}"
+                assert field.python_name in columns, f"{name}.{field.python_name}"
 
 
 def test_wire_names_are_the_graphs_names() -> None:

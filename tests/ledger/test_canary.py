@@ -1,9 +1,13 @@
 """A canary amount goes through every feature and rests nowhere in the clear."""
 
 import asyncio
+import io
+import tempfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -12,6 +16,7 @@ import redis
 from app import Running
 from models.embedded.parts import Endpoints
 from tests.doors import Door, Person
+from tests.exports.files import download
 
 pytestmark = [pytest.mark.anyio, pytest.mark.case("E03")]
 
@@ -42,6 +47,19 @@ def pieces(path: Path) -> Iterator[bytes]:
             rest = chunk[-32:]
 
 
+async def exported(door: Door, client: Any) -> None:
+    """Every kind of export leaves with the amount in it and leaves nothing behind."""
+    for kind in ("csv", "json"):
+        content = await download(door, kind)
+        assert AMOUNT.encode() in content, kind
+    asked = "mutation{requestTakeout{export{downloadUrl}}}"
+    answer = await client.post("/graphql", json={"query": asked}, headers=door.headers)
+    link = urlsplit(answer.json()["data"]["requestTakeout"]["export"]["downloadUrl"])
+    archive = await client.get(f"{link.path}?{link.query}")
+    with zipfile.ZipFile(io.BytesIO(archive.content)) as opened:
+        assert AMOUNT.encode() in opened.read("data.json")
+
+
 async def every_feature(door: Door, client: Any) -> None:
     body = {"name": "Giro", "type": "CASH", "currency": "EUR", "openingBalance": AMOUNT}
     giro = (await door.call("CreateAccount", {**body, "number": SECRET}, key="c1"))["id"]
@@ -67,10 +85,23 @@ async def every_feature(door: Door, client: Any) -> None:
     item = budget["items"][0]["id"]
     await door.call("UpdateBudgetItem", {"amount": AMOUNT}, id=budget["id"], itemId=item)
     await door.call("GetBudgetAnalysis", id=budget["id"], date="2026-02-01")
+    for report in ("GetNetWorth", "GetSpendingTrends", "GetCategoryBreakdown", "GetMonthlySummary"):
+        await door.call(report, **{"from": "2026-01-01", "to": "2026-12-31"})
+    await door.call("GetBudgetPerformance")
+    await door.call("ExplainMonthlySummary", month="2026-01", **{"from": "2026-01-01"})
     plan = {"name": "x", "accountId": giro, "amount": AMOUNT, "description": "x"}
     plan |= {"frequency": "MONTHLY", "startDate": "2026-01-01", "autoPost": True}
     template = await door.call("CreateTemplate", plan, key="c5")
     await door.call("ExecuteTemplate", id=template["id"], date="2026-01-02", key="c6")
+    group = (await door.call("CreateGroup", {"name": "Trip", "currency": "EUR"}, key="c7"))["id"]
+    entry = {"amount": AMOUNT, "description": "x", "accountId": giro}
+    made = await door.call("CreateGroupTransaction", entry, id=group, key="c8")
+    exact = {"splitMethod": "EXACT", "shares": [{"userId": made["createdBy"], "amount": AMOUNT}]}
+    await door.call("UpdateGroupTransaction", exact, id=group, txId=made["id"])
+    await door.call("AddGroupMember", {"email": "x@example.org"}, id=group, key="c9")
+    await door.call("GetGroupBalances", id=group)
+    await door.call("DeleteGroupTransaction", id=group, txId=made["id"])
+    await door.call("RestoreGroupTransaction", id=group, txId=made["id"])
     for amount in ("73194682.555", f"-{AMOUNT}x"):
         with pytest.raises(Exception, match="amount"):
             await door.call("CreateTransaction", {**row, "amount": amount})
@@ -87,6 +118,7 @@ async def every_feature(door: Door, client: Any) -> None:
             break
         await asyncio.sleep(0.025)
     assert run["counts"]["new"] == 1
+    await exported(door, client)
     assert AMOUNT in str((await door.call("ListChanges", limit=100))["changes"])
 
 
@@ -97,7 +129,12 @@ async def test_no_amount_rests_in_the_clear(
     running: Running,
     parts: Endpoints,
     capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # Whoever makes a temporary file, here or in a child, makes it where we look.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     stop = asyncio.Event()
     worker = asyncio.create_task(running.work(stop))
     await every_feature(door, client)
@@ -113,7 +150,7 @@ async def test_no_amount_rests_in_the_clear(
     await root.execute("CHECKPOINT")
     cluster = Path(await root.fetchval("SHOW data_directory"))
     await root.close()
-    folders = [cluster.parent, running.settings.data / "files"]
+    folders = [cluster.parent, running.settings.data / "files", tmp_path]
     looked, control = 0, 0
     for folder in folders:
         for path in folder.rglob("*"):

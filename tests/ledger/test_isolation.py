@@ -28,7 +28,17 @@ async def filled(door: Door) -> dict[str, str]:
     plan = {"name": "Plan", "period": "MONTHLY", "startDate": "2026-01-01"}
     items = [{"categoryId": category["id"], "amount": "5"}]
     budget = await door.call("CreateBudget", {**plan, "items": items})
+    group = await door.call("CreateGroup", {"name": "Ours"})
+    entry = await door.call(
+        "CreateGroupTransaction", {"amount": "3", "description": "x"}, id=group["id"]
+    )
+    asked = await door.call(
+        "CreateInvitation", {"groupId": group["id"], "email": "nobody@example.org"}
+    )
     return {
+        "groups": group["id"],
+        "entries": entry["id"],
+        "invitations": asked["id"],
         "accounts": account["id"],
         "categories": category["id"],
         "transactions": transaction["id"],
@@ -41,6 +51,10 @@ def theft(operation: str) -> dict[str, Any]:
     """A body that would do for an object of one's own."""
     if operation == "CreateBudgetItem":
         return {"categoryId": "cat_" + "0" * 26, "amount": "9"}
+    if operation.endswith("Member"):
+        return {"role": "OWNER"} if operation.startswith("Update") else {"email": "x@example.org"}
+    if operation == "CreateGroupTransaction":
+        return {"amount": "9", "description": "x"}
     return {"amount": "9"} if operation.endswith(("Transaction", "Item")) else {"name": "Stolen"}
 
 
@@ -55,14 +69,19 @@ async def test_each_id_of_another_person_is_not_found_at_each_path(door: Door, b
             continue
         variables = operations()[row.operation].variables
         body = theft(row.operation) if "body" in variables else None
-        known = {"itemId": theirs["items"], "statementBalance": "1"}
+        known = {
+            "itemId": theirs["items"], "statementBalance": "1", "txId": theirs["entries"],
+            "userId": bob.id,
+        }  # fmt: skip
         more = {name: value for name, value in known.items() if name in variables}
         more |= {"date": "2026-01-01"} if "statementBalance" in variables else {}
+        if row.operation.startswith("ListGroup"):
+            more.pop("userId", None)
         with pytest.raises(Refused) as refused:
             await door.call(row.operation, body, id=theirs[noun], **more)
         assert refused.value.code == "NOT_FOUND", row
         tried += 1
-    assert tried >= 22
+    assert tried >= 41
     assert await door.as_person(bob).call("ListTransactions") == before
 
 

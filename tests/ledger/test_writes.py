@@ -151,7 +151,7 @@ async def test_a_total_past_64_bits_is_refused_and_never_wrapped(
     giro = await door.call("CreateAccount", ACCOUNT)
     row = {"accountId": giro["id"], "date": "2026-01-01", "description": "x"}
     big = {**row, "amount": "1000000000000.00"}
-    monkeypatch.setattr("resolvers.ledgers.INT64_MAX", 3 * 10**14)
+    monkeypatch.setattr("resolvers.totals.INT64_MAX", 3 * 10**14)
     await door.call("CreateTransactions", transactions=[big] * 3)
     with pytest.raises(Refused) as refused:
         await door.call("CreateTransaction", {**row, "amount": "0.01"})

@@ -145,7 +145,7 @@ def test_the_demo_account_signs_in_and_the_first_example_runs(page: Page) -> Non
     _picture(page, "graphiql")
     tabs = page.locator(".graphiql-tab-button")
     expect(tabs).to_have_text(
-        ["Me", "FindTransactions", "CreateTransaction", "Transfer", "Imports"]
+        ["Me", "FindTransactions", "CreateTransaction", "Transfer", "Imports", "Live"]
     )
 
 

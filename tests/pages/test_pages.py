@@ -270,6 +270,7 @@ def test_the_root_page_says_what_is_where(client: TestClient) -> None:
     ]:
         assert f'href="{path}"' in text
     assert "http://127.0.0.1:8000/v1/auth/login" in text
+    assert "ws://127.0.0.1:8000/ws/updates" in text
 
 
 def test_the_root_page_shows_the_public_address(filled: Path) -> None:
@@ -277,7 +278,7 @@ def test_the_root_page_shows_the_public_address(filled: Path) -> None:
     with TestClient(app) as client:
         text = client.get("/").text
     assert "https://api.example.org/v1/auth/login" in text
-    assert "https://api.example.org/v1" in text
+    assert "wss://api.example.org/graphql" in text
     assert "testserver" not in text
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from resolvers.demo import DEMO_PASSWORD
 from tests.pages.test_browser import WATCH_POLICY, browser
 
 pytestmark = [pytest.mark.browser, pytest.mark.serve, pytest.mark.timeout(240)]
@@ -95,6 +96,34 @@ def test_graphiql_runs_its_examples_on_the_demo_account(page: Page) -> None:
     assert found["totalCount"] > 0
     if folder := os.environ.get("PICTURES"):
         page.screenshot(path=f"{folder}/product-graphiql.png")
+
+
+def test_graphiql_shows_what_happens_as_it_happens(page: Page, address: str) -> None:
+    page.goto("/graphql")
+    page.get_by_text("Use the demo account").click()
+    page.get_by_text("Signed in as").wait_for()
+    page.get_by_role("tab", name="Live").click()
+    page.wait_for_timeout(1_500)
+    page.locator(".graphiql-execute-button").click()
+    ask = page.request.post
+    login = {"email": "demo@pockettrend.example", "password": DEMO_PASSWORD}
+    signed = ask(f"{address}/v1/auth/login", data=login).json()["data"]
+    headers = {"Authorization": f"Bearer {signed['accessToken']}"}
+    body = {"name": "Seen at once", "kind": "EXPENSE"}
+    shown = """() => document.querySelector('.result-window .CodeMirror').CodeMirror.getValue()"""
+    # The socket needs a moment to stand, and tells only of what comes after.
+    for number in range(100):
+        body["name"] = f"Seen at once {number}"
+        ask(f"{address}/v1/categories", data=body, headers=headers)
+        if "Seen at once" in (text := page.evaluate(shown)):
+            break
+        page.wait_for_timeout(200)
+    told = json.loads(text)["data"]["changes"]
+    assert (told["type"], told["version"]) == ("category.created", 1)
+    if folder := os.environ.get("PICTURES"):
+        page.screenshot(path=f"{folder}/product-live.png")
+    # Stopping is as quiet as starting was.
+    page.locator(".graphiql-execute-button").click()
 
 
 def test_the_api_page_lists_the_documented_paths(page: Page) -> None:

@@ -136,6 +136,20 @@ query Imports {
 }
 `;
 
+  const LIVE = `# What happens from now on. Press Ctrl+Enter, then
+# book something in another tab and come back.
+subscription Live {
+  changes {
+    type
+    id
+    version
+    at
+    data
+    cursor
+  }
+}
+`;
+
   const variables = (values) => JSON.stringify(values, null, 2);
 
   window.PocketTrend = {
@@ -146,6 +160,7 @@ query Imports {
       { query: CREATE, variables: variables({ account: "acct_…" }) },
       { query: TRANSFER, variables: variables({ from: "acct_…", to: "acct_…" }) },
       { query: IMPORTS },
+      { query: LIVE },
     ],
   };
 })();

@@ -1,0 +1,273 @@
+"""A WebSocket of ours: who may open one, a bounded way out, checked messages in, and its end.
+
+The same for both protocols that we speak; they differ in what a message says.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import ExitStack, suppress
+from typing import Any, ClassVar, Final
+
+import orjson
+from starlette.datastructures import QueryParams
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from graph.context import Context, Services
+from graph.errors import masked
+from graph.http.bare import error_response
+from graph.http.headers import EdgeRules
+from graph.http.json_body import parse_json
+from graph.http.limits import Gate
+from graph.live import RESTARTING, End, Line
+from models.ids import new_id
+from resolvers.access import Actor
+from resolvers.errors import AppError
+
+MESSAGE_BYTES: Final = 64 * 1024
+"""Of one message to us; larger ones end the socket (1009), which the server sees to."""
+QUEUE: Final = 256
+"""Messages that wait for a reader who is slower than the feed."""
+STALL_SECONDS: Final = 10.0
+"""How long a full queue is waited for."""
+INIT_SECONDS: Final = 3.0
+_FAREWELL_SECONDS: Final = 5.0
+_DEPTH: Final = 14
+_REASON: Final = 100
+"""Characters of a close frame's reason, which has 123 bytes."""
+
+TOO_SLOW: Final = End(1013, "Read faster; come back with your last cursor")
+NOT_JSON: Final = End(4400, "A message is a JSON object in a text frame")
+FORBIDDEN: Final = End(4403, "Forbidden")
+TOO_LATE: Final = End(4408, "Connection initialisation timeout")
+FAILED: Final = End(1011, "Something went wrong on our side")
+
+
+class HangUp(Exception):
+    """The socket ends now, for a reason that its close code says."""
+
+    def __init__(self, end: End) -> None:
+        super().__init__(end.reason)
+        self.end = end
+
+
+def bearer_of(text: object) -> str | None:
+    """The token of ``Bearer <token>``; None for anything else."""
+    if not isinstance(text, str):
+        return None
+    scheme, _, token = text.partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+class Socket(ABC):
+    """One connection that was accepted."""
+
+    transport: ClassVar[str]
+    """What the metrics call it."""
+
+    def __init__(self, services: Services, websocket: WebSocket) -> None:
+        self.services = services
+        self.websocket = websocket
+        self.line: Line | None = None
+        self._out: asyncio.Queue[str] = asyncio.Queue(QUEUE)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._over: asyncio.Future[End | None] = asyncio.get_running_loop().create_future()
+        self._stack = ExitStack()
+
+    @abstractmethod
+    async def begin(self) -> None:
+        """Called once the socket is open."""
+
+    @abstractmethod
+    async def take(self, message: dict[str, Any]) -> None:
+        """Called with each message, one after the other."""
+
+    @abstractmethod
+    async def hung_up(self, end: End) -> None:
+        """Called before the close frame: the last chance to send something, by ``now``."""
+
+    async def serve(self) -> None:
+        """Talk until either side ends it."""
+        metrics = self.services.live.metrics
+        if metrics is not None:
+            metrics.connected(self.transport, 1)
+        init = asyncio.get_running_loop().call_later(INIT_SECONDS, self._too_late)
+        end: End | None = None
+        try:
+            self.start(self._write())
+            self.start(self._listen())
+            end = await self._over
+        finally:
+            init.cancel()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            self._stack.close()
+            if metrics is not None:
+                metrics.connected(self.transport, -1)
+                metrics.hung_up(self.transport, end.code if end is not None else 1005)
+        if end is not None:
+            await self._close(end)
+
+    async def admit(self, token: str) -> None:
+        """Let somebody in, until the token or the session is over; hangs up with 4403."""
+        try:
+            admission = await self.services.auth.admit(token)
+        except AppError as error:
+            if error.status >= 500:
+                raise
+            raise HangUp(End(FORBIDDEN.code, error.message[:_REASON])) from error
+        self.websocket.state.user_id = admission.actor.user_id
+        try:
+            await self.gate(admission.actor).connect()
+        except AppError as error:
+            raise HangUp(End(TOO_SLOW.code, error.message[:_REASON])) from error
+        line = self._stack.enter_context(self.services.live.line(admission))
+        line.ended.add_done_callback(lambda done: self.over(done.result()))
+        await self.services.live.check(line)
+        self.line = line
+
+    def gate(self, actor: Actor) -> Gate:
+        """The limits of one request."""
+        gate = Gate(self.services.limits, self.websocket)
+        gate.enter(actor)
+        return gate
+
+    def context(self) -> Context:
+        """The context of one operation of whoever was let in."""
+        return Context(
+            services=self.services,
+            actor_or_none=self.line.actor if self.line is not None else None,
+            request_id=new_id().hex,
+            user_agent=self.websocket.headers.get("user-agent"),
+        )
+
+    def start(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """Do something beside; what it raises ends the socket."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    async def put(self, message: Mapping[str, Any]) -> None:
+        """Send a message; hangs up with 1013 on a reader who does not read."""
+        text = orjson.dumps(message, default=str).decode()
+        try:
+            self._out.put_nowait(text)
+        except asyncio.QueueFull:
+            try:
+                async with asyncio.timeout(STALL_SECONDS):
+                    await self._out.put(text)
+            except TimeoutError as error:
+                raise HangUp(TOO_SLOW) from error
+
+    async def now(self, message: Mapping[str, Any]) -> None:
+        """Send a last message past the queue."""
+        with suppress(Exception):
+            async with asyncio.timeout(_FAREWELL_SECONDS):
+                await self.websocket.send_text(orjson.dumps(message, default=str).decode())
+
+    def over(self, end: End | None) -> None:
+        """End it; the first reason counts, None where the other side has ended it."""
+        if not self._over.done():
+            self._over.set_result(end)
+
+    def _too_late(self) -> None:
+        if self.line is None:
+            self.over(TOO_LATE)
+
+    def _done(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if isinstance(error, HangUp):
+            self.over(error.end)
+        elif isinstance(error, WebSocketDisconnect):
+            self.over(None)
+        elif error is not None:
+            known = masked(error, self.websocket.state.request_id)
+            self.over(End(1013, known.message) if known.status == 503 else FAILED)
+
+    async def _write(self) -> None:
+        metrics = self.services.live.metrics
+        while True:
+            await self.websocket.send_text(await self._out.get())
+            if metrics is not None:
+                metrics.sent(self.transport)
+
+    async def _listen(self) -> None:
+        await self.begin()
+        while True:
+            received = await self.websocket.receive()
+            if received["type"] == "websocket.disconnect":
+                self.over(None)
+                return
+            await self.take(_message(received.get("text")))
+
+    async def _close(self, end: End) -> None:
+        with suppress(Exception):
+            async with asyncio.timeout(_FAREWELL_SECONDS):
+                await self.hung_up(end)
+                if self.websocket.application_state is WebSocketState.CONNECTED:
+                    await self.websocket.close(end.code, end.reason)
+
+
+def _message(text: str | None) -> dict[str, Any]:
+    if text is None:
+        raise HangUp(NOT_JSON)
+    try:
+        found = parse_json(
+            text.encode("utf-8", "surrogatepass"), max_bytes=MESSAGE_BYTES, max_depth=_DEPTH
+        )
+    except AppError as error:
+        raise HangUp(NOT_JSON) from error
+    if not isinstance(found, dict):
+        raise HangUp(NOT_JSON)
+    return found
+
+
+class SocketEndpoint:
+    """Opens sockets on a path, for pages of allowed origins and for programs."""
+
+    def __init__(
+        self,
+        services: Services,
+        serve: Callable[[WebSocket, QueryParams], Awaitable[None]],
+        *,
+        parameters: frozenset[str] = frozenset(),
+    ) -> None:
+        self._services = services
+        self._serve = serve
+        self._parameters = parameters
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse by an HTTP answer, or talk."""
+        websocket = WebSocket(scope, receive, send)
+        refused = self._refused(websocket)
+        if refused is not None:
+            await websocket.receive()
+            await websocket.send_denial_response(refused)
+            return
+        await self._serve(websocket, websocket.query_params)
+
+    def _refused(self, connection: HTTPConnection) -> Response | None:
+        rules: EdgeRules = connection.state.edge
+        origin, path = connection.headers.get("origin"), connection.url.path
+        if origin is not None and not rules.allows_origin(origin):
+            return error_response(path, 403, "FORBIDDEN", "Pages of this origin may not call us.")
+        unknown = connection.query_params.keys() - self._parameters
+        if unknown:
+            # A token in an address ends up in logs and histories: not even a good one is taken.
+            return error_response(
+                path,
+                400,
+                "BAD_REQUEST",
+                "This address takes no such parameters. Tokens go into the first message.",
+            )
+        if self._services.live.draining:
+            return error_response(path, 503, "UNAVAILABLE", RESTARTING.reason)
+        return None

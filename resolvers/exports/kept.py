@@ -1,0 +1,87 @@
+"""Stored objects as a takeout keeps them: their wire form and what it leaves out.
+
+The wire form masks an account's number and tells nothing of an object's inner state; who takes
+everything along gets both, so that an import brings back what was there.
+"""
+
+from datetime import date
+from functools import singledispatch
+from typing import Any
+
+from models import ids
+from models.accounts import AccountRow
+from models.auth import SessionRow
+from models.imports import ImportLineRow, ImportRunRow
+from models.templates import TemplateRow
+from models.transactions import TransactionRow
+from resolvers.wire import instant, reference, wire
+
+
+@singledispatch
+def kept(row: Any) -> dict[str, Any]:
+    """A stored object with everything that is needed to bring it back."""
+    return wire(row)
+
+
+def _day(value: date | None) -> str | None:
+    return value.isoformat() if value is not None else None
+
+
+@kept.register
+def _account(row: AccountRow) -> dict[str, Any]:
+    return {**wire(row), "number": row.number}
+
+
+@kept.register
+def _transaction(row: TransactionRow) -> dict[str, Any]:
+    found = {**wire(row), "occurrenceDate": _day(row.occurrence_date)}
+    return {**found, "deletedAt": instant(row.deleted_at)} if row.deleted_at else found
+
+
+@kept.register
+def _template(row: TemplateRow) -> dict[str, Any]:
+    return {**wire(row), "settledUntil": _day(row.settled_until)}
+
+
+@kept.register
+def _import(row: ImportRunRow) -> dict[str, Any]:
+    return {
+        **wire(row),
+        "confirmed": row.confirmed,
+        "mapping": row.mapping,
+        "questions": row.questions,
+        "warnings": row.warnings,
+        "headers": row.headers,
+        "errorCode": row.error_code,
+        "errorMessage": row.error_message,
+        "rowsDone": row.rows_done,
+        "rowsTotal": row.rows_total,
+    }
+
+
+@kept.register
+def _line(row: ImportLineRow) -> dict[str, Any]:
+    return {
+        "uuid": str(row.id),
+        "importId": ids.encode("imp", row.import_id),
+        "position": row.position,
+        "line": row.line,
+        "decision": row.decision,
+        "reason": row.reason,
+        "transactionId": reference("txn", row.transaction_id),
+        "date": row.date,
+        "amount": row.amount,
+        "currency": row.currency,
+        "description": row.description,
+    }
+
+
+@kept.register
+def _session(row: SessionRow) -> dict[str, Any]:
+    return {
+        "id": ids.encode("ses", row.id),
+        "userAgent": row.user_agent,
+        "createdAt": instant(row.created_at),
+        "lastUsedAt": instant(row.last_used_at),
+        "expiresAt": instant(row.expires_at),
+    }

@@ -1,0 +1,190 @@
+"""The sections of a takeout: every table that holds something of a person, or why it does not.
+
+A section gives pages of plain objects.  References go by id; a transfer's sides and a category's
+parent may come after what refers to them, so that who reads a takeout links in a second step.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import select
+
+from models import ids
+from models.accounts import Account
+from models.base import table
+from models.changes import Change
+from models.database import Transaction as Tx
+from models.templates import Template
+from resolvers.access import Actor
+from resolvers.accounts import list_accounts, open_accounts
+from resolvers.budgets import list_budgets
+from resolvers.categories import list_categories
+from resolvers.exports.kept import kept
+from resolvers.imports import list_import_rows, list_imports
+from resolvers.paging import Order, Page, PageRequest, fetch_page
+from resolvers.sessions import list_sessions
+from resolvers.templates import list_templates
+from resolvers.transactions import TransactionFilter, walk_transactions
+from resolvers.uploads import list_uploads
+from resolvers.wire import instant
+
+T = TypeVar("T")
+Pages = AsyncIterator[list[dict[str, Any]]]
+Section = Callable[[Tx, Actor, TransactionFilter], Pages]
+ROWS_AT_ONCE: Final = 500
+_A: Final = table(Account)
+_C: Final = table(Change)
+_M: Final = table(Template)
+
+
+async def _pages(fetch: Callable[[PageRequest], Awaitable[Page[Any]]]) -> AsyncIterator[list[Any]]:
+    after = None
+    while True:
+        page = await fetch(PageRequest(ROWS_AT_ONCE, after))
+        yield list(page.items)
+        if not page.has_next:
+            return
+        after = page.keys[-1]
+
+
+def _listed(listing: Callable[[Tx, Actor, PageRequest], Awaitable[Page[Any]]]) -> Section:
+    """A section that is a noun's own list."""
+
+    async def section(tx: Tx, actor: Actor, _: TransactionFilter) -> Pages:
+        async for rows in _pages(lambda page: listing(tx, actor, page)):
+            yield [kept(row) for row in rows]
+
+    return section
+
+
+async def _transactions(tx: Tx, actor: Actor, wanted: TransactionFilter) -> Pages:
+    async for rows in walk_transactions(tx, actor, wanted):
+        yield [kept(row) for row in rows]
+
+
+async def _categories(tx: Tx, actor: Actor, _: TransactionFilter) -> Pages:
+    async for rows in _pages(lambda page: list_categories(tx, actor.ledger_id, page)):
+        yield [kept(row) for row in rows]
+
+
+async def _templates(tx: Tx, actor: Actor, _: TransactionFilter) -> Pages:
+    """Templates with the dates that are not asked for again."""
+    async for rows in _pages(lambda page: list_templates(tx, actor, page)):
+        spent = {
+            row.id: row.spent_dates
+            for row in await tx.rows(
+                select(_M.c.id, _M.c.spent_dates).where(
+                    _M.c.ledger_id == actor.ledger_id, _M.c.id.in_([row.id for row in rows])
+                )
+            )
+        }
+        yield [
+            {**kept(row), "spentDates": [day.isoformat() for day in spent[row.id]]} for row in rows
+        ]
+
+
+async def _import_rows(tx: Tx, actor: Actor, _: TransactionFilter) -> Pages:
+    async for runs in _pages(lambda page: list_imports(tx, actor, page)):
+        for run in runs:
+
+            async def lines(page: PageRequest, run: Any = run) -> Page[Any]:
+                return await list_import_rows(tx, run.ledger_id, run.id, page)
+
+            async for rows in _pages(lines):
+                yield [kept(row) for row in rows]
+
+
+async def _trashed_accounts(tx: Tx, actor: Actor, _: TransactionFilter) -> Pages:
+    gone = select(_A).where(_A.c.ledger_id == actor.ledger_id, _A.c.deleted_at.is_not(None))
+
+    async def fetch(page: PageRequest) -> Page[Any]:
+        return await fetch_page(tx, gone, Order((_A.c.id,)), page)
+
+    async for found in _pages(fetch):
+        opened = await open_accounts(tx, found)
+        when = {row.id: row.deleted_at for row in found}
+        yield [{**kept(row), "deletedAt": instant(when[row.id])} for row in opened]
+
+
+async def _trashed_transactions(tx: Tx, actor: Actor, _: TransactionFilter) -> Pages:
+    async for rows in walk_transactions(tx, actor, TransactionFilter(deleted=True)):
+        yield [kept(row) for row in rows]
+
+
+async def _sessions(tx: Tx, actor: Actor, _: TransactionFilter) -> Pages:
+    yield [kept(row) for row in await list_sessions(tx, actor)]
+
+
+async def _changes(tx: Tx, actor: Actor, _: TransactionFilter) -> Pages:
+    """Who changed what and when, without what it was: the present state stands above."""
+    columns = (_C.c.version, _C.c.seq, _C.c.entity, _C.c.entity_id, _C.c.op, _C.c.actor_id, _C.c.at)
+    feed = select(*columns).where(_C.c.ledger_id == actor.ledger_id)
+
+    async def fetch(page: PageRequest) -> Page[Any]:
+        return await fetch_page(tx, feed, Order((_C.c.version, _C.c.seq)), page)
+
+    async for rows in _pages(fetch):
+        yield [
+            {
+                "version": row.version,
+                "seq": row.seq,
+                "entity": row.entity,
+                "uuid": str(row.entity_id),
+                "op": row.op,
+                "actorId": ids.encode("user", row.actor_id),
+                "at": instant(row.at),
+            }
+            for row in rows
+        ]
+
+
+CORE: Final[Mapping[str, Section]] = {
+    "categories": _categories,
+    "accounts": _listed(list_accounts),
+    "transactions": _transactions,
+}
+"""What every JSON export holds: the transactions that a filter leaves, and what they refer to."""
+
+REST: Final[Mapping[str, Section]] = {
+    "budgets": _listed(list_budgets),
+    "templates": _templates,
+    "uploads": _listed(list_uploads),
+    "imports": _listed(list_imports),
+    "importRows": _import_rows,
+    "trashedAccounts": _trashed_accounts,
+    "trashedTransactions": _trashed_transactions,
+    "sessions": _sessions,
+    "changes": _changes,
+}
+"""What an export without a filter adds, so that nothing is lost."""
+
+TABLES: Final[Mapping[str, str]] = {
+    "users": "profile",
+    "categories": "categories",
+    "accounts": "accounts",
+    "transactions": "transactions",
+    "splits": "transactions",
+    "budgets": "budgets",
+    "budget_items": "budgets",
+    "templates": "templates",
+    "uploads": "uploads",
+    "imports": "imports",
+    "import_rows": "importRows",
+    "sessions": "sessions",
+    "changes": "changes",
+}
+"""The section that tells what a table holds of a person."""
+
+NOT_TOLD: Final[Mapping[str, str]] = {
+    "ledgers": "only where the ledger's history stands",
+    "ledger_keys": "keys never leave the server",
+    "system_keys": "keys never leave the server",
+    "memberships": "a personal ledger has one member: the profile",
+    "refresh_tokens": "hashes of secrets that open nothing elsewhere",
+    "mailed_tokens": "hashes of secrets that open nothing elsewhere",
+    "idempotency_keys": "answers to repeats, kept for a day",
+    "limit_hits": "counters of requests under keyed hashes",
+    "erasures": "people who are gone",
+    "jobs": "work of ours, by ids only",
+}
+"""Tables that no section tells of, and why."""
