@@ -342,28 +342,26 @@ async def _warm(engine: AsyncEngine, connections: int = 3) -> None:
 
 def job_handlers(services: Services) -> dict[str, Handler]:
     """What the worker can do, by the kind of job."""
-    database, mailer = services.database, services.mailer
+    database, mailer, ledgers = services.database, services.mailer, services.ledgers
     url, sender = services.public_url, services.mail_from
-    mails = {kind: mail_handler(database, mailer, url, kind, sender) for kind in LETTERS}
+    key = services.registration_key
     return {
-        **mails,
-        **{kind: security_handler(services.ledgers, kind) for kind in SECURITY_JOBS},
-        NOTICE_BUDGETS: budgets_handler(services.ledgers),
-        NOTICE_INVITATION: invitation_handler(services.ledgers),
-        REMIND_TEMPLATE: reminding_handler(services.ledgers),
-        FAREWELL: farewell_handler(services.ledgers),
-        SYNC_SHARE: share_handler(services.ledgers),
-        SYNC_PROFILE: profile_handler(services.ledgers),
+        **{kind: mail_handler(database, mailer, url, kind, sender) for kind in LETTERS},
+        **{kind: security_handler(ledgers, kind) for kind in SECURITY_JOBS},
+        NOTICE_BUDGETS: budgets_handler(ledgers),
+        NOTICE_INVITATION: invitation_handler(ledgers),
+        REMIND_TEMPLATE: reminding_handler(ledgers),
+        FAREWELL: farewell_handler(ledgers),
+        SYNC_SHARE: share_handler(ledgers),
+        SYNC_PROFILE: profile_handler(ledgers),
         MAIL_INVITE: invitation_mail_handler(database, mailer, url, sender),
-        EXPIRE_INVITATION: expiry_handler(services.ledgers),
-        MAIL_REGISTER: registration_handler(
-            database, mailer, services.registration_key, url, sender
-        ),
-        PURGE_TRASH: trash_handler(services.ledgers),
-        POST_TEMPLATE: posting_handler(services.ledgers),
-        PRUNE_FEED: pruning_handler(services.ledgers),
+        EXPIRE_INVITATION: expiry_handler(ledgers),
+        MAIL_REGISTER: registration_handler(database, mailer, key, url, sender),
+        PURGE_TRASH: trash_handler(ledgers),
+        POST_TEMPLATE: posting_handler(ledgers),
+        PRUNE_FEED: pruning_handler(ledgers),
         ERASE_PERSON: erase_handler(services.erasures, services.files, mailer, url, sender),
-        IMPORT: import_handler(services.ledgers, services.files, services.import_secret),
+        IMPORT: import_handler(ledgers, services.files, services.import_secret),
     }
 
 
@@ -378,9 +376,8 @@ def create_app(services: Services, settings: Settings, running: Running | None =
     from rest_compat.endpoint import rest_routes  # noqa: PLC0415
 
     running = running or Running.around(services, settings)
-    operator = Operator(
-        settings.operator_token.get_secret_value(), everyone=not settings.production
-    )
+    token = settings.operator_token.get_secret_value()
+    operator = Operator(token, everyone=not settings.production)
     parts = part_checks(services.database, running.cache, settings.data / "files")
     gauges = part_gauges(services.database, parts, running.draining)
     engine = Engine(introspection=services.introspection)
