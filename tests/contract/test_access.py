@@ -71,6 +71,7 @@ MATRIX: dict[str, tuple[str, str]] = {
         '{explainMonthlySummary(month:"2026-01",accountId:"$account"){nodes{transactionId}}}',
         "VALIDATION_ERROR",
     ),
+    "forecast": ("{forecast(months:2){months{net} points{netWorth}}}", "OWN"),
     "rates": ("{rates(first:1){nodes{id}}}", "OWN"),
     "exchangeRate": ('{exchangeRate(from:"EUR",to:"USD"){rate}}', "OWN"),
     "setRate": (
