@@ -163,9 +163,9 @@ call 200 GET /groups
 call 200 GET "/groups/$group"
 call 200 PUT "/groups/$group" --json '{"name":"Our flat"}'
 call 202 POST "/groups/$group/members" --json "{\"email\":\"$ben\",\"role\":\"MEMBER\"}"
-call 201 POST /invitations --json "{\"groupId\":\"$other_group\",\"email\":\"$ben\",\"role\":\"VIEWER\"}"
+call 202 POST /invitations --json "{\"groupId\":\"$other_group\",\"email\":\"$ben\",\"role\":\"VIEWER\"}"
 other_invitation=$(pick id)
-call 201 POST /invitations --json "{\"groupId\":\"$other_group\",\"email\":\"cy-$tag@example.org\",
+call 202 POST /invitations --json "{\"groupId\":\"$other_group\",\"email\":\"cy-$tag@example.org\",
   \"role\":\"MEMBER\"}"
 spare_invitation=$(pick id)
 call 200 DELETE "/invitations/$spare_invitation"
