@@ -13,7 +13,8 @@ SORTS: Final[Mapping[str, Mapping[str, str]]] = {
     }
 }
 EXPORTS: Final[Mapping[str, Mapping[str, str]]] = {
-    "format": {"csv": "CSV", "json": "JSON"},
+    "format": {"csv": "CSV", "json": "JSON", "pdf": "PDF"},
+    "paper": {"a4": "A4", "letter": "LETTER"},
 }
 
 
@@ -142,6 +143,9 @@ ENDPOINTS: Final = (
     Endpoint("PUT", "/templates/{id}", "UpdateTemplate"),
     Endpoint("DELETE", "/templates/{id}", "DeleteTemplate"),
     Endpoint("POST", "/templates/{id}/execute", "ExecuteTemplate", 201, place="/transactions"),
+    Endpoint("GET", "/notifications", "ListNotifications"),
+    Endpoint("PUT", "/notifications/{id}/read", "MarkNotificationRead"),
+    Endpoint("DELETE", "/notifications/{id}", "DeleteNotification"),
     Endpoint("GET", "/analytics/export/{format}", "Export", words=EXPORTS, write="file"),
     Endpoint("POST", "/uploads", "CreateUpload", 201, read="multipart", expires=True),
     Endpoint("GET", "/uploads/{id}", "GetUpload", expires=True),
