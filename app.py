@@ -37,7 +37,7 @@ from models.stores.redis import Cache
 from models.stores.sessions import AnnouncedSessions, NoSessions, RedisSessions
 from models.system_keys import ensure_system_keys, load_system_keys
 from resolvers.auth import Auth
-from resolvers.erasure import ERASE_PERSON, Erasures, erase_handler
+from resolvers.erasure import ERASE_PERSON, Erasures, erase_handler, erase_last_words
 from resolvers.exports import Exports
 from resolvers.groups import FAREWELL, SYNC_SHARE
 from resolvers.groups.jobs import farewell_handler, profile_handler, share_handler
@@ -114,7 +114,10 @@ class Running:
             database,
             self.broker,
             job_handlers(self.services),
-            last_words={IMPORT: import_last_words(self.services.ledgers)},
+            last_words={
+                IMPORT: import_last_words(self.services.ledgers),
+                ERASE_PERSON: erase_last_words(self.services.erasures),
+            },
             observe=self.metrics.job,
         )
         async with asyncio.TaskGroup() as both:
@@ -142,7 +145,7 @@ def build_name() -> str:
     digest = sha256()
     for room in _ROOMS:
         for path in sorted((ROOT / room).rglob("*")):
-            if path.suffix in {".py", ".graphql"}:
+            if path.suffix in {".py", ".graphql", ".typ"}:
                 digest.update(path.name.encode() + b"\x00" + path.read_bytes())
     return f"{app_version()}+{digest.hexdigest()[:10]}"
 
@@ -277,7 +280,7 @@ async def start(
         mail_from=settings.mail_from,
         live=Hub(database, broker),
         exports=Exports(database, files, derive(system.chain, "export links")),
-        erasures=Erasures(database, broker, hasher, tokens, sessions, system.chain),
+        erasures=Erasures(ledgers, hasher, tokens, sessions, system.chain),
         cursor_key=derive(system.chain, "cursors"),
         import_secret=derive(system.chain, "imports"),
         build=await build,

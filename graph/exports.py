@@ -28,6 +28,15 @@ class ExportFormat(Enum):
         description="A document to be brought back: transactions, accounts and categories; "
         "without a filter everything that is yours.",
     )
+    PDF = strawberry.enum_value("PDF", description="A report to be printed.")
+
+
+@strawberry.enum(description="What a report is printed on.")
+class Paper(Enum):
+    """Sizes of paper."""
+
+    A4 = strawberry.enum_value("A4", description="210 x 297 mm.")
+    LETTER = strawberry.enum_value("LETTER", description="8.5 x 11 in.")
 
 
 @strawberry.type(
@@ -72,6 +81,7 @@ class ExportQueries:
         bom: Annotated[
             bool, said("Begin a CSV with a byte order mark, as older spreadsheets want.")
         ] = False,
+        paper: Annotated[Paper | None, said("Of a PDF; your country's without it.")] = None,
     ) -> Any:
         """A link; the REST path answers with the file itself."""
         context = info.context
@@ -79,6 +89,7 @@ class ExportQueries:
             raw_value(format),
             {} if filter is None else raw_value(filter),
             bom,
+            raw_value(paper),
         )
         link = context.services.exports.link(context.actor, asked)
         context.asked = asked

@@ -157,7 +157,7 @@ class SessionMutations:
     async def delete_user(
         self, info: Info, input: Annotated[DeleteUserInput, said("Password and address.")]
     ) -> Any:
-        """Raises VALIDATION_ERROR for a wrong password, CONFLICT while something is owed."""
+        """Raises VALIDATION_ERROR for a wrong password, CONFLICT while a group needs you."""
         context = info.context
         actor, data = context.actor, parsed(DeleteUser, input)
         await context.close()

@@ -13,7 +13,8 @@ SORTS: Final[Mapping[str, Mapping[str, str]]] = {
     }
 }
 EXPORTS: Final[Mapping[str, Mapping[str, str]]] = {
-    "format": {"csv": "CSV", "json": "JSON"},
+    "format": {"csv": "CSV", "json": "JSON", "pdf": "PDF"},
+    "paper": {"a4": "A4", "letter": "LETTER"},
 }
 
 

@@ -5,8 +5,7 @@ and files that nobody can open, which a job removes.
 """
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import delete, func, insert, select, text
@@ -14,21 +13,22 @@ from sqlalchemy.exc import DBAPIError
 
 from models.auth import MailedToken, Session
 from models.base import metadata, table, utc_now
-from models.database import LOCK_TIMEOUT, Database, Transaction, sqlstate
+from models.database import LOCK_TIMEOUT, Transaction, sqlstate
 from models.erasures import ErasureRow
 from models.ids import new_id
 from models.jobs import Job
-from models.ledgers import Ledger, LedgerKey
+from models.ledgers import Ledger, LedgerKey, Membership
 from models.sealing import derive, open_bytes, seal_bytes
 from models.stores.sessions import SessionCache
 from models.users import User, UserRow
 from resolvers.access import Actor
 from resolvers.auth import Secret
+from resolvers.erasure.leaving import hindrances, leave_groups
 from resolvers.erasure.receipt import Receipt, receipt_of
 from resolvers.errors import Conflict, Unauthenticated, invalid
 from resolvers.exports.sections import TABLES
 from resolvers.inputs import Input
-from resolvers.ledgers import Broker
+from resolvers.ledgers import Ledgers
 from resolvers.passwords import Passwords
 from resolvers.tokens import AccessTokens
 from resolvers.users import email_key, get_user
@@ -40,12 +40,11 @@ _M: Final = table(MailedToken)
 _K: Final = table(LedgerKey)
 _L: Final = table(Ledger)
 _J: Final = table(Job)
+_B: Final = table(Membership)
 _FORGET: Final = text(
     "SELECT forget_person(CAST(:erasure AS uuid), CAST(:at AS timestamptz), "
     "CAST(:keys AS integer[]), CAST(:counts AS jsonb), CAST(:address AS bytea))"
 )
-Hindrance = Callable[[Transaction, Actor], Awaitable[Sequence[dict[str, Any]]]]
-"""What keeps a person here: debts in a group, a group that would lose its last owner."""
 
 
 class DeleteUser(Input):
@@ -60,28 +59,24 @@ class Erasures:
 
     def __init__(
         self,
-        database: Database,
-        broker: Broker,
+        ledgers: Ledgers,
         passwords: Passwords,
         tokens: AccessTokens,
         sessions: SessionCache,
         secret: bytes,
-        *,
-        hindrances: Sequence[Hindrance] = (),
     ) -> None:
-        self.database = database
-        self._broker = broker
+        self.database = ledgers.database
+        self._ledgers = ledgers
         self._passwords = passwords
         self._tokens = tokens
         self._sessions = sessions
         self._secret = derive(secret, "addresses of erased people")
-        self._hindrances = tuple(hindrances)
 
     async def delete_user(self, actor: Actor, data: DeleteUser) -> Receipt:
         """Shred the keys of a person's ledger, end her sessions and forget who she is.
 
         Raises VALIDATION_ERROR for a wrong password or another address in ``confirm``, CONFLICT
-        while she owes or is owed in a group (``details.groups``).
+        while she owes or is owed in a group or is the last owner of one (``details.groups``).
         """
         async with self.database.read(actor.user_id) as tx:
             user = await get_user(tx, actor.user_id)
@@ -90,6 +85,9 @@ class Erasures:
             raise invalid("confirm", "Repeat the address that signs in.")
         if not await self._passwords.verify(held, data.password):
             raise invalid("password", "Not the present password.", "WRONG")
+
+        await self._require_free(actor)
+        await leave_groups(self._ledgers, actor)
 
         async def work(tx: Transaction) -> tuple[ErasureRow, list[UUID]]:
             return await self._forget(tx, actor, user, held)
@@ -103,7 +101,7 @@ class Erasures:
             raise
         self.database.rings.drop(actor.ledger_id)
         await self._sessions.deny(ended)
-        await self._broker.wake_workers()
+        await self._ledgers.broker.wake_workers()
         return self.receipt(row)
 
     def receipt(self, row: ErasureRow) -> Receipt:
@@ -127,7 +125,9 @@ class Erasures:
             raise Unauthenticated
         if present != held:
             raise Conflict("The password was changed a moment ago.")
-        await self._require_free(tx, actor)
+        groups = select(_B.c.ledger_id).where(_B.c.user_id == user.id, _B.c.ledger_id != mine)
+        if await tx.first(groups) is not None:
+            raise Conflict("You entered a group a moment ago; repeat the request.")
         counts = await _counts(tx, mine)
         gone = delete(_K).where(_K.c.ledger_id == mine).returning(_K.c.key_no)
         keys = sorted(found.key_no for found in await tx.rows(gone))
@@ -154,11 +154,12 @@ class Erasures:
         )
         return row, ended
 
-    async def _require_free(self, tx: Transaction, actor: Actor) -> None:
-        found = [one for each in self._hindrances for one in await each(tx, actor)]
+    async def _require_free(self, actor: Actor) -> None:
+        async with self.database.read(actor.user_id) as tx:
+            found = await hindrances(tx, actor)
         if found:
             raise Conflict(
-                "Settle up with your groups first: you owe somebody or are owed.",
+                "Settle up with your groups first, and leave none of them without an owner.",
                 details={"groups": found},
             )
 

@@ -66,6 +66,15 @@ def erase_handler(
     return erase
 
 
+def erase_last_words(erasures: Erasures) -> Handler:
+    """What is done when the mail can never be delivered: its address goes all the same."""
+
+    async def give_up(job: Job) -> None:
+        await _mark(erasures.database, job, job.subject_id, address=None)
+
+    return give_up
+
+
 async def _row(database: Database, erasure_id: UUID) -> ErasureRow | None:
     async with database.read(None) as tx:
         found = await tx.first(select(*_COLUMNS).where(_E.c.id == erasure_id))

@@ -15,10 +15,10 @@ from models.sealing import SealBroken, open_bytes, seal_bytes
 from resolvers.access import Actor
 from resolvers.errors import Gone, NotFound, invalid
 from resolvers.inputs import parse
+from resolvers.report import Paper
 from resolvers.transactions import TransactionFilter
 
 Format = Literal["CSV", "JSON", "PDF", "ZIP"]
-Paper = Literal["A4", "LETTER"]
 LINK_SECONDS: Final = 900
 """A link is followed at once; what it opens is everything that somebody owns."""
 CONTENT_TYPES: Final[Mapping[str, str]] = {

@@ -11,6 +11,7 @@ from typing import Any
 from models import ids
 from models.accounts import AccountRow
 from models.auth import SessionRow
+from models.groups import GroupTransactionRow, MemberRow, ShareRow
 from models.imports import ImportLineRow, ImportRunRow
 from models.templates import TemplateRow
 from models.transactions import TransactionRow
@@ -34,13 +35,37 @@ def _account(row: AccountRow) -> dict[str, Any]:
 
 @kept.register
 def _transaction(row: TransactionRow) -> dict[str, Any]:
-    found = {**wire(row), "occurrenceDate": _day(row.occurrence_date)}
+    found = {
+        **wire(row),
+        "occurrenceDate": _day(row.occurrence_date),
+        "groupTransactionId": reference("gtxn", row.group_transaction_id),
+    }
     return {**found, "deletedAt": instant(row.deleted_at)} if row.deleted_at else found
 
 
 @kept.register
 def _template(row: TemplateRow) -> dict[str, Any]:
     return {**wire(row), "settledUntil": _day(row.settled_until)}
+
+
+@kept.register
+def _group_transaction(row: GroupTransactionRow) -> dict[str, Any]:
+    return {**wire(row), "deletedAt": instant(row.deleted_at)} if row.deleted_at else wire(row)
+
+
+@kept.register
+def _member(row: MemberRow) -> dict[str, Any]:
+    return {**wire(row), "leftAt": instant(row.left_at)}
+
+
+@kept.register
+def _share(row: ShareRow) -> dict[str, Any]:
+    found = {
+        **wire(row),
+        "groupCategoryId": reference("cat", row.group_category_id),
+        "sourceVersion": row.source_version,
+    }
+    return {**found, "deletedAt": instant(row.deleted_at)} if row.deleted_at else found
 
 
 @kept.register

@@ -12,9 +12,10 @@ from models.database import Database, Transaction
 from models.stores.files import FileStore
 from resolvers.access import Actor
 from resolvers.errors import Gone, Unauthenticated, Unavailable
-from resolvers.exports.asked import Asked, link_path, open_link
+from resolvers.exports.asked import Asked, link_path, open_link, paper_of
 from resolvers.exports.tables import csv_pieces
 from resolvers.exports.takeout import json_pieces, zip_pieces
+from resolvers.report import Printer, gather, sheet_of
 from resolvers.sessions import session_stands
 from resolvers.users import actor_of, get_user
 
@@ -52,6 +53,7 @@ class Exports:
         self._files = files
         self._key = key
         self._turns = asyncio.Semaphore(AT_ONCE)
+        self._printer = Printer()
 
     def link(self, actor: Actor, asked: Asked) -> Link:
         """A link that opens one export for a quarter of an hour, while the session stands."""
@@ -75,7 +77,9 @@ class Exports:
 
     async def open(self, actor: Actor, asked: Asked) -> Opened:
         """Begin an export: what can fail at its start fails here and not half way."""
-        pieces = self._pieces(actor, asked)
+        pieces = (
+            self._printed(actor, asked) if asked.format == "PDF" else self._pieces(actor, asked)
+        )
         try:
             first = await anext(pieces)
         except BaseException:
@@ -114,6 +118,13 @@ class Exports:
                         yield bytes(held)
                         held.clear()
             yield bytes(held)
+
+    async def _printed(self, actor: Actor, asked: Asked) -> AsyncGenerator[bytes, None]:
+        """The report: laid out when the moment is over, and whole before it leaves."""
+        async with self._moment(actor) as tx:
+            facts = await gather(tx, actor, asked.wanted)
+        sheet = await asyncio.to_thread(sheet_of, facts, paper_of(asked.paper, facts.locale))
+        yield await self._printer.print(sheet)
 
     def _source(self, asked: Asked) -> Callable[[Transaction, Actor, Asked], Pieces]:
         if asked.format == "CSV":

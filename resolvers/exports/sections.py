@@ -4,8 +4,8 @@ A section gives pages of plain objects.  References go by id; a transfer's sides
 parent may come after what refers to them, so that who reads a takeout links in a second step.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
 
 from sqlalchemy import select
 
@@ -19,39 +19,29 @@ from resolvers.access import Actor
 from resolvers.accounts import list_accounts, open_accounts
 from resolvers.budgets import list_budgets
 from resolvers.categories import list_categories
+from resolvers.exports.every import Pages, pages
+from resolvers.exports.groups import group_transactions, groups, invitations, shares
 from resolvers.exports.kept import kept
 from resolvers.imports import list_import_rows, list_imports
 from resolvers.paging import Order, Page, PageRequest, fetch_page
+from resolvers.rates import list_rates
 from resolvers.sessions import list_sessions
 from resolvers.templates import list_templates
 from resolvers.transactions import TransactionFilter, walk_transactions
 from resolvers.uploads import list_uploads
 from resolvers.wire import instant
 
-T = TypeVar("T")
-Pages = AsyncIterator[list[dict[str, Any]]]
 Section = Callable[[Tx, Actor, TransactionFilter], Pages]
-ROWS_AT_ONCE: Final = 500
 _A: Final = table(Account)
 _C: Final = table(Change)
 _M: Final = table(Template)
-
-
-async def _pages(fetch: Callable[[PageRequest], Awaitable[Page[Any]]]) -> AsyncIterator[list[Any]]:
-    after = None
-    while True:
-        page = await fetch(PageRequest(ROWS_AT_ONCE, after))
-        yield list(page.items)
-        if not page.has_next:
-            return
-        after = page.keys[-1]
 
 
 def _listed(listing: Callable[[Tx, Actor, PageRequest], Awaitable[Page[Any]]]) -> Section:
     """A section that is a noun's own list."""
 
     async def section(tx: Tx, actor: Actor, _: TransactionFilter) -> Pages:
-        async for rows in _pages(lambda page: listing(tx, actor, page)):
+        async for rows in pages(lambda page: listing(tx, actor, page)):
             yield [kept(row) for row in rows]
 
     return section
@@ -63,13 +53,13 @@ async def _transactions(tx: Tx, actor: Actor, wanted: TransactionFilter) -> Page
 
 
 async def _categories(tx: Tx, actor: Actor, _: TransactionFilter) -> Pages:
-    async for rows in _pages(lambda page: list_categories(tx, actor.ledger_id, page)):
+    async for rows in pages(lambda page: list_categories(tx, actor.ledger_id, page)):
         yield [kept(row) for row in rows]
 
 
 async def _templates(tx: Tx, actor: Actor, _: TransactionFilter) -> Pages:
     """Templates with the dates that are not asked for again."""
-    async for rows in _pages(lambda page: list_templates(tx, actor, page)):
+    async for rows in pages(lambda page: list_templates(tx, actor, page)):
         spent = {
             row.id: row.spent_dates
             for row in await tx.rows(
@@ -84,13 +74,13 @@ async def _templates(tx: Tx, actor: Actor, _: TransactionFilter) -> Pages:
 
 
 async def _import_rows(tx: Tx, actor: Actor, _: TransactionFilter) -> Pages:
-    async for runs in _pages(lambda page: list_imports(tx, actor, page)):
+    async for runs in pages(lambda page: list_imports(tx, actor, page)):
         for run in runs:
 
             async def lines(page: PageRequest, run: Any = run) -> Page[Any]:
                 return await list_import_rows(tx, run.ledger_id, run.id, page)
 
-            async for rows in _pages(lines):
+            async for rows in pages(lines):
                 yield [kept(row) for row in rows]
 
 
@@ -100,7 +90,7 @@ async def _trashed_accounts(tx: Tx, actor: Actor, _: TransactionFilter) -> Pages
     async def fetch(page: PageRequest) -> Page[Any]:
         return await fetch_page(tx, gone, Order((_A.c.id,)), page)
 
-    async for found in _pages(fetch):
+    async for found in pages(fetch):
         opened = await open_accounts(tx, found)
         when = {row.id: row.deleted_at for row in found}
         yield [{**kept(row), "deletedAt": instant(when[row.id])} for row in opened]
@@ -123,7 +113,7 @@ async def _changes(tx: Tx, actor: Actor, _: TransactionFilter) -> Pages:
     async def fetch(page: PageRequest) -> Page[Any]:
         return await fetch_page(tx, feed, Order((_C.c.version, _C.c.seq)), page)
 
-    async for rows in _pages(fetch):
+    async for rows in pages(fetch):
         yield [
             {
                 "version": row.version,
@@ -151,6 +141,11 @@ REST: Final[Mapping[str, Section]] = {
     "uploads": _listed(list_uploads),
     "imports": _listed(list_imports),
     "importRows": _import_rows,
+    "rates": _listed(list_rates),
+    "groups": groups,
+    "groupTransactions": group_transactions,
+    "shares": shares,
+    "invitations": invitations,
     "trashedAccounts": _trashed_accounts,
     "trashedTransactions": _trashed_transactions,
     "sessions": _sessions,
@@ -170,6 +165,13 @@ TABLES: Final[Mapping[str, str]] = {
     "uploads": "uploads",
     "imports": "imports",
     "import_rows": "importRows",
+    "rates": "rates",
+    "groups": "groups",
+    "group_members": "groups",
+    "group_transactions": "groupTransactions",
+    "group_parts": "groupTransactions",
+    "shares": "shares",
+    "invitations": "invitations",
     "sessions": "sessions",
     "changes": "changes",
 }
@@ -183,6 +185,12 @@ NOT_TOLD: Final[Mapping[str, str]] = {
     "refresh_tokens": "hashes of secrets that open nothing elsewhere",
     "mailed_tokens": "hashes of secrets that open nothing elsewhere",
     "idempotency_keys": "answers to repeats, kept for a day",
+    "segments": "computed from the transactions",
+    "group_nets": "computed from the transactions of groups",
+    "group_debts": "computed from the transactions of groups",
+    "farewells": "who is about to leave a group",
+    "inboxes": "counters of changes under hashed addresses",
+    "registrations": "people who are not there yet",
     "limit_hits": "counters of requests under keyed hashes",
     "erasures": "people who are gone",
     "jobs": "work of ours, by ids only",

@@ -17,16 +17,15 @@ from sqlalchemy import text
 from app import Running, job_handlers
 from graph.context import Services
 from models import ids
-from models.database import Transaction
 from models.embedded.parts import Endpoints
 from models.sealing import KeyMissing, LedgerRing, RingCache
 from models.tables import metadata
-from resolvers.access import Actor
-from resolvers.erasure import ERASE_PERSON, erase_handler
+from resolvers.erasure import ERASE_PERSON, erase_handler, erase_last_words
 from resolvers.jobs import Worker
 from tests.doors import PASSWORD, Door, GraphQLDoor, Person, Refused, RestDoor
 
 pytestmark = pytest.mark.anyio
+SENDER = "no-reply@testserver"
 FILE = b"Date,Text,Amount\n2026-01-01,x,-1.00\n"
 
 
@@ -211,26 +210,6 @@ async def test_nothing_happens_without_proof(
     assert await leave(door, confirm=f"  {door.person.email.upper()} ")
 
 
-async def test_who_owes_stays(
-    door: Door, services: Services, root: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await life(door)
-    assert door.person is not None
-    ledger = await ledger_of(root, door.person)
-    owed = {"groupId": "grp_x", "name": "Flat", "net": "-5.00", "currency": "EUR"}
-
-    async def owes(_tx: Transaction, _actor: Actor) -> list[dict[str, Any]]:
-        return [owed]
-
-    monkeypatch.setattr(services.erasures, "_hindrances", (owes,))
-    before = await rows_of(root, ledger)
-    with pytest.raises(Refused) as refused:
-        await leave(door)
-    assert (refused.value.code, refused.value.details) == ("CONFLICT", {"groups": [owed]})
-    assert await rows_of(root, ledger) == before
-    assert (await door.call("ListAccounts"))["items"]
-
-
 @pytest.mark.case("E08")
 async def test_a_restored_row_stays_unreadable(
     client: httpx2.AsyncClient, ada: Person, services: Services, root: asyncpg.Connection
@@ -288,7 +267,7 @@ async def test_a_crash_anywhere_is_made_good(
         async def send(self, _message: Any) -> None:
             raise OSError("no room")
 
-    halting = erase_handler(services.erasures, services.files, Full(), services.public_url)
+    halting = erase_handler(services.erasures, services.files, Full(), services.public_url, SENDER)
     with pytest.raises(OSError, match="no room"):
         await halting(job)
     assert (await rows_of(root, ledger)).keys() == {"jobs", "erasures"}
@@ -296,6 +275,21 @@ async def test_a_crash_anywhere_is_made_good(
     for _ in range(2):
         await erase(job)
     assert len([one for one in mails_to(running, ada.email) if "deleted" in one["Subject"]]) == 1
+
+
+async def test_an_address_that_takes_no_mail_is_forgotten_too(
+    client: httpx2.AsyncClient, ada: Person, running: Running, root: asyncpg.Connection
+) -> None:
+    ledger = await ledger_of(root, ada)
+    await drained(running)
+    await leave(RestDoor(client, ada))
+    services = running.services
+    handlers = {ERASE_PERSON: job_handlers(services)[ERASE_PERSON]}
+    job = await Worker(services.database, running.broker, handlers).claim()
+    assert job is not None
+    await erase_last_words(services.erasures)(job)
+    sql = "SELECT address FROM erasures WHERE ledger_id = $1"
+    assert await root.fetchval(sql, ledger) is None
 
 
 async def test_two_at_once_have_one_winner(client: httpx2.AsyncClient, ada: Person) -> None:
