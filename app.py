@@ -39,6 +39,7 @@ from models.system_keys import ensure_system_keys, load_system_keys
 from resolvers.auth import Auth
 from resolvers.erasure import ERASE_PERSON, Erasures, erase_handler, erase_last_words
 from resolvers.exports import Exports
+from resolvers.feed.pruning import pruning_handler
 from resolvers.groups import FAREWELL, SYNC_SHARE
 from resolvers.groups.jobs import farewell_handler, profile_handler, share_handler
 from resolvers.imports import JOB_KIND as IMPORT
@@ -53,12 +54,21 @@ from resolvers.jobs import Handler, Worker, trash_handler
 from resolvers.ledgers import Ledgers
 from resolvers.limits import LOCAL_WIDTH, Limits
 from resolvers.mails import LETTERS, mail_handler
+from resolvers.noticing import (
+    NOTICE_BUDGETS,
+    NOTICE_INVITATION,
+    budgets_handler,
+    invitation_handler,
+    notice,
+    security_handler,
+)
+from resolvers.notifications import SECURITY_JOBS
 from resolvers.passwords import Passwords
-from resolvers.posting import posting_handler
+from resolvers.posting import posting_handler, reminding_handler
 from resolvers.recovery import Recovery
 from resolvers.registration import MAIL_REGISTER, Registrations, registration_handler
 from resolvers.sessions import Sessions
-from resolvers.ticks import POST_TEMPLATE, PURGE_TRASH
+from resolvers.ticks import POST_TEMPLATE, PRUNE_FEED, PURGE_TRASH, REMIND_TEMPLATE
 from resolvers.tokens import AccessTokens
 from resolvers.uploads import keep_swept
 from resolvers.users import SYNC_PROFILE
@@ -257,7 +267,7 @@ async def start(
     sessions = AnnouncedSessions(
         NoSessions() if cache is None else RedisSessions(cache, system.chain), broker.end_sessions
     )
-    ledgers = Ledgers(database, system.chain, broker)
+    ledgers = Ledgers(database, system.chain, broker, notice)
     # Without an address of its own a local server keeps its tokens when its port changes.
     issuer = settings.public_url or _AUDIENCE
     tokens = AccessTokens(system.tokens, issuer=issuer, audience=_AUDIENCE)
@@ -332,23 +342,26 @@ async def _warm(engine: AsyncEngine, connections: int = 3) -> None:
 
 def job_handlers(services: Services) -> dict[str, Handler]:
     """What the worker can do, by the kind of job."""
-    database, mailer = services.database, services.mailer
+    database, mailer, ledgers = services.database, services.mailer, services.ledgers
     url, sender = services.public_url, services.mail_from
-    mails = {kind: mail_handler(database, mailer, url, kind, sender) for kind in LETTERS}
+    key = services.registration_key
     return {
-        **mails,
-        FAREWELL: farewell_handler(services.ledgers),
-        SYNC_SHARE: share_handler(services.ledgers),
-        SYNC_PROFILE: profile_handler(services.ledgers),
+        **{kind: mail_handler(database, mailer, url, kind, sender) for kind in LETTERS},
+        **{kind: security_handler(ledgers, kind) for kind in SECURITY_JOBS},
+        NOTICE_BUDGETS: budgets_handler(ledgers),
+        NOTICE_INVITATION: invitation_handler(ledgers),
+        REMIND_TEMPLATE: reminding_handler(ledgers),
+        FAREWELL: farewell_handler(ledgers),
+        SYNC_SHARE: share_handler(ledgers),
+        SYNC_PROFILE: profile_handler(ledgers),
         MAIL_INVITE: invitation_mail_handler(database, mailer, url, sender),
-        EXPIRE_INVITATION: expiry_handler(services.ledgers),
-        MAIL_REGISTER: registration_handler(
-            database, mailer, services.registration_key, url, sender
-        ),
-        PURGE_TRASH: trash_handler(services.ledgers),
-        POST_TEMPLATE: posting_handler(services.ledgers),
+        EXPIRE_INVITATION: expiry_handler(ledgers),
+        MAIL_REGISTER: registration_handler(database, mailer, key, url, sender),
+        PURGE_TRASH: trash_handler(ledgers),
+        POST_TEMPLATE: posting_handler(ledgers),
+        PRUNE_FEED: pruning_handler(ledgers),
         ERASE_PERSON: erase_handler(services.erasures, services.files, mailer, url, sender),
-        IMPORT: import_handler(services.ledgers, services.files, services.import_secret),
+        IMPORT: import_handler(ledgers, services.files, services.import_secret),
     }
 
 
@@ -363,9 +376,8 @@ def create_app(services: Services, settings: Settings, running: Running | None =
     from rest_compat.endpoint import rest_routes  # noqa: PLC0415
 
     running = running or Running.around(services, settings)
-    operator = Operator(
-        settings.operator_token.get_secret_value(), everyone=not settings.production
-    )
+    token = settings.operator_token.get_secret_value()
+    operator = Operator(token, everyone=not settings.production)
     parts = part_checks(services.database, running.cache, settings.data / "files")
     gauges = part_gauges(services.database, parts, running.draining)
     engine = Engine(introspection=services.introspection)

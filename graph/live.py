@@ -6,7 +6,7 @@ says that a ledger has moved, and each reader then reads the feed as the person 
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Collection, Iterator
+from collections.abc import AsyncGenerator, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -28,6 +28,7 @@ POLL_SECONDS: Final = 5.0
 """How late an update is whose signal was lost."""
 READERS_AT_ONCE: Final = 4
 """Of the pool's connections: who follows must not keep those waiting who ask."""
+_STOP_SECONDS: Final = 0.5
 _PATIENCE_SECONDS: Final = (0.2, 1.0, 2.0, 4.0, 8.0)
 _log: Final = structlog.get_logger("live")
 
@@ -76,6 +77,18 @@ class Line:
         """Have it hang up; the first reason counts."""
         if not self.ended.done():
             self.ended.set_result(why)
+
+
+async def stop(tasks: Iterable["asyncio.Task[Any]"]) -> None:
+    """Cancel tasks until they are over.
+
+    Once is not enough: a cancellation that meets a time-out of the same moment is taken for it.
+    """
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=_STOP_SECONDS)
 
 
 class Reader:
@@ -246,8 +259,7 @@ class Hub:
     async def close(self) -> None:
         """Stop looking."""
         if self._keeping is not None:
-            self._keeping.cancel()
-            await asyncio.gather(self._keeping, return_exceptions=True)
+            await stop([self._keeping])
             self._keeping = None
 
     @staticmethod
@@ -265,9 +277,15 @@ class Hub:
             self._keeping = asyncio.get_running_loop().create_task(self._look_and_listen())
 
     async def _look_and_listen(self) -> None:
-        async with asyncio.TaskGroup() as both:
-            both.create_task(self._broker.relay(self._heard))
-            both.create_task(self._look())
+        """For as long as the process runs, whatever goes wrong: nobody else would notice."""
+        while True:
+            try:
+                async with asyncio.TaskGroup() as both:
+                    both.create_task(self._broker.relay(self._heard))
+                    both.create_task(self._look())
+            except* Exception as errors:  # noqa: BLE001 - logged, and tried again
+                _log.exception("live.stumbled", exc_info=errors)
+            await asyncio.sleep(_STOP_SECONDS)
 
     def _heard(self) -> None:
         """Signals may have been lost until now."""

@@ -19,6 +19,7 @@ from models.categories import CategoryRow
 from models.groups import GroupRow, GroupTransactionRow, ProfileRow
 from models.imports import ImportRunRow
 from models.invitations import InvitationRow
+from models.notifications import NotificationRow
 from models.rates import RateRow
 from models.templates import TemplateRow
 from models.transactions import TransactionRow
@@ -39,6 +40,7 @@ PREFIX: Final[dict[type, str]] = {
     UserRow: "user",
     UploadRow: "file",
     ImportRunRow: "imp",
+    NotificationRow: "notif",
     RateRow: "rate",
 }
 

@@ -19,6 +19,7 @@ from graph.groups import GroupMutations, GroupQueries, GroupTransactionMutations
 from graph.imports import ImportMutations, ImportQueries
 from graph.invitations import InvitationMutations, InvitationQueries
 from graph.nodes import Node, find_node
+from graph.notifications import NotificationMutations, NotificationQueries
 from graph.rates import RateMutations, RateQueries
 from graph.scalars import CONFIG
 from graph.sessions import SessionMutations
@@ -49,6 +50,7 @@ class Query(
     InvitationQueries,
     UploadQueries,
     ImportQueries,
+    NotificationQueries,
     ExportQueries,
     ChangeQueries,
 ):
@@ -90,6 +92,7 @@ class Mutation(
     InvitationMutations,
     UploadMutations,
     ImportMutations,
+    NotificationMutations,
     ExportMutations,
 ):
     """All writes."""

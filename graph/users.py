@@ -17,6 +17,12 @@ from graph.edges import plain, said
 from graph.groups import GroupConnection, ShareConnection, group_connection, share_connection
 from graph.inputs import expected, object_or_none, parsed, raw_value
 from graph.nodes import Stored, node_kind
+from graph.notifications import (
+    NotificationConnection,
+    Unread,
+    notification_connection,
+    unread_count,
+)
 from graph.paging import After, Before, First, Last
 from graph.rates import Currency as RateCurrency
 from graph.rates import ExchangeRateConnection, rate_connection
@@ -183,6 +189,27 @@ class User(Stored, Reports):
     ) -> Any:
         """A page of own rates."""
         return await rate_connection(info, currency, first, after, last, before)
+
+    @strawberry.field(
+        description="What happened that the person may want to know, newest first.",
+        graphql_type=NotificationConnection,
+    )
+    async def notifications(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        unread: Unread = None,
+    ) -> Any:
+        """A page of notifications."""
+        return await notification_connection(info, unread, first, after, last, before)
+
+    @strawberry.field(description="How many notifications the person has not read.")
+    async def unread_notification_count(self, info: Info) -> int:
+        """Counted only when asked for."""
+        return await unread_count(info)
 
     @strawberry.field(
         description="The person's sessions that stand, the last used first; at most 100.",

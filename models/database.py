@@ -225,8 +225,7 @@ class Database:
         async with self._maintaining:
             for work in works:
                 try:
-                    async with self.engine.connect() as connection, connection.begin():
-                        await connection.execute(self._write_setup, {"user": str(user_id or "")})
+                    async with self._opened(self.engine, self._write_setup, user_id) as connection:
                         await work(Transaction(connection, self))
                 except (DBAPIError, PoolTimeout, KeyMissing) as error:
                     _log.warning("upkeep.skipped", exc_info=error)

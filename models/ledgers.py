@@ -26,6 +26,17 @@ class Ledger(SQLModel, table=True):
     head_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False, server_default=""))
     """Hash of the newest change: the end of the chain."""
     created_at: datetime = Field(sa_column=Column(INSTANT, nullable=False))
+    noticed_version: int = Field(sa_column=Column(BigInteger, nullable=False, server_default="0"))
+    """Up to which version the budgets were compared with what was written."""
+    pruned_version: int = Field(sa_column=Column(BigInteger, nullable=False, server_default="0"))
+    """Up to here the feed holds the last word about each object only."""
+    pruned_hash: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    """Sealed hash of that version's last change: where the chain begins."""
+
+
+def pruned_place(version: int) -> str:
+    """Where the hash of a checkpoint is sealed: it opens as that of no other version."""
+    return f"ledgers.pruned_hash/{version}"
 
 
 class Membership(SQLModel, table=True):

@@ -23,6 +23,7 @@ from models.invitations import Inbox, Invitation
 from models.jobs import Job
 from models.ledgers import Ledger, LedgerKey, Membership, SystemKey
 from models.limits import LimitHit
+from models.notifications import BudgetMark, Notification
 from models.rates import Rate
 from models.segments import Segment
 from models.templates import Template
@@ -34,6 +35,7 @@ __all__ = [
     "Account",
     "Budget",
     "BudgetItem",
+    "BudgetMark",
     "Category",
     "Change",
     "Erasure",
@@ -55,6 +57,7 @@ __all__ = [
     "LimitHit",
     "MailedToken",
     "Membership",
+    "Notification",
     "Rate",
     "RefreshToken",
     "Registration",

@@ -44,6 +44,7 @@ class Template(VersionedRow, table=True):
         Index("ix_templates_name", "ledger_id", text('name COLLATE "C"'), "id"),
         Index("ix_templates_account", "ledger_id", "account_id"),
         Index("ix_templates_category", "ledger_id", "category_id"),
+        Index("ix_templates_remind", "remind_on", postgresql_where=text("remind_on IS NOT NULL")),
         Index("ix_templates_due", "next_due", postgresql_where=text("next_due IS NOT NULL")),
     )
 
@@ -69,6 +70,8 @@ class Template(VersionedRow, table=True):
         sa_column=Column(ARRAY(Date), nullable=False, server_default="{}")
     )
     """Dates whose transactions have left the trash for good: they are not made again either."""
+    remind_on: dt.date | None = Field(default=None, sa_column=Column(Date))
+    """First date to remind of; null if the template posts by itself."""
 
 
 @dataclass(frozen=True, slots=True)

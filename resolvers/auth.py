@@ -34,6 +34,7 @@ from resolvers.events import image_of
 from resolvers.inputs import CurrencyCode, Input, Name
 from resolvers.ledgers import Ledgers, LedgerWrite
 from resolvers.mails import MAIL_VERIFY
+from resolvers.notifications import agent_name, leave_security, leave_sign_in
 from resolvers.passwords import Passwords
 from resolvers.tokens import LIFETIME_SECONDS, AccessTokens
 from resolvers.users import (
@@ -164,7 +165,7 @@ class Auth:
             await create_starter_set(write)
             if not user.email_verified:
                 write.enqueue(MAIL_VERIFY, user.id)
-            return await self._open_session(write.tx, user, now, user_agent)
+            return await self._open_session(write.tx, user, now, agent_name(user_agent), new_id())
 
         try:
             outcome = await self._ledgers.write(actor, work, first=found_ledger)
@@ -222,20 +223,22 @@ class Auth:
             present = select(_U.c.password_hash).where(_U.c.id == known.id)
             if await tx.scalar(present.with_for_update(read=True)) != stored:
                 raise refused
-            return await self._open_session(tx, known, utc_now(), user_agent)
+            session_id, agent = new_id(), agent_name(user_agent)
+            await leave_sign_in(tx, known.ledger_id, known.id, session_id, agent)
+            return await self._open_session(tx, known, utc_now(), agent, session_id)
 
         return await self._database.change(known.id, work)
 
     async def _open_session(
-        self, tx: Transaction, user: UserRow, now: datetime, user_agent: str | None
+        self, tx: Transaction, user: UserRow, now: datetime, agent: str | None, session_id: UUID
     ) -> SignIn:
-        session_id, refresh = new_id(), secrets.token_urlsafe(32)
+        refresh = secrets.token_urlsafe(32)
         await tx.run(
             insert(_S).values(
                 ledger_id=user.ledger_id,
                 id=session_id,
                 user_id=user.id,
-                user_agent=(user_agent or "")[:300] or None,
+                user_agent=agent,
                 created_at=now,
                 last_used_at=now,
                 expires_at=now + timedelta(days=SESSION_DAYS),
@@ -304,6 +307,7 @@ class Auth:
             )
             if now - row.rotated_at > timedelta(seconds=REPLAY_SECONDS) or child_used is not None:
                 await tx.run(update(_S).where(*mine).values(revoked_at=now, revoked_reason="REUSE"))
+                await leave_security(tx, "TOKEN_REUSED", user.ledger_id, user.id, session_id)
                 return None
             child = open_bytes(secret, row.child, session_id.bytes).decode()
             return SignIn(user, self._tokens.issue(user.id, session_id, now), child)

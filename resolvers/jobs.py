@@ -24,14 +24,7 @@ from resolvers.accounts import purge_accounts
 from resolvers.errors import AppError
 from resolvers.ledgers import Ledgers, LedgerWrite
 from resolvers.templates import purge_templates
-from resolvers.ticks import (
-    EXPIRE_INVITATION,
-    POST_TEMPLATE,
-    PURGE_TRASH,
-    enqueue_due_invitations,
-    enqueue_due_templates,
-    enqueue_due_trash,
-)
+from resolvers.ticks import TICKS
 from resolvers.transactions import purge_trash
 from resolvers.transactions.trash import DAYS_IN_TRASH
 from resolvers.users import actor_of, get_user
@@ -161,13 +154,6 @@ def trash_handler(ledgers: Ledgers) -> Handler:
     return purge
 
 
-_TICKS: Final = {
-    PURGE_TRASH: enqueue_due_trash,
-    POST_TEMPLATE: enqueue_due_templates,
-    EXPIRE_INVITATION: enqueue_due_invitations,
-}
-
-
 def _unobserved(_kind: str, _outcome: str, _seconds: float) -> None:
     """Nobody counts."""
 
@@ -261,7 +247,7 @@ class Worker:
         if monotonic() < self._next_tick:
             return
         self._next_tick = monotonic() + TICK_SECONDS
-        for kind, enqueue_due in _TICKS.items():
+        for kind, enqueue_due in TICKS.items():
             if kind in self._handlers:
                 await enqueue_due(self._database)
 

@@ -153,11 +153,18 @@ class LedgerWrite:
         )
 
 
+Notice = Callable[[LedgerWrite], Awaitable[None]]
+
+
 class Ledgers:
     """The write path of every ledger."""
 
-    def __init__(self, database: Database, chain_key: bytes, broker: Broker) -> None:
+    def __init__(
+        self, database: Database, chain_key: bytes, broker: Broker, notice: Notice | None = None
+    ) -> None:
+        """``notice`` sees every write that changed something, and may add to it."""
         self.database = database
+        self._notice = notice
         self.broker = broker
         self._chain_key = chain_key
         self._print_key = derive(chain_key, "idempotency")
@@ -337,6 +344,8 @@ class Ledgers:
         moves = {key: delta for key, delta in write.moves.items() if delta}
         if moves:
             await move_totals(write.tx, write.ring, moves)
+        if write.records and self._notice is not None:
+            await self._notice(write)
         if write.records:
             await self._append(write)
         if write.jobs:

@@ -1,8 +1,8 @@
-"""The job that posts a template's missed dates, acting as the template's owner."""
+"""The jobs that post a template's missed dates or remind of them, acting as its owner."""
 
 from resolvers.jobs import Handler, Job, actor_of_job, fence
 from resolvers.ledgers import Ledgers, LedgerWrite
-from resolvers.templates import post_due
+from resolvers.templates import post_due, remind_of_due
 
 
 def posting_handler(ledgers: Ledgers) -> Handler:
@@ -20,3 +20,18 @@ def posting_handler(ledgers: Ledgers) -> Handler:
             more = (await ledgers.write(actor, work, ledger_id=job.ledger_id)).value
 
     return post
+
+
+def reminding_handler(ledgers: Ledgers) -> Handler:
+    """The handler that reminds of a template's date which nobody has booked."""
+
+    async def remind(job: Job) -> None:
+        actor = await actor_of_job(ledgers.database, job)
+
+        async def work(write: LedgerWrite) -> None:
+            await fence(write.tx, job)
+            await remind_of_due(write, job.subject_id)
+
+        await ledgers.write(actor, work, ledger_id=job.ledger_id)
+
+    return remind

@@ -18,6 +18,7 @@ from resolvers.errors import AppError, ErrorCode, Invalid
 from resolvers.inputs import Input
 from resolvers.ledgers import Ledgers, LedgerWrite
 from resolvers.mails import MAIL_RESET, MAIL_VERIFY, enqueue_mail, token_hash
+from resolvers.notifications import leave_security
 from resolvers.passwords import Passwords
 from resolvers.sessions import end_sessions, void_resets
 from resolvers.users import actor_of, get_user
@@ -84,6 +85,7 @@ class Recovery:
             await _spend(tx, user, "RESET", data.token)
             await void_resets(tx, actor)
             await tx.run(update(_U).where(_U.c.id == user.id).values(password_hash=stored))
+            await leave_security(tx, "PASSWORD_RESET", actor.ledger_id, actor.user_id, None)
             return await end_sessions(tx, actor, "RESET")
 
         await self._sessions.deny(await self._database.change(user.id, work))

@@ -15,6 +15,7 @@ from resolvers.access import Actor
 from resolvers.auth import Secret
 from resolvers.errors import Conflict, Invalid, NotFound, invalid
 from resolvers.inputs import Input
+from resolvers.notifications import leave_security
 from resolvers.passwords import Passwords
 from resolvers.users import get_user
 
@@ -55,7 +56,11 @@ class Sessions:
         """End all sessions but the present one; how many that were."""
 
         async def work(tx: Transaction) -> list[UUID]:
-            return await end_sessions(tx, actor, "REVOKED", keep=actor.session_id)
+            ended = await end_sessions(tx, actor, "REVOKED", keep=actor.session_id)
+            if ended:
+                here = (actor.ledger_id, actor.user_id, actor.session_id)
+                await leave_security(tx, "SESSIONS_REVOKED", *here)
+            return ended
 
         ended = await self._database.change(actor.user_id, work)
         await self._cache.deny(ended)
@@ -83,6 +88,8 @@ class Sessions:
             if await tx.run(update(_U).where(*same).values(password_hash=stored)) != 1:
                 raise Conflict("The password was changed a moment ago.")
             await void_resets(tx, actor)
+            here = (actor.ledger_id, actor.user_id, actor.session_id)
+            await leave_security(tx, "PASSWORD_CHANGED", *here)
             return await end_sessions(tx, actor, "PASSWORD", keep=actor.session_id)
 
         await self._cache.deny(await self._database.change(actor.user_id, work))

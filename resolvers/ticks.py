@@ -11,6 +11,12 @@ from models.ids import new_id
 from resolvers.transactions.trash import DAYS_IN_TRASH
 
 POST_TEMPLATE: Final = "post_template"
+REMIND_TEMPLATE: Final = "remind_template"
+PRUNE_FEED: Final = "prune_feed"
+FEED_DAYS: Final = 400
+"""How far back the feed tells every step."""
+_PRUNE_EVERY: Final = timedelta(days=7)
+"""A ledger is pruned by weeks and not by minutes."""
 EXPIRE_INVITATION: Final = "expire_invitation"
 PURGE_TRASH: Final = "purge_trash"
 _EASTERNMOST: Final = timedelta(hours=14)
@@ -32,20 +38,41 @@ _ENQUEUE_DUE: Final = text(
 _DUE_TEMPLATES: Final = text(
     "SELECT ledger_id, user_id, template_id AS subject FROM due_templates(:before)"
 )
+_DUE_REMINDERS: Final = text(
+    "SELECT ledger_id, user_id, template_id AS subject FROM due_reminders(:before)"
+)
 _DUE_INVITATIONS: Final = text(
     "SELECT ledger_id, user_id, invitation_id AS subject FROM due_invitations(:before)"
+)
+_DUE_PRUNING: Final = text(
+    "SELECT ledger_id, user_id, ledger_id AS subject FROM due_pruning(:before)"
 )
 
 
 async def enqueue_due_templates(database: Database) -> int:
     """Leave a job for each template with a date to post; of several callers at once, one does."""
-    before = (utc_now() + _EASTERNMOST).date() + timedelta(days=1)
-    return await _enqueue(database, POST_TEMPLATE, _DUE_TEMPLATES, before)
+    return await _enqueue(database, POST_TEMPLATE, _DUE_TEMPLATES, _after_today())
+
+
+async def enqueue_due_reminders(database: Database) -> int:
+    """Leave a job for each template with a date to remind of; of several callers, one does."""
+    return await _enqueue(database, REMIND_TEMPLATE, _DUE_REMINDERS, _after_today())
+
+
+def _after_today() -> date:
+    """The first day that has begun nowhere on Earth."""
+    return (utc_now() + _EASTERNMOST).date() + timedelta(days=1)
 
 
 async def enqueue_due_invitations(database: Database) -> int:
     """Leave a job for each invitation whose time is over; of several callers at once, one does."""
     return await _enqueue(database, EXPIRE_INVITATION, _DUE_INVITATIONS, utc_now())
+
+
+async def enqueue_due_pruning(database: Database) -> int:
+    """Leave a job for each ledger whose feed reaches back too far."""
+    before = utc_now() - timedelta(days=FEED_DAYS) - _PRUNE_EVERY
+    return await _enqueue(database, PRUNE_FEED, _DUE_PRUNING, before)
 
 
 async def _enqueue(database: Database, kind: str, due: TextClause, before: date) -> int:
@@ -96,3 +123,13 @@ async def enqueue_due_trash(database: Database) -> int:
         return added
 
     return await database.change(None, work)
+
+
+TICKS: Final = {
+    PURGE_TRASH: enqueue_due_trash,
+    POST_TEMPLATE: enqueue_due_templates,
+    EXPIRE_INVITATION: enqueue_due_invitations,
+    PRUNE_FEED: enqueue_due_pruning,
+    REMIND_TEMPLATE: enqueue_due_reminders,
+}
+"""What to look for, for a worker that can do the kind of job that it leaves."""

@@ -24,6 +24,7 @@ from models.groups import (
 )
 from models.imports import ImportRunRow
 from models.invitations import InvitationRow
+from models.notifications import NotificationRow
 from models.rates import RateRow
 from models.templates import TemplateRow
 from models.transactions import RefundedRow, SplitRow, TransactionRow
@@ -258,6 +259,18 @@ def _import(row: ImportRunRow) -> dict[str, Any]:
         "accounts": row.accounts,
         "startedAt": instant(row.started_at),
         "finishedAt": instant(row.finished_at),
+    }
+
+
+@wire.register
+def _notification(row: NotificationRow) -> dict[str, Any]:
+    return {
+        **_stored("notif", row),
+        "type": row.type,
+        "title": row.title,
+        "body": row.body,
+        "data": row.data,
+        "readAt": instant(row.read_at),
     }
 
 

@@ -42,6 +42,8 @@ of the GraphQL graph at `/graphql` and gives the same answers.
   exports and invitations have limits of their own. `RateLimit` says what is left, and over a limit
   the answer is 429 with `Retry-After`.
 - Fields and parameters that are not described here are refused.
+- Every GET carries a `Change-Cursor`: `/changes` tells what happens after it, in pages, and the
+  WebSocket at `/v1/ws/updates` tells it as it happens.
 """
 
 PAGING: Final[Mapping[str, tuple[Json, str]]] = {

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("graph", "resolvers", "models", "rest_compat")
 NOUNS = (
-    "accounts", "analytics", "auth", "budgets", "categories", "imports", "templates", "transactions", "uploads", "users", "groups", "invitations",
+    "accounts", "analytics", "auth", "budgets", "categories", "imports", "notifications", "templates", "transactions", "uploads", "users", "groups", "invitations",
 )  # fmt: skip
 NO_TABLES = {"analytics"}
 GENERATED = "models/migrations/versions"

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import strawberry
 from strawberry.scalars import ID
 
+from graph.analytics.forecast import Forecast
 from graph.analytics.reports import (
     By,
     Cut,
@@ -40,6 +41,7 @@ from graph.scalars import Date, id_of
 from resolvers.analytics import (
     budget_performance,
     category_breakdown,
+    forecast,
     monthly_summary,
     net_worth,
     rows_of_category,
@@ -161,6 +163,19 @@ class Reports:
         """Raises VALIDATION_ERROR."""
         wanted = request_of(**{"from": from_}, to=to, accountId=account_id, currency=currency)
         return await report(info, budget_performance, wanted)
+
+    @strawberry.field(
+        description="How months and net worth are expected to go on.", graphql_type=Forecast
+    )
+    async def forecast(
+        self,
+        info: Info,
+        months: Annotated[int, said("How many months after the present one, 1 to 24.")] = 6,
+        currency: InCurrency = None,
+    ) -> Any:
+        """Raises VALIDATION_ERROR."""
+        wanted, context = request_of(currency=currency), info.context
+        return await forecast(await context.reader(), context.actor, months, wanted.currency)
 
 
 @strawberry.type

@@ -65,7 +65,7 @@ def minor_text(minor: int | None, currency: str) -> Amount | None:
 
 
 @strawberry.type
-class _Headed:
+class Headed:
     """What every report says of itself."""
 
     @strawberry.field(description="ISO 4217 code of all its figures.")
@@ -181,7 +181,7 @@ class NetWorthPoint:
 
 
 @strawberry.type(description="What you owned and owed at the ends of intervals.")
-class NetWorthReport(_Headed):
+class NetWorthReport(Headed):
     """A view over NetWorth."""
 
     points: list[NetWorthPoint] = plain("One at the end of each interval, the oldest first.")
@@ -243,7 +243,7 @@ class TrendSeries:
 
 
 @strawberry.type(description="How spending moved, by category, payee, account or tag.")
-class SpendingTrendsReport(_Headed):
+class SpendingTrendsReport(Headed):
     """A view over SpendingTrends."""
 
     group_by: TrendGrouping = plain("By what it is told apart.")
@@ -296,7 +296,7 @@ class CategoryShareNode:
 
 
 @strawberry.type(description="Where money went to or came from.")
-class CategoryBreakdownReport(_Headed):
+class CategoryBreakdownReport(Headed):
     """A view over CategoryBreakdown."""
 
     kind: CategoryKind = plain("Which side it tells: spending, or income.")
@@ -379,7 +379,7 @@ class MonthSummary:
 
 
 @strawberry.type(description="What came in and went out, month by month.")
-class MonthlySummaryReport(_Headed):
+class MonthlySummaryReport(Headed):
     """A view over MonthlySummary."""
 
     months: list[MonthSummary] = plain("The months of the span, the oldest first.")
@@ -388,7 +388,7 @@ class MonthlySummaryReport(_Headed):
 @strawberry.type(
     description="Every budget in the periods that a span touches, each in its own currency."
 )
-class BudgetPerformanceReport(_Headed):
+class BudgetPerformanceReport(Headed):
     """A view over BudgetPerformance."""
 
     budgets: list[BudgetAnalysis] = plain("By budget, then by period, the oldest first.")

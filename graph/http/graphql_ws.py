@@ -10,7 +10,7 @@ from graph.context import Services
 from graph.engine import Answer, Engine, first_failure, is_subscription
 from graph.http.answers import answer_body, refusal_errors
 from graph.http.sockets import FORBIDDEN, HangUp, Socket, bearer_of
-from graph.live import End
+from graph.live import End, stop
 from resolvers.errors import AppError, ErrorCode
 
 PROTOCOL: Final = "graphql-transport-ws"
@@ -55,7 +55,7 @@ class GraphQLSocket(Socket):
             case "complete":
                 task = self._running.pop(_id(message), None)
                 if task is not None:
-                    task.cancel()
+                    self.start(stop([task]))
             case _:
                 raise _invalid("Invalid message type")
 
@@ -124,7 +124,9 @@ class GraphQLSocket(Socket):
         await self._complete(id_)
 
     async def _next(self, id_: str, answer: Answer, *, replayed: bool = False) -> bool:
-        """Tell one result; False when it was a refusal, after which nothing follows."""
+        """Tell one result; False when nothing follows, since it is a refusal or not wanted."""
+        if self._running.get(id_) is not asyncio.current_task():
+            return False
         if answer.refused is not None:
             await self._refuse(id_, answer.refused)
             return False

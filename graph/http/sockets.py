@@ -22,7 +22,7 @@ from graph.http.bare import error_response
 from graph.http.headers import EdgeRules
 from graph.http.json_body import parse_json
 from graph.http.limits import Gate
-from graph.live import RESTARTING, End, Line
+from graph.live import RESTARTING, End, Line, stop
 from models.ids import new_id
 from resolvers.access import Actor
 from resolvers.errors import AppError
@@ -102,9 +102,7 @@ class Socket(ABC):
             end = await self._over
         finally:
             init.cancel()
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await stop(self._tasks)
             self._stack.close()
             if metrics is not None:
                 metrics.connected(self.transport, -1)

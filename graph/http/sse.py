@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from graph.engine import Answer
 from graph.http.answers import answer_body, refusal_errors
 from graph.http.sockets import STALL_SECONDS
-from graph.live import Hub
+from graph.live import Hub, stop
 from resolvers.auth import Admission
 
 QUIET_SECONDS: Final = 12.0
@@ -84,10 +84,8 @@ class EventStream(Response):
         left = asyncio.create_task(_leaves(receive))
         waited: set[asyncio.Future[Any]] = {pump, left} | ({ended} if ended is not None else set())
         await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-        for task in (pump, left):
-            task.cancel()
-        results = await asyncio.gather(pump, left, return_exceptions=True)
-        if isinstance(results[0], TimeoutError):
+        await stop([pump, left])
+        if not pump.cancelled() and isinstance(pump.exception(), TimeoutError):
             # The peer reads nothing, so it would never read a farewell either.
             scope["state"].get("abort", lambda: None)()
             return
@@ -98,27 +96,29 @@ class EventStream(Response):
     async def _pump(self, send: Send) -> None:
         """Every answer, and a comment when there is none for a while."""
         await _say(send, _QUIET)
-        following: asyncio.Future[Answer] | None = None
+        following: asyncio.Task[Answer | None] | None = None
         try:
             while True:
-                following = following or asyncio.ensure_future(anext(self._answers))
+                following = following or asyncio.create_task(_following(self._answers))
                 done, _ = await asyncio.wait({following}, timeout=QUIET_SECONDS)
                 if not done:
                     await _say(send, _QUIET)
                     continue
-                try:
-                    answer = following.result()
-                except StopAsyncIteration:
+                answer, following = following.result(), None
+                if answer is None:
                     break
-                following = None
                 await _say(send, _told(answer))
                 if self._hub.metrics is not None:
                     self._hub.metrics.sent("sse")
         finally:
             if following is not None:
-                following.cancel()
-                await asyncio.gather(following, return_exceptions=True)
+                await stop([following])
         await _say(send, _COMPLETE)
+
+
+async def _following(answers: AsyncGenerator[Answer, None]) -> Answer | None:
+    """The next answer; None behind the last."""
+    return await anext(answers, None)
 
 
 async def _say(send: Send, body: bytes) -> None:

@@ -12,7 +12,7 @@ from graph.errors import graphql_shape, masked
 from graph.http.sockets import HangUp, Socket, bearer_of
 from graph.live import EXPIRED, SIGNED_OUT, End
 from resolvers.errors import AppError, ErrorCode, invalid
-from resolvers.feed import KINDS, Position
+from resolvers.feed import ENTITIES, Position
 
 PARAMETERS: Final = frozenset({"cursor", "kinds"})
 _UNAUTHORIZED: Final = End(4401, "The first message has to be of type auth")
@@ -119,9 +119,9 @@ def _kinds(given: Any) -> list[str] | None:
     """Checked kinds of objects."""
     if given is None:
         return None
-    if not isinstance(given, list) or not all(one in KINDS for one in map(str, given)):
-        raise invalid("kinds", f"A list of {', '.join(KINDS)}.")
-    return [str(one) for one in given]
+    if not isinstance(given, list) or not all(one in ENTITIES for one in map(str, given)):
+        raise invalid("kinds", f"A list of {', '.join(ENTITIES)}.")
+    return [ENTITIES[str(one)] for one in given]
 
 
 def _error(error: AppError) -> dict[str, Any]:

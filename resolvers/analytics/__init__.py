@@ -13,6 +13,7 @@ from resolvers.analytics.explain import (
     rows_of_series,
 )
 from resolvers.analytics.figures import Figure, Head
+from resolvers.analytics.forecast import Expected, Forecast, ForecastMonth, ForecastPoint, forecast
 from resolvers.analytics.performance import BudgetPerformance, budget_performance
 from resolvers.analytics.request import ReportInput, ReportRequest
 from resolvers.analytics.summary import MonthlySummary, MonthSummary, monthly_summary
@@ -23,7 +24,11 @@ __all__ = [
     "BudgetPerformance",
     "CategoryBreakdown",
     "CategoryShare",
+    "Expected",
     "Figure",
+    "Forecast",
+    "ForecastMonth",
+    "ForecastPoint",
     "Head",
     "Holding",
     "MonthSummary",
@@ -37,6 +42,7 @@ __all__ = [
     "WorthPoint",
     "budget_performance",
     "category_breakdown",
+    "forecast",
     "monthly_summary",
     "net_worth",
     "rows_of_category",

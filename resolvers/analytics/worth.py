@@ -86,7 +86,7 @@ async def net_worth(tx: Tx, actor: Actor, request: ReportRequest) -> NetWorth:
     days = [one.last for one in intervals(span, request.interval)]
     one_account = await account_of(tx, actor, request)
     book = None if one_account is None else one_account.id
-    balances, currencies = await _balances(tx, actor.ledger_id, days, book)
+    balances, currencies = await balances_at_ends(tx, actor.ledger_id, days, book)
     owed = {} if book is not None else await receivables(tx, actor.ledger_id, span.last)
     currency = request.currency_for(actor)
     known = {*currencies.values(), currency, *owed}
@@ -126,8 +126,8 @@ def _point(
     return WorthPoint(day, converter.to, assets, None if owed is None else -owed, holdings)
 
 
-async def _balances(
-    tx: Tx, ledger_id: UUID, days: Sequence[date], book: UUID | None
+async def balances_at_ends(
+    tx: Tx, ledger_id: UUID, days: Sequence[date], book: UUID | None = None
 ) -> tuple[list[dict[UUID, int]], dict[UUID, str]]:
     """Balances by account at the ends of days (in order), and the currencies of the accounts.
 

@@ -1,6 +1,6 @@
 """The change feed as its readers see it: what happened after a position, ledger by ledger."""
 
-from resolvers.feed.kinds import KINDS, FeedKind
+from resolvers.feed.kinds import ENTITIES, KINDS, FeedKind
 from resolvers.feed.position import (
     START,
     Place,
@@ -14,6 +14,7 @@ from resolvers.feed.position import (
 from resolvers.feed.reading import FeedEvent, FeedPage, read_changes
 
 __all__ = [
+    "ENTITIES",
     "KINDS",
     "START",
     "FeedEvent",

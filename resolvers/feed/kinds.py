@@ -11,6 +11,8 @@ from models.categories import CategoryRow
 from models.groups import GroupRow, GroupTransactionRow, MemberRow, ShareRow
 from models.imports import ImportRunRow
 from models.invitations import InvitationRow
+from models.notifications import NotificationRow
+from models.rates import RateRow
 from models.templates import TemplateRow
 from models.transactions import TransactionRow
 from models.uploads import UploadRow
@@ -30,6 +32,12 @@ class FeedKind:
     row: type
     words: str
     """What it is, for the description of the graph's enum."""
+
+    @property
+    def name(self) -> str:
+        """The entity as clients know it, in camel case like all words on the wire."""
+        head, *tail = self.entity.split("_")
+        return head + "".join(part.title() for part in tail)
 
     def open(self, image: Mapping[str, Any]) -> Any:
         """The row that an image was made of; a field that is younger than the image is null."""
@@ -56,8 +64,10 @@ KINDS: Final[Mapping[str, FeedKind]] = {
             "group_transaction", "gtxn", GroupTransactionRow, "What groups spent and settled."
         ),
         FeedKind("import", "imp", ImportRunRow, "Imports and how far they are."),
+        FeedKind("notification", "notif", NotificationRow, "Notifications."),
         FeedKind("invitation", "inv", InvitationRow, "Invitations that groups sent."),
         FeedKind("member", "user", MemberRow, "Members of groups; the id is the person's."),
+        FeedKind("rate", "rate", RateRow, "Own exchange rates."),
         FeedKind("share", "gtxn", ShareRow, "Own shares of group transactions, by their ids."),
         FeedKind("template", "tmpl", TemplateRow, "Recurring templates."),
         FeedKind("transaction", "txn", TransactionRow, "Transactions, both sides of transfers."),
@@ -65,3 +75,5 @@ KINDS: Final[Mapping[str, FeedKind]] = {
         FeedKind("user", "user", UserRow, "The own profile."),
     )
 }
+ENTITIES: Final[Mapping[str, str]] = {kind.name: kind.entity for kind in KINDS.values()}
+"""Kinds as clients name them."""

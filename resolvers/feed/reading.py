@@ -25,6 +25,7 @@ from models.transactions import TransactionRow
 from resolvers.errors import Gone
 from resolvers.feed.kinds import KINDS, LEDGER
 from resolvers.feed.position import WHOLE, Place, Position, Seen, Snapshot
+from resolvers.transactions.rows import refunded_by_id
 from resolvers.wire import instant, wire
 
 MAX_PAGE: Final = 500
@@ -76,7 +77,8 @@ class FeedEvent:
     @property
     def type(self) -> str:
         """Kind and verb, such as ``transaction.updated``."""
-        return f"{self.entity}.{_WORDS[self.op]}"
+        name = LEDGER if self.entity == LEDGER else KINDS[self.entity].name
+        return f"{name}.{_WORDS[self.op]}"
 
     @property
     def id(self) -> str:
@@ -130,7 +132,8 @@ async def read_changes(
     ``kinds`` leaves only some kinds of objects and ``only`` one ledger; a ledger that is lost is
     always told.  Raises GONE for a position that the feed does not reach back to.
     """
-    statement = select(_L.c.id, _L.c.kind, _L.c.version).order_by(_L.c.kind.desc(), _L.c.id)
+    columns = (_L.c.id, _L.c.kind, _L.c.version, _L.c.pruned_version)
+    statement = select(*columns).order_by(_L.c.kind.desc(), _L.c.id)
     if only is not None:
         statement = statement.where(_L.c.id == only)
     ledgers = await tx.rows(statement)
@@ -183,7 +186,7 @@ class _Walk:
     async def follow(self, ledger: Row[Any]) -> None:
         """Read one ledger to its present version, or until the page is full."""
         place = self.position.get(ledger.id) or Snapshot(ledger.version)
-        if place.version > ledger.version:
+        if not ledger.pruned_version <= place.version <= ledger.version:
             raise _too_old()
         if isinstance(place, Snapshot):
             place = await self._snapshot(ledger, place)
@@ -253,8 +256,8 @@ class _Walk:
             kind = KINDS.get(row.entity)
             images = [None if kind is None else said.get(name) for name in ("before", "after")]
             opened.append([i and kind and kind.open(i) for i in images])
-        kinds = await _present_kinds(self.tx, ledger.id, [after for _, after in opened])
-        for row, place, (before, after) in zip(rows, places, opened, strict=True):
+        shown = await _as_of_now(self.tx, ledger.id, [after for _, after in opened])
+        for row, place, (before, _), after in zip(rows, places, opened, shown, strict=True):
             self.position[ledger.id] = place
             if row.entity not in KINDS:
                 continue
@@ -270,7 +273,7 @@ class _Walk:
                     actor_id=row.actor_id,
                     at=row.at,
                     before=None if snapshot else before,
-                    after=_with_kind(after, kinds),
+                    after=after,
                 )
             )
 
@@ -281,26 +284,34 @@ def _version_of(before: Any, after: Any) -> int | None:
     return None if before is None else int(before.version) + 1
 
 
-async def _present_kinds(tx: Transaction, ledger_id: UUID, rows: Sequence[Any]) -> dict[UUID, str]:
-    """INCOME or EXPENSE of the categories that some transactions lie in, as they are now."""
-    wanted = {
-        row.category_id
+async def _as_of_now(tx: Transaction, ledger_id: UUID, rows: Sequence[Any]) -> list[Any]:
+    """Rows whose kind follows from others as those are now: they may have changed since."""
+    booked = [row for row in rows if isinstance(row, TransactionRow)]
+    kinds = await _present_kinds(tx, ledger_id, {row.category_id for row in booked} - {None})
+    refunds = [(ledger_id, row.refund_of) for row in booked if row.refund_of is not None]
+    refunded = await refunded_by_id(tx, refunds)
+    return [
+        replace(
+            row,
+            category_kind=kinds.get(row.category_id, row.category_kind),
+            refunded=refunded.get((ledger_id, row.refund_of)) if row.refund_of else None,
+        )
+        if isinstance(row, TransactionRow)
+        else row
         for row in rows
-        if isinstance(row, TransactionRow) and row.category_id is not None
-    }
+    ]
+
+
+async def _present_kinds(
+    tx: Transaction, ledger_id: UUID, wanted: Collection[UUID | None]
+) -> dict[UUID | None, str]:
+    """INCOME or EXPENSE of some categories."""
     if not wanted:
         return {}
     found = await tx.rows(
         select(_C.c.id, _C.c.kind).where(_C.c.ledger_id == ledger_id, among(_C.c.id, wanted))
     )
     return {row.id: row.kind for row in found}
-
-
-def _with_kind(row: Any, kinds: dict[UUID, str]) -> Any:
-    """A transaction whose kind follows its category's, which may have changed since."""
-    if isinstance(row, TransactionRow) and row.category_id in kinds:
-        return replace(row, category_kind=kinds[row.category_id])
-    return row
 
 
 def _too_old() -> Gone:

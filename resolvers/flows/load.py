@@ -12,20 +12,20 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import Row, and_, select
+from sqlalchemy import select
 
 from models.base import table
 from models.database import Transaction as Tx
-from models.segments import GROUP, REFUND, TRANSFER
-from models.transactions import Transaction
+from models.segments import GROUP, PART, REFUND, TRANSFER
+from models.transactions import RefundedRow, Transaction
 from resolvers.errors import AppError, ErrorCode
 from resolvers.flows.shares import share_parts
 from resolvers.flows.tree import NONE, Tree, read_tree
 from resolvers.segments import Months, Parts, read_parts
 from resolvers.segments.parts import Ints, Mask, find, words_of
+from resolvers.transactions.rows import refunded_by_id
 
 _T: Final = table(Transaction)
-_LINKED: Final = _T.alias("linked")
 
 
 class Span(NamedTuple):
@@ -67,7 +67,7 @@ async def load_flows(
 ) -> Flows:
     """The flows of some days: of all accounts and the shares of groups, or of one account.
 
-    At most five statements, however many rows, months and categories.
+    At most six statements, however many rows, months and categories.
     """
     found = [await read_parts(tx, ledger_id, Months(*span), book=account_id)]
     if account_id is None:
@@ -116,61 +116,41 @@ def _places(parts: Parts, tree: Tree) -> Ints:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Link:
-    """What a refund gives back."""
-
-    refund: UUID
-    category_id: UUID | None
-    split: bool
-    income: bool
-
-
-async def _links(tx: Tx, ledger_id: UUID, span: Span) -> list[_Link]:
+async def _links(tx: Tx, ledger_id: UUID, span: Span) -> list[tuple[UUID, RefundedRow]]:
+    """Refunds of a span with what each gives back."""
     rows = await tx.rows(
-        select(
-            _T.c.id, _LINKED.c.id.label("linked"), _LINKED.c.category_id, _LINKED.c.split_count,
-            _LINKED.c.amount,
-        )
-        .select_from(
-            _T.join(
-                _LINKED, and_(_LINKED.c.ledger_id == _T.c.ledger_id, _LINKED.c.id == _T.c.refund_of)
-            )
-        )
-        .where(
+        select(_T.c.id, _T.c.refund_of).where(
             _T.c.ledger_id == ledger_id,
             _T.c.refund_of.is_not(None),
             _T.c.deleted_at.is_(None),
-            _LINKED.c.deleted_at.is_(None),
             _T.c.date.between(*span),
         )
-    )  # fmt: skip
-    ring = tx.ring(ledger_id)
-
-    def link(row: Row[Any]) -> _Link:
-        minor = ring.unseal_minor("transactions.amount", row.linked, row.amount)
-        return _Link(row.id, row.category_id, row.split_count > 0, minor > 0)
-
-    return [link(row) for row in rows]
+    )
+    found = await refunded_by_id(tx, [(ledger_id, row.refund_of) for row in rows])
+    pairs = [(row.id, found.get((ledger_id, row.refund_of))) for row in rows]
+    return [(refund, target) for refund, target in pairs if target is not None]
 
 
-def _follow(links: Sequence[_Link], parts: Parts, tree: Tree, category: Ints, income: Mask) -> None:
+def _follow(
+    links: Sequence[tuple[UUID, RefundedRow]],
+    parts: Parts,
+    tree: Tree,
+    category: Ints,
+    income: Mask,
+) -> None:
     """Count refunds for what they give back; changes the two columns in place.
 
-    Of a split purchase nobody knows which part was given back but the refund itself: its own
-    category counts if it is of the same side, else it counts as uncategorised there.
+    What is given back may be split or without a category: then the refund's own category counts,
+    and without one the side of what is given back.  A refund's own parts count for themselves.
     """
     if not links:
         return
-    known = words_of([link.refund for link in links])
+    known = words_of([refund for refund, _ in links])
     places = find(parts.id_hi, parts.id_lo, *known)
-    for at in np.flatnonzero(places >= 0).tolist():
-        link = links[places[at]]
-        if link.category_id is not None:
-            category[at] = tree.places[link.category_id]
+    for at in np.flatnonzero((places >= 0) & (parts.flags & PART == 0)).tolist():
+        target = links[places[at]][1]
+        if target.category_id is not None:
+            category[at] = tree.places[target.category_id]
             income[at] = tree.income[category[at]]
-            continue
-        own = int(category[at])
-        if not (link.split and own != NONE and tree.income[own] == link.income):
-            category[at] = NONE
-        income[at] = link.income
+        elif category[at] == NONE:
+            income[at] = not target.spent

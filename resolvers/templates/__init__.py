@@ -8,6 +8,7 @@ from resolvers.templates.inputs import (
     TemplateExecute,
     TemplateUpdate,
 )
+from resolvers.templates.reminders import remind_of_due
 from resolvers.templates.rows import (
     Progress,
     count_templates,
@@ -42,6 +43,7 @@ __all__ = [
     "post_due",
     "progress_of",
     "purge_templates",
+    "remind_of_due",
     "templates_by_id",
     "update_template",
 ]

@@ -2,23 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from itertools import islice
 from typing import Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, update
 
-from models.base import table
 from models.ids import new_id
-from models.jobs import Job
 from models.templates import TemplateRow
 from models.transactions import TransactionRow
 from resolvers.accounts import accounts_by_id
 from resolvers.categories import categories_by_id
 from resolvers.errors import Conflict, Gone
 from resolvers.ledgers import LedgerWrite
+from resolvers.notifications import add_notification
+from resolvers.notifications.words import day, money, template_posted
+from resolvers.templates.reminders import next_reminder, wait_for
 from resolvers.templates.rows import (
     M,
     done_dates,
@@ -34,7 +34,6 @@ from resolvers.wire import reference
 
 BATCH_DAYS: Final = 200
 """How many dates one write posts, so that a long catch-up lets other writers in between."""
-_JOBS: Final = table(Job)
 _SOON: Final = timedelta(days=2)
 
 
@@ -104,9 +103,9 @@ async def _post(write: LedgerWrite, row: TemplateRow, days: Sequence[date]) -> l
 async def _reschedule(write: LedgerWrite, row: TemplateRow, done: set[date]) -> date | None:
     """Note the first date that waits; it is the scheduler's and no change of the object."""
     due = first_open(row, done, write.today) if row.auto_post else None
-    await write.tx.run(
-        update(M).where(M.c.ledger_id == write.ledger_id, M.c.id == row.id).values(next_due=due)
-    )
+    remind = await next_reminder(write, row, done)
+    mine = (M.c.ledger_id == write.ledger_id, M.c.id == row.id)
+    await write.tx.run(update(M).where(*mine).values(next_due=due, remind_on=remind))
     return due
 
 
@@ -124,24 +123,24 @@ async def post_due(write: LedgerWrite, template_id: UUID) -> bool:
     done = (await done_dates(write.tx, [(row.ledger_id, row.id)]))[row.ledger_id, row.id]
     days = list(islice(missing(row, done, write.today), BATCH_DAYS))
     if days:
-        await _post(write, row, days)
+        await _tell(write, row, await _post(write, row, days))
     due = await _reschedule(write, row, done.union(days))
     if due is None or due > write.today + _SOON:
         return False
     if due > write.today:
-        await _wait_for(write, row.id, due)
+        await wait_for(write, POST_TEMPLATE, row.id, due)
         return False
     return True
 
 
-async def _wait_for(write: LedgerWrite, template_id: UUID, day: date) -> None:
-    """Leave a job for the first moment of a day, unless one waits already."""
-    waiting = select(_JOBS.c.id).where(
-        _JOBS.c.subject_id == template_id,
-        _JOBS.c.kind == POST_TEMPLATE,
-        _JOBS.c.state == "WAITING",
-    )
-    if await write.tx.first(waiting) is None:
-        zone = ZoneInfo(write.actor.time_zone)
-        midnight = datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC)
-        write.enqueue(POST_TEMPLATE, template_id, run_at=midnight)
+async def _tell(write: LedgerWrite, row: TemplateRow, made: Sequence[TransactionRow]) -> None:
+    """Tell the owner what was booked without her, once for all dates of a write."""
+    locale = write.actor.locale
+    days = [day(one.date, locale) for one in made]
+    words = template_posted(row.name, money(row.amount_minor, row.currency, locale), days)
+    data = {
+        "templateId": reference("tmpl", row.id),
+        "transactionIds": [reference("txn", one.id) for one in made[:10]],
+        "count": len(made),
+    }
+    await add_notification(write, "TEMPLATE_POSTED", words, data)

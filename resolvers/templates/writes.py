@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any, Final
 from uuid import UUID
@@ -22,6 +22,7 @@ from resolvers.ledgers import LedgerWrite, require_version
 from resolvers.money import parse_minor
 from resolvers.schedules import all_until
 from resolvers.templates.inputs import TemplateCreate, TemplateUpdate
+from resolvers.templates.reminders import first_reminder
 from resolvers.templates.rows import (
     M,
     done_dates,
@@ -36,6 +37,7 @@ from resolvers.wire import wire
 MAX_CATCH_UP: Final = 1_000
 """How many transactions a template may owe when it begins to post by itself."""
 _A: Final = table(Account)
+_DAY: Final = timedelta(days=1)
 _CELLS: Final = tuple(f.name for f in fields(TemplateRow) if f.name != "amount_minor")
 _SCHEDULE: Final = ("frequency", "interval", "day_of_month", "weekend_policy", "start_date")
 _NEVER_NULL: Final = (
@@ -113,7 +115,9 @@ async def create_template(write: LedgerWrite, data: TemplateCreate) -> TemplateR
     if wrong:
         raise Invalid(wrong)
     due = _due(write, row, set())
-    await write.tx.run(insert(M).values(**cells_of(write, row), next_due=due))
+    remind = first_reminder(row, set(), write.today + _DAY)
+    cells = cells_of(write, row)
+    await write.tx.run(insert(M).values(**cells, next_due=due, remind_on=remind))
     # Forecasts are made of templates.
     write.figures = True
     write.record("template", "CREATE", None, row)
@@ -185,7 +189,8 @@ async def update_template(
         updated_at=write.now,
     )
     due = _due(write, new, done)
-    await _store(write, new, next_due=due)
+    remind = first_reminder(new, done, write.today + _DAY)
+    await _store(write, new, next_due=due, remind_on=remind)
     write.figures = True
     write.record("template", "UPDATE", old, new)
     return new

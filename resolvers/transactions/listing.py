@@ -1,12 +1,10 @@
 """Lists of transactions: filters, sorts and keyset pages.
 
-Amounts are sealed, so a condition or sort on them opens every row that the other conditions
-leave; all else is decided by the database.
+Amounts are sealed, so conditions and sorts on them are decided here, over segments; all else is
+decided by the database.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -28,12 +26,12 @@ from sqlalchemy import (
 
 from models.base import among
 from models.database import Transaction as Tx
-from models.transactions import RefundedRow, TransactionRow
+from models.transactions import TransactionRow
 from resolvers.access import Actor
 from resolvers.categories import descendants
 from resolvers.errors import FieldError, Invalid
-from resolvers.money import checked_sum, digits_of
-from resolvers.paging import Order, Page, PageRequest, fetch_page, slice_page
+from resolvers.money import checked_sum
+from resolvers.paging import Order, Page, PageRequest, fetch_page
 from resolvers.transactions.inputs import TransactionFilter
 from resolvers.transactions.rows import (
     CATEGORY_KIND,
@@ -43,22 +41,12 @@ from resolvers.transactions.rows import (
     S,
     T,
     open_transactions,
-    refunded_by_id,
     transactions_by_id,
 )
-from resolvers.wire import counts_as
+from resolvers.transactions.scanning import scan
 
 _R: Final = T.alias("refunded")
 _NO_FILTER: Final = TransactionFilter()
-
-
-@dataclass(frozen=True, slots=True)
-class _Light:
-    """What a scan needs of a row."""
-
-    id: UUID
-    date: date
-    minor: int
 
 
 def _like(text: str) -> str:
@@ -153,49 +141,6 @@ def bounds_of(wanted: TransactionFilter) -> tuple[Decimal | None, Decimal | None
     return low, high
 
 
-async def _scan(
-    tx: Tx,
-    ledger_id: UUID,
-    wanted: TransactionFilter,
-    conditions: Sequence[ColumnElement[bool]],
-    sort: str,
-) -> list[_Light]:
-    """Open the amounts of all rows that the database left and decide the rest."""
-    low, high = bounds_of(wanted)
-    bounded = low is not None or high is not None
-    await tx.unlock([ledger_id])
-    ring = tx.ring(ledger_id)
-    rows = await tx.rows(
-        select(
-            T.c.id, T.c.date, T.c.amount, T.c.currency, CATEGORY_KIND.label("kind"), T.c.refund_of
-        )
-        .select_from(SOURCE)
-        .where(*conditions)
-    )
-    by_amount = bounded or sort.startswith("AMOUNT")
-    refunded: dict[Key, RefundedRow] = {}
-    if wanted.kind in {"INCOME", "EXPENSE"}:
-        refunded = await refunded_by_id(
-            tx, [(ledger_id, row.refund_of) for row in rows if row.refund_of]
-        )
-    found = []
-    for row in rows:
-        # A category tells the kind; only rows without one must be opened for it.
-        opened = by_amount or row.kind is None
-        minor = ring.unseal_minor("transactions.amount", row.id, row.amount) if opened else 0
-        if bounded:
-            size = Decimal(abs(minor)).scaleb(-digits_of(row.currency))
-            if (low is not None and size < low) or (high is not None and size > high):
-                continue
-        kind = None
-        if wanted.kind in {"INCOME", "EXPENSE"}:
-            kind = counts_as(row.kind, refunded.get((ledger_id, row.refund_of)), minor)
-        if kind is not None and kind != wanted.kind:
-            continue
-        found.append(_Light(row.id, row.date, minor))
-    return found
-
-
 async def list_transactions(
     tx: Tx,
     actor: Actor,
@@ -213,25 +158,20 @@ async def list_transactions(
         page = await fetch_page(tx, statement, Order((T.c.date, T.c.id), descending), request)
         rows = await open_transactions(tx, page.items)
         return Page(rows, page.keys, page.has_next, page.has_previous)
-    light = await _scan(tx, ledger_id, wanted, conditions, sort)
-    by_amount = sort.startswith("AMOUNT")
-    chosen = slice_page(
-        light,
-        lambda row: (row.minor if by_amount else row.date, row.id),
-        descending=descending,
-        request=request,
+    scanned = await scan(tx, ledger_id, wanted, conditions, bounds_of(wanted))
+    keys, follows, before = scanned.page(
+        request, by_amount=sort.startswith("AMOUNT"), descending=descending
     )
-    keys: list[Key] = [(ledger_id, row.id) for row in chosen.items]
-    full = await transactions_by_id(tx, keys, deleted=wanted.deleted)
-    present = [row for row in full if row is not None]
-    return Page(present, chosen.keys, chosen.has_next, chosen.has_previous)
+    wanted_keys: list[Key] = [(ledger_id, key[1]) for key in keys]
+    full = await transactions_by_id(tx, wanted_keys, deleted=wanted.deleted)
+    return Page([row for row in full if row is not None], keys, follows, before)
 
 
 async def count_transactions(tx: Tx, actor: Actor, wanted: TransactionFilter = _NO_FILTER) -> int:
     """How many transactions a filter leaves."""
     conditions = await conditions_of(tx, actor.ledger_id, wanted)
     if _needs_scan(wanted, "DATE_DESC"):
-        return len(await _scan(tx, actor.ledger_id, wanted, conditions, "DATE_DESC"))
+        return len(await scan(tx, actor.ledger_id, wanted, conditions, bounds_of(wanted)))
     statement = select(func.count()).select_from(SOURCE).where(*conditions)
     return int(await tx.scalar(statement))
 

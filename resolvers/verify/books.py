@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import Any, Final
 from uuid import UUID
 
+from pydantic_core import from_json
 from sqlalchemy import Row, Table, select
 
 from models.accounts import Account, AccountRow
@@ -14,6 +15,7 @@ from models.budgets import BudgetItemRow, BudgetRow
 from models.categories import Category, CategoryRow
 from models.idempotency import IdempotencyKey
 from models.imports import Import, ImportRow
+from models.notifications import Notification, NotificationRow
 from models.rates import Rate, RateRow
 from models.templates import Template, TemplateRow
 from models.transactions import SplitRow, TransactionRow
@@ -29,9 +31,11 @@ from resolvers.verify.segments import check_segments
 _A: Final = table(Account)
 _C: Final = table(Category)
 _M: Final = table(Template)
+_N: Final = table(Notification)
 _R: Final = table(Rate)
 _ENTITIES: Final = (
     "transaction", "account", "category", "budget", "budgetItem", "template", "rate", "upload",
+    "notification",
 )  # fmt: skip
 _OTHER_CELLS: Final[tuple[tuple[Table, str, str, str], ...]] = (
     # table, column of its order, sealed column, what a row is called
@@ -65,6 +69,7 @@ async def check_books(finder: Finder) -> int:
     await _check_categories(finder)
     await _check_budgets(finder)
     await _check_templates(finder)
+    await _check_notifications(finder)
     await _check_rates(finder)
     await check_segments(finder)
     await _check_uploads(finder)
@@ -266,6 +271,26 @@ async def _check_templates(finder: Finder) -> None:
                 plain = {name: getattr(row, name) for name in names}
                 whole.append(TemplateRow(**plain, amount_minor=minor))
         await check_images(finder, "template", whole)
+
+
+async def _check_notifications(finder: Finder) -> None:
+    """Words and data that open, and are as the feed left them."""
+    names = [f.name for f in fields(NotificationRow) if f.name not in {"title", "body", "data"}]
+    statement = select(_N).where(_N.c.ledger_id == finder.ledger_id)
+    async for page in pages(finder.tx, statement, (_N.c.id,)):
+        whole: list[Stored] = []
+        for row in page:
+            opened = {
+                name: finder.opened(
+                    f"notifications.{name}", "notification", row.id, getattr(row, name)
+                )
+                for name in ("title", "body", "data")
+            }
+            title, body, data = opened["title"], opened["body"], opened["data"]
+            if title is not None and body is not None and data is not None:
+                words = {"title": title.decode(), "body": body.decode(), "data": from_json(data)}
+                whole.append(NotificationRow(**{n: getattr(row, n) for n in names}, **words))
+        await check_images(finder, "notification", whole)
 
 
 async def _check_rates(finder: Finder) -> None:

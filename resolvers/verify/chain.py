@@ -18,6 +18,14 @@ from resolvers.verify.report import Kind, named
 _CH: Final = table(Change)
 
 
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Where the chain begins; without a hash (it does not open) anything may follow."""
+
+    version: int = 0
+    hash: bytes | None = b""
+
+
 @dataclass(slots=True)
 class _Walk:
     """Where the walk stands: the last row's number and the hashes that may be its own."""
@@ -28,17 +36,26 @@ class _Walk:
     changes: int = 0
     altered: bool = False
     """Whether the last row belongs to a run of bad rows that began with an altered one."""
+    pruned: int = 0
+    """Up to this version rows stand alone: those between them were superseded and are gone."""
+    unknown: bool = False
+    """Whether the checkpoint did not open, which was told: then anything may follow it."""
 
     def follows(self, row: Row[Any]) -> bool:
         """Whether a row comes right behind: linked to the last one, its number the next."""
         next_version = row.version == self.version + 1 and row.seq == 0
         next_seq = row.version == self.version and row.seq == self.seq + 1
-        return row.prev_hash in self.ends and (next_version or next_seq)
+        behind = self.unknown or row.prev_hash in self.ends
+        return behind and (next_version or next_seq)
 
 
-async def check_chain(finder: Finder, version: int, head_hash: bytes) -> int:
+async def check_chain(
+    finder: Finder, version: int, head_hash: bytes, begin: Checkpoint = Checkpoint()
+) -> int:
     """Walk a ledger's feed up to its head; the number of changes seen."""
-    walk = _Walk()
+    walk = _Walk(version=begin.version, pruned=begin.version, unknown=begin.hash is None)
+    if begin.hash is not None:
+        walk.ends = (begin.hash,)
     statement = select(_CH).where(_CH.c.ledger_id == finder.ledger_id)
     async for page in pages(finder.tx, statement, (_CH.c.version, _CH.c.seq)):
         for row in page:
@@ -51,7 +68,7 @@ async def check_chain(finder: Finder, version: int, head_hash: bytes) -> int:
             f"The feed ends with change {walk.version}/{walk.seq}, but the ledger stands at "
             f"version {version}: the tail of the feed or the ledger's head was cut off.",
         )
-    elif head_hash not in walk.ends:
+    elif not walk.unknown and head_hash not in walk.ends:
         finder.differs(
             Kind.HEAD,
             "ledger",
@@ -72,20 +89,24 @@ def _step(finder: Finder, walk: _Walk, row: Row[Any]) -> None:
         plaintext is None
         or hmac.compare_digest(content_mac(finder.chain_key, plaintext), row.content_mac)
     )
-    follows = walk.follows(row)
+    alone = row.version <= walk.pruned
+    follows = alone or walk.follows(row)
     name = f"Change {row.version}/{row.seq} ({row.entity}, {named(row.entity, row.entity_id)})"
     if not itself and not walk.altered:
         message = f"{name} was altered, or moved from another place of the feed."
         finder.differs(Kind.CHAIN, "change", row.entity_id, message)
     elif itself and not follows and not walk.altered:
-        last = f"{walk.version}/{walk.seq}" if walk.changes else "the beginning"
+        last = f"{walk.version}/{walk.seq}" if walk.version else "the beginning"
         message = f"{name} does not follow {last}: one or more changes before it are missing."
         finder.differs(Kind.CHAIN, "change", row.entity_id, message)
     walk.altered = not itself
+    walk.changes += 1
+    if alone:
+        return
+    walk.unknown = False
     walk.version, walk.seq = row.version, row.seq
     # Where only the hash was altered, the next row still names the one that it had.
     walk.ends = (row.hash,) if digest is None else (row.hash, digest)
-    walk.changes += 1
 
 
 def _digest(chain_key: bytes, row: Row[Any]) -> bytes | None:

@@ -24,6 +24,7 @@ from models.groups import (
     ShareRow,
 )
 from models.invitations import Invitation, InvitationRow
+from models.notifications import Notification, NotificationRow
 from models.rates import Rate, RateRow
 from models.templates import Template, TemplateRow
 from models.transactions import TransactionRow
@@ -38,6 +39,7 @@ Stored = (
     | BudgetItemRow
     | BudgetRow
     | CategoryRow
+    | NotificationRow
     | GroupRow
     | GroupTransactionRow
     | InvitationRow
@@ -66,6 +68,7 @@ _TABLES: Final = {
     "budget": table(Budget),
     "budgetItem": table(BudgetItem),
     "category": table(Category),
+    "notification": table(Notification),
     "rate": table(Rate),
     "group": table(Group),
     "group_transaction": table(GroupTransaction),

@@ -1,17 +1,17 @@
 """The way through all ledgers: each in one snapshot, read as one of its members."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import Row, select, text
 
 from models.base import table
 from models.database import Database, Transaction
-from models.ledgers import Ledger
+from models.ledgers import Ledger, pruned_place
 from models.sealing import KeyMissing, LedgerRing, SealBroken
 from resolvers.verify.books import check_books
-from resolvers.verify.chain import check_chain
+from resolvers.verify.chain import Checkpoint, check_chain
 from resolvers.verify.finder import Finder
 from resolvers.verify.report import Difference, Kind, Report
 
@@ -52,15 +52,37 @@ async def verify_ledger(
     database.rings.drop(ledger_id)
     async with database.read(user_id) as tx:
         head = await tx.first(
-            select(_LEDGERS.c.version, _LEDGERS.c.head_hash).where(_LEDGERS.c.id == ledger_id)
+            select(
+                _LEDGERS.c.version,
+                _LEDGERS.c.head_hash,
+                _LEDGERS.c.pruned_version,
+                _LEDGERS.c.pruned_hash,
+            ).where(_LEDGERS.c.id == ledger_id)
         )
         if head is None:
             return Report()
         finder = Finder(tx, ledger_id, chain_key)
         finder.ring = await _ring(tx, finder)
-        changes = await check_chain(finder, head.version, head.head_hash)
+        begin = _checkpoint(finder, head)
+        changes = await check_chain(finder, head.version, head.head_hash, begin)
         transactions = 0 if finder.ring is None else await check_books(finder)
         return Report(1, transactions, changes, tuple(finder.found))
+
+
+def _checkpoint(finder: Finder, head: Row[Any]) -> Checkpoint:
+    """Where the chain begins: at nothing, or behind what the feed has forgotten."""
+    if head.pruned_version == 0 and head.pruned_hash is None:
+        return Checkpoint()
+    place = pruned_place(head.pruned_version)
+    opened = finder.opened(place, "ledger", finder.ledger_id, head.pruned_hash)
+    if opened is None and head.pruned_hash is None:
+        finder.differs(
+            Kind.HEAD,
+            "ledger",
+            finder.ledger_id,
+            "The feed's beginning was cut off: no checkpoint.",
+        )
+    return Checkpoint(head.pruned_version, opened)
 
 
 async def _ring(tx: Transaction, finder: Finder) -> LedgerRing | None:

@@ -111,14 +111,12 @@ class Model:
 
     def _counts_for(self, row: Row, category: UUID | None, minor: int) -> tuple[UUID | None, bool]:
         link = row.refund_of
-        if link is not None and not link.deleted:
-            (target, _), *_ = link.parts
-            if not link.split and target is not None:
-                return target, self.kinds[target] == "INCOME"
-            side = link.minor > 0
-            if link.split and category is not None and (self.kinds[category] == "INCOME") == side:
-                return category, side
-            return None, side
+        if link is not None and not row.split:
+            target = None if link.split else link.parts[0][0]
+            if target is not None or category is not None:
+                category = target or category
+            else:
+                return None, link.minor > 0
         if category is None:
             return None, minor > 0
         return category, self.kinds[category] == "INCOME"

@@ -12,6 +12,8 @@ from graph.schema import schema
 from models import ids
 from models.base import table
 from models.ledgers import Ledger
+from resolvers.notifications import add_notification
+from resolvers.notifications.words import Words
 from tests.doors import PASSWORD, GraphQLDoor, Person, Refused
 
 pytestmark = [pytest.mark.anyio, pytest.mark.case("T01")]
@@ -32,7 +34,7 @@ SCHEDULE = (
 MATRIX: dict[str, tuple[str, str]] = {
     "viewer": ("{viewer{id accounts(first:1){nodes{id}}}}", "OWN"),
     "node": ('{node(id:"$account"){id}}', "NULL"),
-    "nodes": ('{nodes(ids:["$account","$transaction","$upload","$import","$budget","$item","$template","$rate","$group","$entry","$invitation"]){id}}', "NULL"),
+    "nodes": ('{nodes(ids:["$account","$transaction","$upload","$import","$budget","$item","$template","$notification","$rate","$group","$entry","$invitation"]){id}}', "NULL"),
     "account": ('{account(id:"$account"){id}}', "NOT_FOUND"),
     "accounts": ("{accounts(first:1){nodes{id}}}", "OWN"),
     "accountBalance": ('{accountBalance(id:"$account"){balance}}', "NOT_FOUND"),
@@ -69,6 +71,7 @@ MATRIX: dict[str, tuple[str, str]] = {
         '{explainMonthlySummary(month:"2026-01",accountId:"$account"){nodes{transactionId}}}',
         "VALIDATION_ERROR",
     ),
+    "forecast": ("{forecast(months:2){months{net} points{netWorth}}}", "OWN"),
     "rates": ("{rates(first:1){nodes{id}}}", "OWN"),
     "exchangeRate": ('{exchangeRate(from:"EUR",to:"USD"){rate}}', "OWN"),
     "setRate": (
@@ -91,6 +94,15 @@ MATRIX: dict[str, tuple[str, str]] = {
     "invitations": ("{invitations(box:SENT){nodes{id}}}", "OWN"),
     "invitation": ('{invitation(id:"$invitation"){id}}', "NOT_FOUND"),
     "changes": ("{changes(first:100){changes{id data node{id}}}}", "OWN"),
+    "notification": ('{notification(id:"$notification"){id}}', "NOT_FOUND"),
+    "notifications": ("{notifications(first:1){nodes{id}}}", "OWN"),
+    "markNotificationRead": (
+        'mutation{markNotificationRead(id:"$notification"){notification{id}}}', "NOT_FOUND",
+    ),
+    "markAllNotificationsRead": (
+        "mutation{markAllNotificationsRead{marked unreadCount}}", "OWN",
+    ),
+    "deleteNotification": ('mutation{deleteNotification(id:"$notification"){id}}', "NOT_FOUND"),
     "updateProfile": ('mutation{updateProfile(input:{name:"N"}){user{id}}}', "OWN"),
     "revokeSession": ('mutation{revokeSession(id:"$session"){id}}', "NOT_FOUND"),
     "revokeOtherSessions": ("mutation{revokeOtherSessions{revoked}}", "OWN"),
@@ -254,7 +266,7 @@ def filled(document: str, things: dict[str, str]) -> str:
     return document
 
 
-async def owned(door: GraphQLDoor) -> dict[str, str]:
+async def owned(door: GraphQLDoor, services: Services) -> dict[str, str]:
     body = {"name": "Giro", "type": "CASH", "currency": "EUR"}
     account = (await door.call("CreateAccount", body))["id"]
     row = {"accountId": account, "date": "2026-01-01", "amount": "-1", "description": "x"}
@@ -278,8 +290,14 @@ async def owned(door: GraphQLDoor) -> dict[str, str]:
     asked = await door.call("CreateInvitation", {"groupId": group, "email": "w@example.org"})
     await door.as_person(None).call("Login", {"email": door.person.email, "password": PASSWORD})
     listed = await door.query("{viewer{sessions{id current}}}")
+    owner = await services.auth.actor(door.person.token)
+    told = await services.ledgers.write(
+        owner, lambda write: add_notification(write, "SECURITY", Words("x", "x"), {})
+    )
+    assert told.value is not None
     rate = 'mutation{setRate(input:{from:"EUR",to:"ALL",date:"2026-01-01",rate:1}){rate{id}}}'
     return {
+        "notification": ids.encode("notif", told.value.id),
         "email": door.person.email,
         "rate": (await door.query(rate))["data"]["setRate"]["rate"]["id"],
         "session": next(s["id"] for s in listed["data"]["viewer"]["sessions"] if not s["current"]),
@@ -336,7 +354,7 @@ def test_the_matrix_holds_every_root_field() -> None:
 
 
 async def test_nobody_gets_nothing(client: Any, ada: Person, services: Services) -> None:
-    things = await owned(GraphQLDoor(client, ada))
+    things = await owned(GraphQLDoor(client, ada), services)
     before = await version(services, ada)
     for name, (document, _) in MATRIX.items():
         with pytest.raises(Refused) as refused:
@@ -348,7 +366,7 @@ async def test_nobody_gets_nothing(client: Any, ada: Person, services: Services)
 async def test_a_stranger_gets_nothing_of_it(
     client: Any, ada: Person, bob: Person, services: Services
 ) -> None:
-    things = await owned(GraphQLDoor(client, ada))
+    things = await owned(GraphQLDoor(client, ada), services)
     before = await version(services, ada)
     door = GraphQLDoor(client, bob)
     for name, (document, told) in MATRIX.items():
@@ -363,9 +381,9 @@ async def test_a_stranger_gets_nothing_of_it(
     assert await version(services, ada) == before
 
 
-async def test_the_owner_gets_it(client: Any, ada: Person) -> None:
+async def test_the_owner_gets_it(client: Any, ada: Person, services: Services) -> None:
     door = GraphQLDoor(client, ada)
-    things = await owned(door)
+    things = await owned(door, services)
     for name, (document, _) in MATRIX.items():
         if name in OWNER_REFUSED:
             with pytest.raises(Refused) as refused:

@@ -97,6 +97,7 @@ def test_a_kept_object_has_every_field_of_its_row() -> None:
         "email_key",
         "refunded",
     }
+    derived = {"ledger_id", "split_count", "category_kind", "content_key", "user_id", "email_key"}
     for row in {*kept.registry, *wire.registry} - {object}:
         functions = [one.registry[row] for one in (kept, wire) if row in one.registry]
         source = "".join(inspect.getsource(one) for one in [*functions, wires._stored])

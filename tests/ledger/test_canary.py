@@ -92,6 +92,8 @@ async def every_feature(door: Door, client: Any) -> None:
     plan = {"name": "x", "accountId": giro, "amount": AMOUNT, "description": "x"}
     plan |= {"frequency": "MONTHLY", "startDate": "2026-01-01", "autoPost": True}
     template = await door.call("CreateTemplate", plan, key="c5")
+    # What a budget and a template tell names figures.
+    await door.call("CreateTransaction", {**row, "amount": f"-{AMOUNT}", "categoryId": known})
     await door.call("ExecuteTemplate", id=template["id"], date="2026-01-02", key="c6")
     group = (await door.call("CreateGroup", {"name": "Trip", "currency": "EUR"}, key="c10"))["id"]
     entry = {"amount": AMOUNT, "description": "x", "accountId": giro}

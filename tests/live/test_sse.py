@@ -129,7 +129,7 @@ async def test_a_failing_source_is_told_and_complete(wire: Any, ada: Person) -> 
 async def test_a_stream_ends_with_its_token_and_is_not_complete(
     wire: Any, client: Any, ada: Person, services: Services, how: str
 ) -> None:
-    token = await short_token(services, ada, 3) if how == "expiry" else ada.token
+    token = await short_token(services, ada, 10) if how == "expiry" else ada.token
     async with stream(wire, token, CHANGES) as found:
         await until(lambda: services.live.counts()[1] == 1)
         if how == "logout":

@@ -264,7 +264,7 @@ async def short_token(services: Services, person: Person, seconds: int) -> str:
 async def test_when_the_token_is_over_the_socket_is(
     dial: Any, ada: Person, client: Any, services: Services, path: str
 ) -> None:
-    token = await short_token(services, ada, 3)
+    token = await short_token(services, ada, 10)
     talk = await dial(path)
     if path == "/graphql":
         await (await talk.init(token)).run(CHANGES)
