@@ -196,6 +196,7 @@ async def _answer(
             tag = rest.validator(actor, row.operation, variables, versions)
             same = _unchanged(request.headers.get("if-none-match"), tag)
             if same is not None:
+                same = _weak(row) + same
                 return Response(status_code=304, headers=_headers(row, same) | headers)
     try:
         answer = await rest.engine.run(
@@ -207,7 +208,8 @@ async def _answer(
     if row.write is not None and actor is not None and context.asked is not None:
         # The operation has checked what is asked for; the file takes the place of its answer.
         opened = await rest.services.exports.open(actor, context.asked)
-        return Download(opened, headers=_headers(row, f'W/"{_NO_VERSION}.{tag}"') | headers)
+        told = _weak(row) + _entity_tag(tag or "", _NO_VERSION)
+        return Download(opened, headers=_headers(row, told) | headers)
     found = answer.data or {}
     if operation.repeats and found[operation.root].get("created") is False:
         row = replace(row, status=200)
@@ -332,6 +334,11 @@ async def _respond(
 def _headers(row: Endpoint, tag: str) -> dict[str, str]:
     cache = "no-store" if row.secret else "private, no-cache"
     return {"ETag": tag, "Cache-Control": cache, "Vary": "Authorization"}
+
+
+def _weak(row: Endpoint) -> str:
+    """A file tells when it was made, so that two equal ones may differ in their bytes."""
+    return "W/" if row.write is not None else ""
 
 
 def _entity_tag(seal: str, version: str) -> str:

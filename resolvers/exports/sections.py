@@ -23,6 +23,7 @@ from resolvers.exports.every import Pages, pages
 from resolvers.exports.groups import group_transactions, groups, invitations, shares
 from resolvers.exports.kept import kept
 from resolvers.imports import list_import_rows, list_imports
+from resolvers.notifications import list_notifications
 from resolvers.paging import Order, Page, PageRequest, fetch_page
 from resolvers.rates import list_rates
 from resolvers.sessions import list_sessions
@@ -146,6 +147,7 @@ REST: Final[Mapping[str, Section]] = {
     "groupTransactions": group_transactions,
     "shares": shares,
     "invitations": invitations,
+    "notifications": _listed(list_notifications),
     "trashedAccounts": _trashed_accounts,
     "trashedTransactions": _trashed_transactions,
     "sessions": _sessions,
@@ -172,6 +174,7 @@ TABLES: Final[Mapping[str, str]] = {
     "group_parts": "groupTransactions",
     "shares": "shares",
     "invitations": "invitations",
+    "notifications": "notifications",
     "sessions": "sessions",
     "changes": "changes",
 }
@@ -185,6 +188,7 @@ NOT_TOLD: Final[Mapping[str, str]] = {
     "refresh_tokens": "hashes of secrets that open nothing elsewhere",
     "mailed_tokens": "hashes of secrets that open nothing elsewhere",
     "idempotency_keys": "answers to repeats, kept for a day",
+    "budget_marks": "which thresholds were told of: the notifications say so",
     "segments": "computed from the transactions",
     "group_nets": "computed from the transactions of groups",
     "group_debts": "computed from the transactions of groups",

@@ -281,6 +281,7 @@ async def test_an_address_that_takes_no_mail_is_forgotten_too(
     client: httpx2.AsyncClient, ada: Person, running: Running, root: asyncpg.Connection
 ) -> None:
     ledger = await ledger_of(root, ada)
+    await drained(running)
     await leave(RestDoor(client, ada))
     services = running.services
     handlers = {ERASE_PERSON: job_handlers(services)[ERASE_PERSON]}
