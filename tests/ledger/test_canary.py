@@ -95,7 +95,7 @@ async def every_feature(door: Door, client: Any) -> None:
     # What a budget and a template tell names figures.
     await door.call("CreateTransaction", {**row, "amount": f"-{AMOUNT}", "categoryId": known})
     await door.call("ExecuteTemplate", id=template["id"], date="2026-01-02", key="c6")
-    group = (await door.call("CreateGroup", {"name": "Trip", "currency": "EUR"}, key="c10"))["id"]
+    group = (await door.call("CreateGroup", {"name": "Trip", "currency": "EUR"}, key="c11"))["id"]
     entry = {"amount": AMOUNT, "description": "x", "accountId": giro}
     made = await door.call("CreateGroupTransaction", entry, id=group, key="c8")
     exact = {"splitMethod": "EXACT", "shares": [{"userId": made["createdBy"], "amount": AMOUNT}]}

@@ -1,153 +1,27 @@
 """Random commands of several people through both doors, checked against the model after each."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
-from typing import Any, Final, TypeVar
+from typing import Any
 
-import httpx2
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import invariant, rule
 
-from tests.doors import Door, GraphQLDoor, Refused, RestDoor, register
+from tests.doors import Door, GraphQLDoor, RestDoor
 from tests.model.books import (
     FIRST,
     LAST,
-    Category,
-    Expense,
-    Group,
     Item,
-    Money,
     Part,
-    Person,
     Row,
 )
-
-T = TypeVar("T")
-CURRENCIES: Final = (Money("EUR", 2), Money("JPY", 0), Money("KWD", 3))
-DAYS: Final = st.integers(0, (LAST - FIRST).days).map(lambda n: FIRST + timedelta(days=n))
-MINOR: Final = st.integers(-50_000, 50_000) | st.integers(-(10**12), 10**12)
-POSITIVE: Final = st.integers(1, 90_000)
-DOORS: Final = st.sampled_from((GraphQLDoor, RestDoor))
-PEOPLE: Final = st.integers(0, 2)
-PICK: Final = st.integers(0, 10**6)
+from tests.model.sharing import Sharing
+from tests.model.world import DAYS, DOORS, MINOR, PEOPLE, PICK, POSITIVE, one_of
 
 
-def one_of(things: list[T], pick: int) -> T | None:
-    """Some element of a list, or None of an empty one."""
-    return things[pick % len(things)] if things else None
-
-
-class Books(RuleBasedStateMachine):
+class Books(Sharing):
     """Three people in one currency; each step picks a person and a door."""
-
-    rows = Bundle("rows")
-
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        client: httpx2.AsyncClient,
-        drain: Callable[[], Awaitable[Any]],
-    ) -> None:
-        super().__init__()
-        self.loop, self.client, self.drain = loop, client, drain
-        self.people: list[Person] = []
-        self.signed: list[Any] = []
-        self.groups: list[Group] = []
-        self.money = CURRENCIES[0]
-        self.touched: set[int] = set()
-        self.key = 0
-
-    def run(self, awaited: Awaitable[T]) -> T:
-        """Do something on the loop of the application."""
-
-        async def wait() -> T:
-            return await awaited
-
-        return asyncio.run_coroutine_threadsafe(wait(), self.loop).result(60)
-
-    def call(
-        self, door: type[Door], who: int, operation: str, body: Any = None, **more: Any
-    ) -> Any:
-        """One operation by one person through one door."""
-        self.touched.add(who)
-        return self.run(door(self.client, self.signed[who]).call(operation, body, **more))
-
-    def refused(
-        self, door: type[Door], who: int, operation: str, body: Any = None, **more: Any
-    ) -> Refused:
-        """One operation that must be refused."""
-        try:
-            self.call(door, who, operation, body, **more)
-        except Refused as no:
-            return no
-        raise AssertionError(f"{operation} was not refused")
-
-    # -- the world ---------------------------------------------------------------------------------
-
-    @initialize(money=st.sampled_from(CURRENCIES), openings=st.lists(MINOR, min_size=6, max_size=6))
-    def found(self, money: Money, openings: list[int]) -> None:
-        """Three people with two accounts each."""
-        self.money = money
-        for index, name in enumerate(("Ada", "Ben", "Cy")):
-            signed = self.run(register(self.client, name=name, baseCurrency=money.currency))
-            self.signed.append(signed)
-            person = Person(signed.id)
-            self.people.append(person)
-            for one in openings[2 * index : 2 * index + 2]:
-                account = self.call(
-                    RestDoor,
-                    index,
-                    "CreateAccount",
-                    {
-                        "name": "A",
-                        "type": "CHECKING",
-                        "currency": money.currency,
-                        "openingBalance": money.text(one),
-                    },
-                )
-                person.opening[account["id"]] = one
-            self.learn_categories(index)
-
-    def learn_categories(self, who: int) -> None:
-        """Take over the starter set (and what shared expenses have added)."""
-        door = RestDoor(self.client, self.signed[who])
-        for one in self.run(door.pages("ListCategories", limit=100)):
-            self.people[who].categories[one["id"]] = Category(
-                one["id"], one["kind"], one["parentId"], one["key"]
-            )
-
-    def account(self, who: int, pick: int) -> str:
-        """An account of a person."""
-        found = one_of(list(self.people[who].opening), pick)
-        assert found is not None
-        return found
-
-    def category(self, who: int, pick: int) -> str | None:
-        """A category of a person, or none."""
-        return one_of([None, *sorted(self.people[who].categories)], pick)
-
-    def row(self, who: int, pick: int, *, plain: bool = False) -> Row | None:
-        """A living row of a person; a plain one is neither linked nor split."""
-        linked = {row.refund_of for row in self.people[who].rows.values()}
-        found = [
-            row
-            for row in self.people[who].rows.values()
-            if row.live
-            and not row.leg
-            and (
-                not plain
-                or (
-                    row.transfer is None
-                    and row.refund_of is None
-                    and len(row.parts) == 1
-                    and row.id not in linked
-                )
-            )
-        ]
-        return one_of(found, pick)
 
     # -- transactions ------------------------------------------------------------------------------
 
@@ -418,175 +292,6 @@ class Books(RuleBasedStateMachine):
         wanted = (item.minor, carried, actual, item.minor + carried - actual)
         assert [self.money.minor(one) for one in figures] == list(wanted)
 
-    # -- groups ------------------------------------------------------------------------------------
-
-    @rule(who=PEOPLE, door=DOORS, other=DOORS)
-    def share(self, who: int, door: type[Door], other: type[Door]) -> None:
-        """A group of all three: one founds it, the others are invited and accept."""
-        if len(self.groups) == 2:
-            return
-        body = {"name": "Group", "currency": self.money.currency}
-        made = self.call(door, who, "CreateGroup", body)["id"]
-        for guest in {0, 1, 2} - {who}:
-            invite = {"groupId": made, "email": self.signed[guest].email, "role": "MEMBER"}
-            sent = self.call(door, who, "CreateInvitation", invite)["id"]
-            self.call(other, guest, "AcceptInvitation", id=sent)
-        keys = {
-            one["key"]: one["id"]
-            for one in self.call(door, who, "ListCategories", groupId=made, limit=100)["items"]
-            if one["kind"] == "EXPENSE"
-        }
-        self.groups.append(Group(made, {person.id for person in self.people}, keys))
-
-    @rule(
-        who=PEOPLE,
-        door=DOORS,
-        pick=PICK,
-        day=DAYS,
-        payers=st.lists(POSITIVE, min_size=1, max_size=3),
-        method=st.sampled_from(("EQUAL", "EXACT", "PERCENT", "SHARES")),
-        weights=st.lists(st.integers(1, 97), min_size=2, max_size=3),
-        key=PICK,
-        leg=st.booleans(),
-    )
-    def spend_together(
-        self,
-        who: int,
-        door: type[Door],
-        pick: int,
-        day: date,
-        payers: list[int],
-        method: str,
-        weights: list[int],
-        key: int,
-        leg: bool,
-    ) -> None:
-        """A shared expense with several payers, split in some way."""
-        group = one_of(self.groups, pick)
-        if group is None:
-            return
-        turn = [self.people[(who + n) % 3].id for n in range(3)]
-        paid = dict(zip(turn, payers, strict=False))
-        amount = sum(paid.values())
-        chosen = one_of([None, *sorted(one for one in group.keys if one)], key)
-        shares = self.wanted_shares(method, turn, weights, amount)
-        body = {
-            "date": day.isoformat(),
-            "amount": self.money.text(amount),
-            "description": "together",
-            "categoryId": group.keys[chosen] if chosen else None,
-            "paidBy": [
-                {"userId": one, "amount": self.money.text(minor)} for one, minor in paid.items()
-            ],
-            "splitMethod": method,
-            "shares": shares,
-        }
-        account = self.account(who, key)
-        if leg:
-            body["accountId"] = account
-        made = self.call(door, who, "CreateGroupTransaction", body, id=group.id)
-        owed = {one["userId"]: self.money.minor(one["amount"]) for one in made["shares"]}
-        self.check_shares(method, weights, amount, list(owed.values()))
-        group.expenses[made["id"]] = Expense(made["id"], "EXPENSE", day, chosen, paid, owed)
-        if leg:
-            minor = -paid[self.people[who].id]
-            self.people[who].write(
-                Row(f"leg {made['id']}", account, day, minor, (Part(None, minor),), leg=True)
-            )
-        self.touched |= {0, 1, 2}
-
-    def wanted_shares(
-        self, method: str, turn: list[str], weights: list[int], amount: int
-    ) -> list[dict[str, str]]:
-        """Shares as the request names them."""
-        people = turn[: len(weights)]
-        if method == "EXACT":
-            first = amount // 3
-            parts = [first, amount - first, *([0] * (len(people) - 2))]
-            return [
-                {"userId": one, "amount": self.money.text(minor)}
-                for one, minor in zip(people, parts, strict=True)
-            ]
-        if method == "PERCENT":
-            weights = [weights[0], *([1] * (len(people) - 2)), 0]
-            weights[-1] = 100 - sum(weights)
-        if method == "EQUAL":
-            return [{"userId": one} for one in people]
-        return [
-            {"userId": one, "weight": str(weight)}
-            for one, weight in zip(people, weights, strict=True)
-        ]
-
-    def check_shares(self, method: str, weights: list[int], amount: int, owed: list[int]) -> None:
-        """Shares sum exactly, and none is a whole unit from its fair part."""
-        assert sum(owed) == amount
-        if method == "EQUAL":
-            assert all(abs(one * len(owed) - amount) < len(owed) for one in owed)
-        if method == "SHARES":
-            total = sum(weights)
-            for one, weight in zip(sorted(owed), sorted(weights), strict=True):
-                assert abs(one * total - amount * weight) < total
-
-    @rule(who=PEOPLE, door=DOORS, pick=PICK, day=DAYS, minor=POSITIVE, to=st.integers(1, 2))
-    def settle(self, who: int, door: type[Door], pick: int, day: date, minor: int, to: int) -> None:
-        """One pays another."""
-        group = one_of(self.groups, pick)
-        if group is None:
-            return
-        payer, receiver = self.people[who].id, self.people[(who + to) % 3].id
-        text = self.money.text(minor)
-        body = {
-            "kind": "SETTLEMENT",
-            "date": day.isoformat(),
-            "amount": text,
-            "description": "paid back",
-            "paidBy": [{"userId": payer, "amount": text}],
-            "splitMethod": "EXACT",
-            "shares": [{"userId": receiver, "amount": text}],
-        }
-        made = self.call(door, who, "CreateGroupTransaction", body, id=group.id)["id"]
-        group.expenses[made] = Expense(
-            made, "SETTLEMENT", day, None, {payer: minor}, {receiver: minor}
-        )
-        self.touched |= {0, 1, 2}
-
-    @rule(who=PEOPLE, door=DOORS, pick=PICK, which=PICK)
-    def take_back(self, who: int, door: type[Door], pick: int, which: int) -> None:
-        """A shared expense is deleted, with the cash side that its author had booked."""
-        group = one_of(self.groups, pick)
-        if group is None:
-            return
-        one = one_of([one for one in group.expenses.values() if one.live], which)
-        if one is None:
-            return
-        self.call(door, who, "DeleteGroupTransaction", id=group.id, txId=one.id)
-        group.expenses[one.id] = replace(one, live=False)
-        for person in self.people:
-            if (leg := f"leg {one.id}") in person.rows:
-                person.drop(leg)
-        self.touched |= {0, 1, 2}
-
-    def check_groups(self, door: type[Door], who: int) -> None:
-        """Nets are the model's and sum to zero; few payments settle everything."""
-        for group in self.groups:
-            told = self.call(door, who, "GetGroupBalances", id=group.id)
-            nets = {one["userId"]: self.money.minor(one["net"]) for one in told["balances"]}
-            wanted = {one: minor for one, minor in group.nets().items() if minor}
-            assert {one: minor for one, minor in nets.items() if minor} == wanted
-            assert sum(nets.values()) == 0
-            for plan in ("debts", "simplifiedDebts"):
-                left = dict(wanted)
-                for debt in told[plan]:
-                    minor = self.money.minor(debt["amount"])
-                    left[debt["fromUserId"]] = left.get(debt["fromUserId"], 0) + minor
-                    left[debt["toUserId"]] = left.get(debt["toUserId"], 0) - minor
-                assert not any(left.values()), plan
-            assert len(told["simplifiedDebts"]) <= max(0, len(wanted) - 1)
-
-    def shared(self, who: int) -> list[Group]:
-        """The groups whose expenses are in a person's books."""
-        return [group for group in self.groups if self.people[who].id in group.members]
-
     # -- what must hold ----------------------------------------------------------------------------
 
     @invariant()
@@ -630,3 +335,28 @@ class Books(RuleBasedStateMachine):
         assert self.money.minor(told["points"][-1]["netWorth"]) == owns
         nets = sum(group.nets()[person.id] for group in groups)
         assert self.money.minor(told["receivable"]) == nets
+
+    def teardown(self) -> None:
+        """The feed, replayed from its start, ends in the rows that are there."""
+        for who, person in enumerate(self.people):
+            door = (RestDoor, GraphQLDoor)[who % 2]
+            found = self.replayed(door, who)
+            assert found == {
+                row.id: row.minor for row in person.rows.values() if row.live and not row.leg
+            }
+
+    def replayed(self, door: type[Door], who: int) -> dict[str, int]:
+        """Amounts of own transactions as somebody has them who only reads the feed."""
+        amounts: dict[str, int] = {}
+        cursor = "start"
+        while True:
+            page = self.call(door, who, "ListChanges", cursor=cursor, limit=50)
+            for change in page["changes"]:
+                kind, _, what = change["type"].partition(".")
+                if kind == "transaction":
+                    amounts.pop(change["id"], None)
+                    if what != "deleted" and change["data"]["groupId"] is None:
+                        amounts[change["id"]] = self.money.minor(change["data"]["amount"])
+            cursor = page["cursor"]
+            if not page["hasMore"]:
+                return amounts

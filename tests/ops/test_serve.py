@@ -258,6 +258,7 @@ def test_production_runs_on_servers_that_are_set(data: Path) -> None:
             "POCKETTREND_MASTER_KEY_FILE": str(key),
             "POCKETTREND_PUBLIC_URL": "https://money.example.org",
             "POCKETTREND_OPERATOR_TOKEN": token,
+            "POCKETTREND_SMTP_URL": "smtps://mail.example.org",
         }
         with served(data.parent / "production", **environment) as product:
             stranger = httpx2.get(f"{product.url}/health/detailed")
