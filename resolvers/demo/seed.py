@@ -1,5 +1,6 @@
 """Writing the demo account through the same rules as everybody's, once and to its end."""
 
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -20,6 +21,7 @@ from resolvers.accounts import AccountCreate, create_account
 from resolvers.auth import Auth, RegisterInput
 from resolvers.budgets import BudgetCreate, create_budget
 from resolvers.categories import CategoryCreate, create_category
+from resolvers.demo.group import group_is_due, seed_group
 from resolvers.demo.places import OWN_CATEGORIES, PLACES, PLANS
 from resolvers.demo.plan import DAYS, Booking, plan_life
 from resolvers.errors import AppError, Conflict
@@ -33,6 +35,7 @@ from resolvers.users import actor_of, email_key, get_user
 # Both are public: they stand in the documentation and on the local pages.  Production, where a
 # known password would be a hole, refuses to make this account.
 DEMO_EMAIL: Final = "demo@pockettrend.example"
+FRIEND_EMAIL: Final = "robin@pockettrend.example"
 DEMO_TIME_ZONE: Final = "Europe/Vienna"
 DEMO_PASSWORD: Final = "lantern-harbour-violet-41"  # noqa: S105 - public on purpose
 
@@ -75,7 +78,18 @@ async def seed_demo(services: DemoServices, *, password: str, today: date) -> bo
     killed goes on where it stopped, two at once write everything once, and what the demo person
     deletes later does not come back.
     """
-    actor = await _person(services, password)
+    actor = await _person(services, DEMO_EMAIL, "Dana Demo", password)
+    wrote = await _seed_own(services, actor, today)
+    if not await group_is_due(services.database, actor):
+        return wrote
+    # Nobody signs in as the friend: nobody knows the password.
+    friend = await _person(services, FRIEND_EMAIL, "Robin", secrets.token_urlsafe(32))
+    await seed_group(services.database, services.ledgers, actor, friend, today)
+    return True
+
+
+async def _seed_own(services: DemoServices, actor: Actor, today: date) -> bool:
+    """Her own three years; False when they are complete."""
     async with services.database.read(actor.user_id) as tx:
         if _marker(BATCHES) in await _markers(tx, actor):
             return False
@@ -90,18 +104,18 @@ async def seed_demo(services: DemoServices, *, password: str, today: date) -> bo
     return True
 
 
-async def _person(services: DemoServices, password: str) -> Actor:
-    """The demo person, registered unless she is known."""
-    user_id = await _known(services) or await _register(services, password)
+async def _person(services: DemoServices, email: str, name: str, password: str) -> Actor:
+    """The demo person or her friend, registered unless known."""
+    user_id = await _known(services, email) or await _register(services, email, name, password)
     async with services.database.read(user_id) as tx:
         return actor_of(await get_user(tx, user_id))
 
 
-async def _register(services: DemoServices, password: str) -> UUID:
+async def _register(services: DemoServices, email: str, name: str, password: str) -> UUID:
     data = {
-        "email": DEMO_EMAIL,
+        "email": email,
         "password": password,
-        "name": "Dana Demo",
+        "name": name,
         "baseCurrency": "EUR",
         "timeZone": DEMO_TIME_ZONE,
         "locale": "en",
@@ -109,7 +123,7 @@ async def _register(services: DemoServices, password: str) -> UUID:
     try:
         signed = await services.auth.register(parse(RegisterInput, data))
     except Conflict:
-        quicker = await _known(services)
+        quicker = await _known(services, email)
         if quicker is None:
             raise
         return quicker
@@ -118,9 +132,9 @@ async def _register(services: DemoServices, password: str) -> UUID:
     return signed.user.id
 
 
-async def _known(services: DemoServices) -> UUID | None:
+async def _known(services: DemoServices, email: str) -> UUID | None:
     gate = text("SELECT user_by_email(:key) AS id")
-    found = await services.database.call(gate, {"key": email_key(DEMO_EMAIL)})
+    found = await services.database.call(gate, {"key": email_key(email)})
     known: UUID | None = found[0].id
     return known
 

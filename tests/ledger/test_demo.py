@@ -8,6 +8,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from sqlalchemy import text
 
 from graph.context import Services
 from models.database import Database
@@ -15,10 +16,13 @@ from resolvers.access import Actor
 from resolvers.accounts import balances_at
 from resolvers.auth import Auth, LoginInput
 from resolvers.demo import DEMO_EMAIL, DEMO_PASSWORD, seed_demo
+from resolvers.demo.group import DANA
 from resolvers.demo.places import PLANS
 from resolvers.demo.plan import DAYS, plan_life
 from resolvers.demo.seed import BATCHES
+from resolvers.groups import GroupUpdate, balances_of, members_of, update_group
 from resolvers.inputs import parse
+from resolvers.invitations import rename_pending
 from resolvers.ledgers import Ledgers
 from resolvers.passwords import Passwords
 from resolvers.transactions import delete_transactions, purge_trash
@@ -28,6 +32,9 @@ from resolvers.verify import verify_ledger
 pytestmark = pytest.mark.anyio
 
 TODAY = date(2026, 11, 22)
+WRITES = 3 + BATCHES
+"""Registration, accounts, batches and what she wrote of the group."""
+LEGS = 2
 
 
 @pytest.fixture(autouse=True)
@@ -135,7 +142,7 @@ async def test_the_demo_is_three_lifelike_years(
     assert found["categories"] >= 18
     assert found["version"] == 1
     assert found["markers"] == BATCHES
-    assert found["ledger"] == 2 + BATCHES
+    assert found["ledger"] == WRITES
     for script in ("Πλάτανος", "Днепр", "الياسمين", "饺子馆", "はな", "서울", "Löwen"):
         assert script in found["names"]
     crossed = await root.fetchval(
@@ -174,7 +181,9 @@ async def test_a_second_seed_changes_nothing(services: Services, root: asyncpg.C
     assert await facts(root, actor) == before
 
 
-@pytest.mark.parametrize("writes", [0, 1, BATCHES - 2])
+@pytest.mark.parametrize(
+    "writes", [0, 1, BATCHES - 2, BATCHES + 1, BATCHES + 2, BATCHES + 3, BATCHES + 4, BATCHES + 5]
+)
 async def test_a_killed_seed_goes_on_where_it_stopped(
     services: Services, root: asyncpg.Connection, writes: int
 ) -> None:
@@ -182,14 +191,15 @@ async def test_a_killed_seed_goes_on_where_it_stopped(
         await seed(Frail(services, FrailLedgers(services.ledgers, writes)))
     actor = await demo_actor(services)
     half = await facts(root, actor)
-    assert half["markers"] == max(0, writes - 1)
+    assert half["markers"] == min(BATCHES, max(0, writes - 1))
     # The next start is days later; the books stay those of their first day once there are any.
     later = TODAY if writes == 0 else TODAY + timedelta(days=3)
     assert await seed(services, later)
     whole = await facts(root, actor)
     rows = plan_life(TODAY - timedelta(days=DAYS), TODAY)
-    assert whole["rows"] == sum(1 + (row.to is not None) + (row.refund is not None) for row in rows)
-    assert (whole["markers"], whole["ledger"]) == (BATCHES, 2 + BATCHES)
+    booked = sum(1 + (row.to is not None) + (row.refund is not None) for row in rows)
+    assert whole["rows"] == booked + LEGS
+    assert (whole["markers"], whole["ledger"]) == (BATCHES, WRITES)
     assert await differences(services, actor) == ()
     assert not await seed(services, later)
 
@@ -200,7 +210,7 @@ async def test_two_seeds_at_once_write_everything_once(
     assert True in await asyncio.gather(seed(services), seed(services))
     actor = await demo_actor(services)
     found = await facts(root, actor)
-    assert (found["markers"], found["ledger"]) == (BATCHES, 2 + BATCHES)
+    assert (found["markers"], found["ledger"]) == (BATCHES, WRITES)
     assert await differences(services, actor) == ()
 
 
@@ -236,3 +246,65 @@ async def test_the_password_is_strong_and_the_life_repeats_itself() -> None:
         rows = plan_life(today - timedelta(days=DAYS), today)
         assert 2_200 <= len(rows) <= 2_900
         assert all(sum(part.minor for part in row.parts) == row.minor for row in rows if row.parts)
+
+
+async def shared(services: Services, actor: Actor) -> list[tuple[str, list[str], list[int]]]:
+    """Groups with the names of their people and their nets in order of currency."""
+    async with services.database.read(actor.user_id) as tx:
+        groups = await tx.rows(text("SELECT id, name FROM groups ORDER BY name"))
+        found = []
+        for group, people, sums in zip(
+            groups,
+            await members_of(tx, [row.id for row in groups]),
+            await balances_of(tx, [row.id for row in groups]),
+            strict=True,
+        ):
+            nets = [one.net_minor for one in sums.balances if one.user_id == actor.user_id]
+            found.append((group.name, [one.name for one in people], nets))
+    return found
+
+
+async def test_a_friend_shares_trips_with_her(services: Services, root: asyncpg.Connection) -> None:
+    assert await seed(services)
+    actor = await demo_actor(services)
+    (group,) = await shared(services, actor)
+    assert group[:2] == ("Trips with Robin", ["Dana Demo", "Robin"])
+    assert len(group[2]) == 2
+    assert all(net != 0 for net in group[2])
+    ledger = await root.fetchval(
+        "SELECT ledger_id FROM memberships m JOIN groups USING (ledger_id) WHERE m.user_id = $1",
+        actor.user_id,
+    )
+    report = await verify_ledger(
+        services.database, services.ledgers._chain_key, ledger, actor.user_id
+    )
+    assert report.differences == ()
+    wrote = "SELECT count(DISTINCT created_by) FROM group_transactions WHERE ledger_id = $1"
+    assert await root.fetchval(wrote, ledger) == 2
+    mine = "SELECT count(*) FROM shares WHERE ledger_id = $1"
+    assert await root.fetchval(mine, actor.ledger_id) == len(DANA)
+
+
+@pytest.mark.parametrize("writes", [BATCHES + 2, BATCHES + 3])
+async def test_a_killed_seed_leaves_one_group_in_the_end(services: Services, writes: int) -> None:
+    with pytest.raises(Killed):
+        await seed(Frail(services, FrailLedgers(services.ledgers, writes)))
+    assert await seed(services)
+    actor = await demo_actor(services)
+    assert [group[1] for group in await shared(services, actor)] == [["Dana Demo", "Robin"]]
+    assert not await seed(services)
+
+
+async def test_a_group_that_was_left_does_not_come_back(services: Services) -> None:
+    await seed(services)
+    actor = await demo_actor(services)
+    async with services.database.read(actor.user_id) as tx:
+        group_id = await tx.scalar(text("SELECT id FROM groups"))
+
+    async def rename(write: Any) -> None:
+        data = parse(GroupUpdate, {"name": "Trips"})
+        await update_group(write, data, renamed=rename_pending)
+
+    await services.ledgers.write(actor, rename, ledger_id=group_id)
+    assert not await seed(services)
+    assert len(await shared(services, actor)) == 1
