@@ -58,6 +58,8 @@ def reads(
             200,
         ),
     )
+    report = person.get("/analytics/monthly-summary?from=2024-01-01&to=2026-06-30")
+    table += (("report_of_all", "rest", product, report, 200),)
     return [
         Contestant(case, name, server, lambda request=request: request, status)
         for case, name, server, request, status in table
@@ -137,6 +139,7 @@ def ratios(contestants: list[Contestant]) -> dict[str, float]:
         "unchanged_to_rest_page_cpu": ratio(by["unchanged", "rest"], rest),
         "deep_page_to_first_page_cpu": ratio(by["deep_page", "graphql"], graph),
         "amount_page_to_first_page_cpu": ratio(by["amount_page", "graphql"], graph),
+        "report_of_5000_rows_to_rest_page_cpu": ratio(by["report_of_all", "rest"], rest),
         "flat_page_to_nested_page_cpu": ratio(by["flat_page", "graphql"], graph),
         "page_of_one_to_nested_page_cpu": ratio(by["page_of_one", "graphql"], graph),
         "get_one_graphql_to_page_cpu": ratio(by["get_one", "graphql"], graph),
