@@ -55,6 +55,7 @@ class ChangeKind(Enum):
     IMPORT = _kind("import")
     INVITATION = _kind("invitation")
     MEMBER = _kind("member")
+    NOTIFICATION = _kind("notification")
     RATE = _kind("rate")
     SHARE = _kind("share")
     TEMPLATE = _kind("template")

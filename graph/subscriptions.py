@@ -28,6 +28,7 @@ from graph.context import Info
 from graph.edges import said
 from graph.imports import Import
 from graph.nodes import find_node
+from graph.notifications import Notification
 from graph.scalars import id_of
 from graph.transactions import Transaction
 from models import ids
@@ -233,6 +234,18 @@ class Subscription:
                 yield ChangeView(event, cursors)
                 if event.op == "REMOVE":
                     return
+
+    @strawberry.subscription(
+        description="Notifications as they come; what was there before is listed by notifications.",
+        graphql_type=Notification,
+    )
+    async def notification_received(self, info: Info) -> AsyncGenerator[Any, None]:
+        """The rows as they were made."""
+        position = await _begin(info, None)
+        async with aclosing(_events(info, position, ["notification"])) as events:
+            async for event in events:
+                if event.op == "CREATE":
+                    yield event.after
 
     @strawberry.subscription(
         description="An import as it goes on: as it is now, then after each step, until it is "

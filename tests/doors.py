@@ -112,8 +112,12 @@ class Door(ABC):
                 return rows
 
 
+@dataclass(slots=True)
 class RestDoor(Door):
     """Calls documented paths."""
+
+    last: httpx2.Response | None = field(default=None, init=False)
+    """The answer of the newest call."""
 
     async def call(
         self,
@@ -142,6 +146,7 @@ class RestDoor(Door):
         answer = await self.client.request(
             row.method, "/v1" + path, json=body, params=query, headers=headers
         )
+        self.last = answer
         content = answer.json()
         if not content["success"]:
             error = content["error"]

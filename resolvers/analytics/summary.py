@@ -91,9 +91,7 @@ class _Sides:
 
 def _transactions(counting: Counting, index: Ints, size: int) -> list[int]:
     """Different transactions of each month: the parts of one lie side by side."""
-    parts = counting.flows.parts
-    order = counting.order
-    hi, lo = parts.id_hi[order], parts.id_lo[order]
-    first = np.ones(len(order), dtype=np.bool_)
+    hi, lo = counting.flows.parts.id_hi, counting.flows.parts.id_lo
+    first = np.ones(len(index), dtype=np.bool_)
     first[1:] = (hi[1:] != hi[:-1]) | (lo[1:] != lo[:-1])
-    return counting.counts(index[order], size, of=first)
+    return counting.counts(index, size, of=first)

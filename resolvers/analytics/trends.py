@@ -176,8 +176,8 @@ def _largest(counting: Counting, grouping: _Grouping, most: int) -> _Grouping:
         kept.append((REST_KEY, "Other"))
     moved = place[series]
     # A part in two small series is once in the rest.
-    pairs = np.unique(np.stack((part, moved)), axis=1) if len(part) else np.stack((part, moved))
-    return _Grouping(kept, pairs[0], pairs[1])
+    pairs = np.unique(part * (len(shown) + 1) + moved)
+    return _Grouping(kept, pairs // (len(shown) + 1), pairs % (len(shown) + 1))
 
 
 async def _by_category(_tx: Tx, flows: Flows, _span: Span) -> _Grouping:

@@ -30,6 +30,7 @@ from resolvers.groups.shares import (
 )
 from resolvers.groups.transactions import COLUMNS, P, X, open_group_transactions
 from resolvers.ledgers import LedgerWrite
+from resolvers.transactions.locks import RECONCILED, require_deletable, require_unlocked
 from resolvers.transactions.rows import T, transactions_by_id
 from resolvers.transactions.storing import insert_rows, stamp_rows, update_rows
 from resolvers.transactions.trash import restore_rows
@@ -255,6 +256,12 @@ async def _change_legs(
             category_kind=None if new.category_id is None else leg.category_kind or "EXPENSE",
         )
         if moved != leg:
+            # The group's word is newer than the statement's: the lock opens, to be looked at again.
+            if leg.status == RECONCILED and (moved.amount_minor, moved.date) != (
+                leg.amount_minor,
+                leg.date,
+            ):
+                moved = replace(moved, status="POSTED")
             moved = replace(moved, version=leg.version + 1, updated_at=write.now)
             changed.append((leg, moved))
     await update_rows(write, changed)
@@ -288,6 +295,7 @@ async def book_leg(
     """Book what a share moved on an own account, move it to another one, or take it back (None)."""
     legs = [] if share is None else await legs_of(write, [share.id])
     if account_id is None:
+        require_deletable(legs)
         await _trash(write, legs)
         return None
     account = (await accounts_by_id(write.tx, [(write.ledger_id, account_id)]))[0]
@@ -303,6 +311,7 @@ async def book_leg(
         if leg.account_id == account.id:
             return leg
         moved = replace(leg, account_id=account.id, version=leg.version + 1, updated_at=write.now)
+        require_unlocked(leg, moved)
         await update_rows(write, [(leg, moved)])
         return moved
     category = await _category_of(write, share)

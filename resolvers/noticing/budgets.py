@@ -171,10 +171,20 @@ async def _compare(
         )
     ):
         marks.setdefault((row.subject_id, row.period), {})[row.percent] = row.notification_id
-    room = TOLD_AT_ONCE if aloud else 0
-    for subject in sorted(subjects, key=lambda one: one.first, reverse=True):
-        held = marks.get((subject.id, subject.index), {})
-        room -= await _settle(write, subject, held, aloud=room > 0)
+    held = [(one, marks.get((one.id, one.index), {})) for one in subjects]
+    held.sort(key=lambda pair: pair[0].first)
+    news = [subject for subject, known in held if _new(subject, known)]
+    # The newest are told, the oldest of them first, so that lists begin with the newest.
+    told = news[-TOLD_AT_ONCE:] if aloud else []
+    for subject, known in held:
+        await _settle(write, subject, known, aloud=subject in told)
+
+
+def _new(subject: _Subject, held: Mapping[int, UUID | None]) -> list[int]:
+    """Thresholds that are past and not marked yet, rising."""
+    return sorted(
+        one for one in set(subject.budget.alert_percents) if one not in held and subject.past(one)
+    )
 
 
 async def _names(write: LedgerWrite, budgets: Collection[BudgetRow]) -> dict[UUID, str]:
@@ -202,12 +212,11 @@ def _subjects(
 
 async def _settle(
     write: LedgerWrite, subject: _Subject, held: Mapping[int, UUID | None], *, aloud: bool
-) -> int:
-    """Mark what is past and forget what is not any more; how many were told."""
+) -> None:
+    """Mark what is past and forget what is not any more."""
     percents = set(subject.budget.alert_percents)
-    state = {percent: subject.past(percent) for percent in percents}
-    gone = [one for one in held if one not in percents or state[one] is False]
-    new = sorted(one for one in percents if state[one] and one not in held)
+    gone = [one for one in held if one not in percents or subject.past(one) is False]
+    new = _new(subject, held)
     mine = (_K.c.ledger_id == write.ledger_id, _K.c.subject_id == subject.id)
     if gone:
         period = _K.c.period == subject.index
@@ -217,7 +226,7 @@ async def _settle(
         if told is not None:
             await withdraw_unread(write, told)
     if not new:
-        return 0
+        return
     told = await _tell(write, subject, new[-1]) if aloud else None
     await write.tx.run(
         insert(_K),
@@ -233,7 +242,6 @@ async def _settle(
             for one in new
         ],
     )
-    return int(aloud)
 
 
 async def _tell(write: LedgerWrite, subject: _Subject, percent: int) -> UUID | None:

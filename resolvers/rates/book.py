@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 from typing import Final
 
 from models.ecb import Published
@@ -20,6 +21,8 @@ from models.rates import RateRow
 
 DAYS_BACK: Final = 7
 _BACK: Final = timedelta(days=DAYS_BACK)
+_REMEMBERED: Final = 100_000
+"""How many pairs and days a book remembers: ten years of workdays in forty pairs."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -80,9 +83,24 @@ class RateBook:
             self._own.setdefault((row.from_currency, row.to_currency), {})[row.day] = value
             self._own.setdefault((row.to_currency, row.from_currency), {})[row.day] = 1 / value
         self._own_days = {pair: sorted(days) for pair, days in self._own.items()}
+        self._found: dict[tuple[str, str, dt.date], Rate | None] = {}
 
     def find(self, from_: str, to: str, day: dt.date) -> Rate | None:
         """The rate of a day, or None."""
+        key = (from_, to, day)
+        if key in self._found:
+            return self._found[key]
+        # Published rates never change: where nothing of one's own is near, all share what was found.
+        legs = {key[:2], ("EUR", to), ("EUR", from_)}
+        shared = published_book(self._published)
+        alone = self is shared or not legs.isdisjoint(self._own)
+        found = self._look(from_, to, day) if alone else shared.find(from_, to, day)
+        if len(self._found) >= _REMEMBERED:
+            self._found.clear()
+        self._found[key] = found
+        return found
+
+    def _look(self, from_: str, to: str, day: dt.date) -> Rate | None:
         if from_ == to:
             return Rate(Fraction(1), day, "SAME")
         found = self._pair(from_, to, day)
@@ -126,6 +144,12 @@ class RateBook:
         ends = [self._published.ends(one) for one in (from_, to)]
         known = [end for end in ends if end is not None]
         return len(known) == len(ends) and min(known) > day
+
+
+@cache
+def published_book(published: Published) -> RateBook:
+    """The book of published rates alone: one for the whole process."""
+    return RateBook(published)
 
 
 def _better(one: Rate | None, other: Rate | None) -> Rate | None:

@@ -7,6 +7,7 @@ of converted parts, so subtotals sum to totals and a figure is the sum of the ro
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
+from math import gcd
 from typing import Final
 
 import numpy as np
@@ -87,9 +88,7 @@ class Converter:
             else:
                 if rate.stale:
                     self.stale.add(StaleRate(currency, self.to, day, rate.day))
-                shift = digits_of(self.to) - digits_of(currency)
-                scaled = rate.value * Fraction(10) ** shift
-                self._known[key] = scaled.numerator, scaled.denominator
+                self._known[key] = _scaled(rate.value, digits_of(self.to) - digits_of(currency))
         return self._known[key]
 
     def told_missing(self) -> tuple[MissingRate, ...]:
@@ -99,6 +98,17 @@ class Converter:
     def told_stale(self) -> tuple[StaleRate, ...]:
         """What was stale, by currency and day."""
         return tuple(sorted(self.stale)[:MAX_TOLD])
+
+
+def _scaled(value: Fraction, shift: int) -> tuple[int, int]:
+    """A rate as a quotient between minor units, in lowest terms."""
+    over, under = value.numerator, value.denominator
+    if shift > 0:
+        over *= 10**shift
+    else:
+        under *= 10**-shift
+    common = gcd(over, under)
+    return over // common, under // common
 
 
 def _rounded(minor: int, over: int, under: int) -> int:

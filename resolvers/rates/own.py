@@ -21,7 +21,7 @@ from resolvers.errors import Conflict, FieldError, Invalid, NotFound
 from resolvers.inputs import AmountText, CurrencyCode, Input, PostingDate
 from resolvers.ledgers import LedgerWrite, require_version
 from resolvers.paging import Order, Page, PageRequest, fetch_page
-from resolvers.rates.book import Rate, RateBook
+from resolvers.rates.book import Rate, RateBook, published_book
 
 R: Final = table(StoredRate)
 MAX_OWN: Final = 20_000
@@ -163,7 +163,7 @@ async def rate_book(tx: Tx, ledger_id: UUID, currencies: Collection[str]) -> Rat
     Own rates are read only where there are two of them: else there is nothing to convert.
     """
     if len(set(currencies)) < 2:
-        return RateBook(published())
+        return published_book(published())
     # A cross rate goes through the euro.
     names = {*currencies, "EUR"}
     rows = await tx.rows(

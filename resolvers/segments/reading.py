@@ -1,5 +1,6 @@
 """Segments read: packed records where they are of now, rows where they are not."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -48,6 +49,7 @@ _T: Final = table(Transaction)
 _S: Final = table(Split)
 _TOTAL_BYTES: Final = 16
 """Wider than an amount: what a month adds to an account may be undone in another month."""
+_BREATH: Final = 1_000
 _BATCH: Final = 64
 """Book-months that one upkeep transaction stores."""
 
@@ -193,9 +195,12 @@ async def pack_months(tx: Tx, ledger_id: UUID, places: Sequence[Place]) -> dict[
     await tx.unlock([ledger_id])
     ring = tx.ring(ledger_id)
     found: dict[Place, list[bytes]] = {place: [] for place in places}
-    for row in rows:
+    for number, row in enumerate(rows):
         place = (row.account_id, row.date.replace(day=1), row.currency)
         found[place].append(_record(ring, row))
+        if number % _BREATH == _BREATH - 1:
+            # Years may have to be opened after an import: others must not wait for that.
+            await asyncio.sleep(0)
     return {place: b"".join(records) for place, records in found.items()}
 
 

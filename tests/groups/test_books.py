@@ -186,6 +186,36 @@ async def test_a_leg_follows_the_group_and_only_the_group(door: Door, running: R
     assert (back["groupId"], back["amount"]) in {(None, "-50.00"), (world.group, "-50.00")}
 
 
+async def test_a_reconciled_leg_is_locked_for_its_owner_and_opens_for_the_group(
+    door: Door, running: Running
+) -> None:
+    world = await circle(running, door, "Bob")
+    account, other = await cash(door), await cash(door, name="Bank")
+    made = await world.spend("30", accountId=account)
+    locked = await door.call(
+        "ReconcileAccount", id=account, date="2026-03-01", statementBalance="70"
+    )
+    assert (locked["agrees"], locked["reconciled"]) == (True, 1)
+    (leg,) = (await door.call("ListTransactions"))["items"]
+    for wanted, code in ((other, "READ_ONLY"), (None, "CONFLICT")):
+        refused = await told(
+            world.call("UpdateGroupTransaction", {"accountId": wanted}, txId=made["id"])
+        )
+        assert refused.code == code
+    for change, status, amount in (
+        ({"description": "Lunch"}, "RECONCILED", "-30.00"),
+        ({"amount": "50"}, "POSTED", "-50.00"),
+    ):
+        await world.call("UpdateGroupTransaction", change, by=1, txId=made["id"])
+        await world.drain()
+        seen = await door.call("GetTransaction", id=leg["id"])
+        assert (seen["status"], seen["amount"]) == (status, amount)
+    again = await door.call(
+        "ReconcileAccount", id=account, date="2026-03-01", statementBalance="70"
+    )
+    assert (again["agrees"], again["difference"]) == (False, "20.00")
+
+
 async def test_a_leg_taken_back_can_be_booked_anew(door: Door, running: Running) -> None:
     world = await circle(running, door, "Bob")
     account = await cash(door)

@@ -15,6 +15,7 @@ LISTS = {
     "budget": "ListBudgets",
     "category": "ListCategories",
     "import": "ListImports",
+    "notification": "ListNotifications",
     "template": "ListTemplates",
     "transaction": "ListTransactions",
 }

@@ -120,6 +120,28 @@ async def test_an_import_from_now_to_its_end(
     assert (await talk.hear())["type"] == "complete"
 
 
+async def test_notifications_as_they_come(
+    dial: Any, client: Any, ada: Person, bob: Person, running: Running
+) -> None:
+    door = GraphQLDoor(client, ada)
+    (giro,) = await accounts(door, "Giro")
+    talk = await (await dial()).init(ada.token)
+    await talk.run("subscription{notificationReceived{id type title readAt}}")
+    stranger = await (await dial()).init(bob.token)
+    await stranger.run("subscription{notificationReceived{id}}")
+    await talk.silence()
+    await stranger.silence()
+    upload = {"filename": "a.csv", "content": b64encode(CSV).decode()}
+    file = await door.call("CreateUpload", upload)
+    await door.call("CreateImport", {"uploadId": file["id"], "accountId": giro})
+    services = running.services
+    await Worker(services.database, running.broker, job_handlers(services)).run_due()
+    told = (await talk.next())["notificationReceived"]
+    assert (told["type"], told["readAt"]) == ("IMPORT_FINISHED", None)
+    assert told["id"] in {one["id"] for one in await door.pages("ListNotifications", limit=10)}
+    await stranger.silence()
+
+
 async def test_what_is_read_after_an_event_is_read_anew(
     dial: Any, client: Any, ada: Person
 ) -> None:

@@ -259,6 +259,15 @@ async def test_only_the_highest_of_several_is_told(plan: Plan) -> None:
     assert await plan.inbox.told() == [("BUDGET_EXCEEDED", "Groceries in Plan is used up")]
 
 
+async def test_of_many_months_at_once_the_newest_is_listed_first(inbox: Inbox) -> None:
+    plan = await Plan(inbox).make(startDate="2024-01-01")
+    for number in range(24):
+        await plan.spend("90", on=f"{2024 + number // 12}-{number % 12 + 1:02}-10")
+    news = [one["data"]["from"] for one in await inbox.news()]
+    # The oldest four of a flood are marked without a word.
+    assert news == [f"{2024 + n // 12}-{n % 12 + 1:02}-01" for n in range(4, 24)]
+
+
 async def test_what_falls_back_is_taken_back_and_told_anew(plan: Plan) -> None:
     inbox = plan.inbox
     wrong = await plan.spend("1000")
