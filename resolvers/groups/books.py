@@ -30,6 +30,7 @@ from resolvers.groups.shares import (
 )
 from resolvers.groups.transactions import COLUMNS, P, X, open_group_transactions
 from resolvers.ledgers import LedgerWrite
+from resolvers.transactions.legs import moved_minor
 from resolvers.transactions.locks import RECONCILED, require_deletable, require_unlocked
 from resolvers.transactions.rows import T, transactions_by_id
 from resolvers.transactions.storing import insert_rows, stamp_rows, update_rows
@@ -217,11 +218,8 @@ async def legs_by_share(tx: Tx, keys: Sequence[tuple[UUID, UUID]]) -> list[Trans
     return [legs.get(key) for key in keys]
 
 
-def moved_minor(share: ShareRow) -> int:
-    """What a share moved on the own accounts: what was paid left them; what settles enters."""
-    if share.kind == "SETTLEMENT":
-        return share.owed_minor - share.paid_minor
-    return -share.paid_minor
+def _moved(share: ShareRow) -> int:
+    return moved_minor(share.kind, share.paid_minor, share.owed_minor)
 
 
 async def _trash(write: LedgerWrite, legs: Sequence[TransactionRow]) -> None:
@@ -235,8 +233,7 @@ async def _trash(write: LedgerWrite, legs: Sequence[TransactionRow]) -> None:
 async def _follow(write: LedgerWrite, old: ShareRow, new: ShareRow) -> None:
     """Let the leg follow its share; what she changed about it by hand stays."""
     legs = await legs_of(write, [new.id])
-    minor = moved_minor(new)
-    if not minor or new.currency != old.currency:
+    if not _moved(new) or new.currency != old.currency:
         await _trash(write, legs)
         return
     await _change_legs(write, legs, old, new)
@@ -249,7 +246,7 @@ async def _change_legs(
     for leg in legs:
         moved = replace(
             leg,
-            amount_minor=moved_minor(new),
+            amount_minor=_moved(new),
             date=new.date if leg.date == old.date else leg.date,
             description=new.description if leg.description == old.description else leg.description,
             category_id=new.category_id,
@@ -282,7 +279,7 @@ async def _bring_back(write: LedgerWrite, old: ShareRow, new: ShareRow) -> None:
     fit = [
         row
         for row, account in zip(rows, accounts, strict=True)
-        if account is not None and account.currency == new.currency and moved_minor(new)
+        if account is not None and account.currency == new.currency and _moved(new)
     ]
     await restore_rows(write, fit)
     if fit:
@@ -301,7 +298,7 @@ async def book_leg(
     account = (await accounts_by_id(write.tx, [(write.ledger_id, account_id)]))[0]
     if account is None:
         raise invalid("accountId", "There is no such object.", "NOT_FOUND")
-    if share is None or not moved_minor(share):
+    if share is None or not _moved(share):
         raise invalid("accountId", "You paid nothing here: no account of yours has moved.")
     if account.currency != share.currency:
         message = f"The account is in {account.currency}, this was paid in {share.currency}."
@@ -317,7 +314,7 @@ async def book_leg(
     category = await _category_of(write, share)
     row = TransactionRow(
         ledger_id=write.ledger_id, id=new_id(), account_id=account.id,
-        category_id=share.category_id, date=share.date, amount_minor=moved_minor(share),
+        category_id=share.category_id, date=share.date, amount_minor=_moved(share),
         currency=share.currency, description=share.description, payee=None, notes=None, tags=(),
         status="POSTED", split_count=0, splits=(), transfer_id=None, refund_of=None,
         external_id=None, import_id=None, template_id=None, group_id=share.group_id,

@@ -66,6 +66,8 @@ async def enter(
     else:
         await _store(write, row)
         write.record("member", "RESTORE", None, row)
+        # What was changed while she was away has not reached her own books.
+        write.enqueue(FAREWELL, write.ledger_id, actor_id=user_id)
     return row
 
 

@@ -9,13 +9,13 @@ from uuid import UUID
 from sqlalchemy import delete, func, not_, or_, select, update
 
 from models.base import among, table
-from models.groups import Share
 from models.templates import Template
 from models.transactions import TransactionRow
 from resolvers.accounts import accounts_by_id
 from resolvers.errors import AppError, Conflict, NotFound
 from resolvers.ledgers import LedgerWrite, require_version
 from resolvers.transactions.drafts import check_external
+from resolvers.transactions.legs import as_shares_say, lost_legs
 from resolvers.transactions.locks import require_deletable
 from resolvers.transactions.references import References
 from resolvers.transactions.rows import T, get_transaction, transactions_by_id
@@ -24,7 +24,6 @@ from resolvers.uploads import remove_receipts_of
 
 DAYS_IN_TRASH: Final = 30
 _M: Final = table(Template)
-_H: Final = table(Share)
 
 Removed = TransactionRow | AppError
 
@@ -101,7 +100,8 @@ async def delete_rows_of_account(write: LedgerWrite, account_id: UUID) -> None:
 async def restore_transaction(write: LedgerWrite, transaction_id: UUID | None) -> TransactionRow:
     """Bring a deleted transaction back, a transfer with both its sides.
 
-    Raises CONFLICT for one that is not in the trash.
+    What a group's transaction moved comes back with the amount that was paid by now.  Raises
+    CONFLICT for one that is not in the trash, or that the group's transaction holds no more.
     """
     if transaction_id is not None:
         key = (write.ledger_id, transaction_id)
@@ -117,6 +117,11 @@ async def restore_transaction(write: LedgerWrite, transaction_id: UUID | None) -
     accounts = await accounts_by_id(write.tx, [(write.ledger_id, r.account_id) for r in rows])
     if any(account is None for account in accounts):
         raise Conflict("Its account is in the trash; restore the account first.")
+    if await lost_legs(write, rows):
+        raise Conflict(
+            "It follows a group's transaction, which was deleted, changed or booked anew since; "
+            "restore that, or book what you paid with it again."
+        )
     await restore_rows(write, rows)
     return (await transactions_by_id(write.tx, [(write.ledger_id, row.id)]))[0] or row
 
@@ -124,7 +129,10 @@ async def restore_transaction(write: LedgerWrite, transaction_id: UUID | None) -
 async def restore_rows_of_account(
     write: LedgerWrite, account_id: UUID, deleted_at: datetime
 ) -> None:
-    """Bring back the rows that went to the trash together with their account."""
+    """Bring back the rows that went to the trash together with their account.
+
+    Legs that their group holds no more stay in the trash.
+    """
     found = await write.tx.rows(
         select(T.c.id).where(
             T.c.ledger_id == write.ledger_id,
@@ -133,8 +141,9 @@ async def restore_rows_of_account(
         )
     )
     keys = [(write.ledger_id, row.id) for row in found]
-    rows = await transactions_by_id(write.tx, keys, deleted=True)
-    await restore_rows(write, [row for row in rows if row is not None])
+    rows = [r for r in await transactions_by_id(write.tx, keys, deleted=True) if r is not None]
+    lost = await lost_legs(write, rows)
+    await restore_rows(write, [row for row in rows if row.id not in lost])
 
 
 async def restore_rows(write: LedgerWrite, rows: Sequence[TransactionRow]) -> None:
@@ -151,7 +160,6 @@ async def restore_rows(write: LedgerWrite, rows: Sequence[TransactionRow]) -> No
         refs = References(external={(r.account_id, r.external_id): r.id for r in taken})
         for row in rows:
             check_external(refs, row.account_id, row.external_id, row.id)
-    rows = await _without_lost_legs(write, rows)
     rejoined, alone = await _rejoined(write, rows)
     await update_rows(write, rejoined)
     changed = [
@@ -171,46 +179,7 @@ async def restore_rows(write: LedgerWrite, rows: Sequence[TransactionRow]) -> No
         deleted_at=None,
         transfer_id=None,
     )
-
-
-async def _without_lost_legs(
-    write: LedgerWrite, rows: Sequence[TransactionRow]
-) -> list[TransactionRow]:
-    """Rows with those unlinked whose group transaction is gone or has another leg by now.
-
-    They come back as ordinary transactions: the money did move.
-    """
-    legs = {row.group_transaction_id for row in rows if row.group_transaction_id is not None}
-    if not legs:
-        return list(rows)
-    living = await write.tx.rows(
-        select(_H.c.id).where(
-            _H.c.ledger_id == write.ledger_id, among(_H.c.id, legs), _H.c.deleted_at.is_(None)
-        )
-    )
-    taken = await write.tx.rows(
-        select(T.c.group_transaction_id).where(
-            T.c.ledger_id == write.ledger_id,
-            among(T.c.group_transaction_id, legs),
-            T.c.deleted_at.is_(None),
-        )
-    )
-    free = {row.id for row in living} - {row.group_transaction_id for row in taken}
-    kept, lost = [], []
-    for row in rows:
-        leg = row.group_transaction_id
-        if leg is None or leg in free:
-            free -= {leg}
-            kept.append(row)
-        else:
-            lost.append(row.id)
-            kept.append(replace(row, group_id=None, group_transaction_id=None))
-    await write.tx.run(
-        update(T)
-        .where(T.c.ledger_id == write.ledger_id, among(T.c.id, lost))
-        .values(group_id=None, group_transaction_id=None)
-    )
-    return kept
+    await as_shares_say(write, rows)
 
 
 async def _rejoined(

@@ -20,11 +20,11 @@ from models.groups import (
 )
 from models.invitations import InvitationRow
 from resolvers.groups.balances import D, N, effect_of
-from resolvers.groups.books import moved_minor
 from resolvers.groups.rows import M
 from resolvers.groups.shares import SHARE_PLAIN, H
 from resolvers.groups.transactions import PLAIN, P, X
 from resolvers.invitations.rows import V
+from resolvers.transactions.legs import moved_minor
 from resolvers.transactions.rows import T
 from resolvers.verify.finder import Finder, pages
 from resolvers.verify.images import Stored, check_images, check_lost
@@ -235,7 +235,10 @@ async def _check_legs(finder: Finder, shares: dict[UUID, ShareRow]) -> None:
     for row in rows:
         share = shares[row.group_transaction_id]
         minor = finder.minor("transactions.amount", "transaction", row.id, row.amount, tell=False)
-        agrees = minor == moved_minor(share) and row.currency == share.currency
+        agrees = (
+            minor == moved_minor(share.kind, share.paid_minor, share.owed_minor)
+            and row.currency == share.currency
+        )
         if minor is None or (agrees and row.group_id == share.group_id and not share.deleted_at):
             continue
         message = f"{named('transaction', row.id)} is not the leg that its share says."

@@ -181,9 +181,9 @@ async def test_a_leg_follows_the_group_and_only_the_group(door: Door, running: R
     await world.call("UpdateGroupTransaction", {"paidBy": paid}, by=1, txId=made["id"])
     await world.drain()
     assert await balance(door, other) == "100.00"
-    # What came too late to be a leg comes back as an ordinary transaction.
-    back = await door.call("RestoreTransaction", id=leg["id"])
-    assert (back["groupId"], back["amount"]) in {(None, "-50.00"), (world.group, "-50.00")}
+    # Somebody else paid by now: money that never left the account does not leave it again.
+    assert (await told(door.call("RestoreTransaction", id=leg["id"]))).code == "CONFLICT"
+    assert await balance(door, other) == "100.00"
 
 
 async def test_a_reconciled_leg_is_locked_for_its_owner_and_opens_for_the_group(
@@ -225,9 +225,45 @@ async def test_a_leg_taken_back_can_be_booked_anew(door: Door, running: Running)
     assert (await world.call("GetGroupTransaction", txId=made["id"]))["accountId"] is None
     await world.call("UpdateGroupTransaction", {"accountId": account}, txId=made["id"])
     assert await balance(door, account) == "70.00"
-    old = await door.call("RestoreTransaction", id=leg["id"])
-    assert (old["groupId"], old["amount"]) == (None, "-30.00")
-    assert await balance(door, account) == "40.00"
+    # The same money is not counted twice.
+    assert (await told(door.call("RestoreTransaction", id=leg["id"]))).code == "CONFLICT"
+    assert await balance(door, account) == "70.00"
+
+
+async def test_a_leg_comes_back_from_the_trash_with_what_was_paid_by_now(
+    door: Door, running: Running
+) -> None:
+    world = await circle(running, door, "Bob")
+    account = await cash(door)
+    made = await world.spend("30", accountId=account)
+    (leg,) = (await door.call("ListTransactions"))["items"]
+    await door.call("DeleteTransaction", id=leg["id"])
+    await world.call("UpdateGroupTransaction", {"amount": "40"}, txId=made["id"])
+    back = await door.call("RestoreTransaction", id=leg["id"])
+    assert (back["groupId"], back["amount"]) == (world.group, "-40.00")
+    assert await balance(door, account) == "60.00"
+    await door.call("DeleteAccount", id=account, force=True)
+    await world.call("UpdateGroupTransaction", {"amount": "50"}, txId=made["id"])
+    await door.call("RestoreAccount", id=account)
+    assert await balance(door, account) == "50.00"
+
+
+async def test_an_account_comes_back_without_legs_that_were_booked_elsewhere(
+    door: Door, running: Running
+) -> None:
+    world = await circle(running, door, "Bob")
+    account, other = await cash(door), await cash(door, name="Bank")
+    made = await world.spend("30", accountId=account)
+    await door.call("DeleteAccount", id=account, force=True)
+    await world.call("UpdateGroupTransaction", {"accountId": other}, txId=made["id"])
+    await door.call("RestoreAccount", id=account)
+    assert [await balance(door, one) for one in (account, other)] == ["100.00", "70.00"]
+    (leg,) = (await door.call("ListTransactions"))["items"]
+    await world.call("DeleteGroupTransaction", txId=made["id"])
+    refused = await told(door.call("RestoreTransaction", id=leg["id"]))
+    assert refused.code == "CONFLICT"
+    await world.call("RestoreGroupTransaction", txId=made["id"])
+    assert [await balance(door, one) for one in (account, other)] == ["100.00", "70.00"]
 
 
 async def test_a_share_counts_in_the_own_category_of_the_same_key(
