@@ -379,3 +379,20 @@ async def test_a_stranger_reaches_no_share(client: Any, running: Running, ada: P
     leg = "mutation($id: ID!, $a: ID) { bookGroupLeg(groupTransactionId: $id, accountId: $a) { share { net } } }"
     assert (await told(stranger.query(leg, id=made["id"], a=account))).code == "NOT_FOUND"
     assert (await stranger.query("{shares{nodes{net}}}"))["data"]["shares"]["nodes"] == []
+
+
+async def test_who_comes_back_catches_up_on_what_was_changed_meanwhile(
+    door: Door, running: Running
+) -> None:
+    world = await circle(running, door, "Bob")
+    made = await world.spend("30")
+    await world.settle("15", 1, 0)
+    await world.call("RemoveGroupMember", userId=world.ids[1])
+    await world.drain()
+    await world.call("UpdateGroupTransaction", {"description": "Lunch"}, txId=made["id"])
+    back = await world.bring(world.people[1])
+    await world.drain()
+    query = "{ viewer { shares(first: 5) { nodes { description } } } }"
+    told_now = await GraphQLDoor(door.client, back.person).query(query)
+    shares = told_now["data"]["viewer"]["shares"]["nodes"]
+    assert "Lunch" in {one["description"] for one in shares}
