@@ -114,7 +114,7 @@ async def every_feature(door: Door, client: Any) -> None:
         headers=door.headers,
     )
     wanted = answer.json()["data"]["id"]
-    for _ in range(200):
+    for _ in range(2_000):
         run = await door.call("GetImport", id=wanted)
         if run["status"] != "PROCESSING":
             break
