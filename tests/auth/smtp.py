@@ -61,6 +61,10 @@ class Mailbox:
     extensions: tuple[str, ...] = ("STARTTLS", "AUTH PLAIN", "8BITMIME", "SMTPUTF8")
     credentials: tuple[str, str] = ("mailer", "a secret word")
 
+    def to(self, address: str) -> list[bytes]:
+        """What came for one address: a worker also delivers what others left waiting."""
+        return [content for _, recipient, content in self.mails if recipient == address]
+
 
 @asynccontextmanager
 async def mail_server(pem: Path, *, tls: bool = False) -> AsyncIterator[Mailbox]:
