@@ -261,7 +261,12 @@ async def start(
     build = loop.run_in_executor(None, build_name)
     passwords = loop.run_in_executor(None, _passwords, settings)
     system, _ = await asyncio.gather(load_system_keys(engine, keys), _warm(engine))
-    database = Database(engine, keys, trust_addresses=not settings.production)
+    database = Database(
+        engine,
+        keys,
+        trust_addresses=not settings.production,
+        keeps=settings.db_pooler != "transaction",
+    )
     cache = _cache_of(settings, endpoints)
     broker = LocalBroker(cache)
     sessions = AnnouncedSessions(
