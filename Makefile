@@ -70,7 +70,7 @@ lock: $(DEV) ## Resolve pyproject.toml anew into both lock files
 	@.venv/tools/bin/uv pip compile --quiet --universal --generate-hashes --no-header \
 	  --no-emit-index-url --python-version 3.11 pyproject.toml -o requirements.lock
 	@.venv/tools/bin/uv pip compile --quiet --universal --generate-hashes --no-header \
-	  --no-emit-index-url --python-version 3.11 --extra dev pyproject.toml \
+	  --no-emit-index-url --python-version 3.11 --extra dev --extra tracing --extra errors pyproject.toml \
 	  -o requirements-dev.lock
 
 assets: $(ASSETS) ## Fetch the pinned browser libraries of the pages
