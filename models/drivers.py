@@ -51,6 +51,11 @@ class Drivers:
         self._timer: asyncio.TimerHandle | None = None
         self._ending: set[asyncio.Task[None]] = set()
 
+    @property
+    def kept(self) -> int:
+        """How many connections are kept that nobody uses."""
+        return len(self._kept)
+
     async def take(self, *, clean: bool = False) -> Held:
         """A connection; unless it has to be ``clean``, in the transaction of the reading before."""
         for index in reversed(range(len(self._kept))):
