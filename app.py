@@ -35,7 +35,7 @@ from models.stores.keys import LocalKeys
 from models.stores.limits import RedisWindows
 from models.stores.mail import FolderMailer, Mailer, SmtpMailer
 from models.stores.redis import Cache
-from models.stores.sessions import AnnouncedSessions, NoSessions, RedisSessions
+from models.stores.sessions import AnnouncedSessions, NoSessions, RedisSessions, RememberedSessions
 from models.system_keys import ensure_system_keys, load_system_keys
 from resolvers.auth import Auth
 from resolvers.erasure import Erasures
@@ -112,6 +112,7 @@ class Running:
     async def close(self) -> None:
         """Close everything, the database last."""
         await self.services.live.close()
+        await self.broker.close()
         if self.passwords is not None:
             self.passwords.close()
         if self.cache is not None:
@@ -244,9 +245,8 @@ async def start(
     )
     cache = _cache_of(settings, endpoints)
     broker = LocalBroker(cache)
-    sessions = AnnouncedSessions(
-        NoSessions() if cache is None else RedisSessions(cache, system.chain), broker.end_sessions
-    )
+    behind = NoSessions() if cache is None else RedisSessions(cache, system.chain)
+    sessions = RememberedSessions(AnnouncedSessions(behind, broker), broker)
     ledgers = Ledgers(database, system.chain, broker, notice)
     # Without an address of its own a local server keeps its tokens when its port changes.
     issuer = settings.public_url or _AUDIENCE

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from models.drivers import DRIVER_ERRORS, Drivers, raise_told
+from models.drivers import DRIVER_ERRORS, Drivers, Held, raise_told
 from models.sealing import KeyMissing, RingCache
 from models.statements import Prepared, Writer
 from models.stores.keys import KeyProvider
@@ -177,19 +177,20 @@ class Database:
         return Reading(held, self, user_id)
 
     async def fetch(
-        self, driver: Any, statement: Statement, params: Params = None
+        self, held: Held, statement: Statement, params: Params = None
     ) -> Sequence[Row[Any]]:
         """All rows of a statement, past SQLAlchemy's engine."""
         values = cast("Mapping[str, Any] | None", params)
         written, sql, arguments = self._writer.write(statement, values)
         if self.watch is not None:
             self.watch(sql)
+        driver = held.driver
         try:
             found = await driver.fetch(sql, *arguments, record_class=written.line)
-        except DRIVER_ERRORS as error:
-            raise_told(error, driver)
-            raise
-        except BaseException:
+        except BaseException as error:
+            held.sound = False
+            if isinstance(error, DRIVER_ERRORS):
+                raise_told(error, driver)
             # Given up in the middle: what the server still does is nobody else's business.
             driver.terminate()
             raise
@@ -245,7 +246,7 @@ class Database:
     async def _call(self, statement: Statement, params: Params) -> Sequence[Row[Any]]:
         held = await self.drivers.take(clean=True)
         try:
-            return await self.fetch(held.driver, statement, params)
+            return await self.fetch(held, statement, params)
         finally:
             await self.drivers.leave(held)
 

@@ -29,6 +29,8 @@ class Held:
     driver: Any
     """The driver's own connection."""
     left_at: float = 0.0
+    sound: bool = True
+    """Whether nothing has failed on it: else it is not kept."""
 
     @property
     def begun(self) -> bool:
@@ -98,7 +100,7 @@ class Drivers:
 
     async def leave(self, held: Held) -> None:
         """Keep a connection for the next reading, in the transaction of the one that is over."""
-        if not self._keeps or self._waiting or held.driver.is_closed():
+        if not (self._keeps and held.sound) or self._waiting or held.driver.is_closed():
             await self.release(held)
             return
         loop = asyncio.get_running_loop()
@@ -128,7 +130,7 @@ class Drivers:
                 await driver.execute("ROLLBACK")
         except BaseException as error:
             driver.terminate()
-            if not isinstance(error, DRIVER_ERRORS):
+            if not isinstance(error, Exception):
                 raise
         finally:
             if driver.is_closed():

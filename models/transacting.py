@@ -155,7 +155,7 @@ class Reading(Transaction):
         async with self._turn:
             if self._over:
                 raise RuntimeError("The reading transaction is over.")
-            return await self._database.fetch(self._held.driver, statement, params)
+            return await self._database.fetch(self._held, statement, params)
 
     async def first(self, statement: Statement, params: Params = None) -> Row[Any] | None:
         """The first row, or None."""
