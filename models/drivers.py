@@ -60,6 +60,31 @@ class Drivers:
 
     async def take(self, *, clean: bool = False) -> Held:
         """A connection; unless it has to be ``clean``, in the transaction of the reading before."""
+        held = self._kept_one(begun=not clean) or self._kept_one(begun=clean)
+        if held is not None and (not clean or await self._cleaned(held)):
+            return held
+        try:
+            async with self.room():
+                return await self._fresh()
+        except DRIVER_ERRORS as error:
+            raise_told(error)
+            raise
+
+    async def _cleaned(self, held: Held) -> bool:
+        """End the transaction that a connection stands in; one that cannot goes back to the pool."""
+        try:
+            if held.begun:
+                await held.driver.execute("ROLLBACK")
+        except BaseException as error:
+            held.driver.terminate()
+            await self.release(held)
+            if not isinstance(error, DRIVER_ERRORS):
+                raise
+            return False
+        return True
+
+    def _kept_one(self, *, begun: bool) -> Held | None:
+        """The one of its kind that was used last."""
         for index in reversed(range(len(self._kept))):
             held = self._kept[index]
             if held.driver.is_closed():
@@ -67,15 +92,10 @@ class Drivers:
                 del self._kept[index]
                 held.pooled.invalidate()
                 held.pooled.close()
-            elif not (clean and held.begun):
+            elif held.begun == begun:
                 del self._kept[index]
                 return held
-        try:
-            async with self.room():
-                return await self._fresh()
-        except DRIVER_ERRORS as error:
-            raise_told(error)
-            raise
+        return None
 
     @asynccontextmanager
     async def room(self) -> AsyncIterator[None]:
