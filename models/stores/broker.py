@@ -6,6 +6,7 @@ A signal carries no data and may be lost: whoever waits for one looks for itself
 import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
+from math import inf
 from time import monotonic
 from typing import Final, Protocol
 from uuid import UUID
@@ -47,7 +48,7 @@ class LocalBroker:
     def __init__(self, cache: Cache | None = None) -> None:
         self._cache = cache
         self._ears: list[Ear] = []
-        self._stood_at = float("-inf")
+        self._stood_at = -inf
         self._relaying: asyncio.Task[None] | None = None
         self.work = asyncio.Event()
         """Set when a worker of this process should look for jobs at once."""
@@ -101,7 +102,7 @@ class LocalBroker:
                 pass
             except Exception as error:  # noqa: BLE001 - logged, and tried again
                 _log.exception("signals.stumbled", exc_info=error)
-            self._stood_at = float("-inf")
+            self._stood_at = -inf
             await asyncio.sleep(_UNHEARD_SECONDS)
 
     async def _listen(self, cache: Cache) -> None:
