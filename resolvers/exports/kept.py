@@ -82,6 +82,8 @@ def _import(row: ImportRunRow) -> dict[str, Any]:
         "rowsDone": row.rows_done,
         "rowsTotal": row.rows_total,
         "reverting": row.reverting,
+        "opened": list(row.opened),
+        "kept": row.kept,
     }
 
 

@@ -185,6 +185,7 @@ async def _bring_back(write: LedgerWrite, decision: Decision) -> Decision:
     back = [row for row in await transactions_by_id(write.tx, keys) if row is not None]
     undo = {
         "deletedAt": {str(row.id): row.deleted_at.isoformat() for row in rows if row.deleted_at},
+        "links": {str(row.id): row.transfer_id and str(row.transfer_id) for row in rows},
         "prints": {str(row.id): print_of(row) for row in back},
     }
     return replace(decision, undo=undo, left_version=rows[0].version + 1)
