@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from bench import pages, report, writes
+from bench import history, pages, report, sizes, startup, subscribers, writes
 from bench.client import Client, checked
 from bench.measure import Contestant
 from bench.server import Server
@@ -19,6 +19,10 @@ _PROFILE_SECONDS: Final = 8.0
 _SECTIONS: Final[dict[str, Callable[[Stage], Results]]] = {
     "pages": pages.measure,
     "writes": writes.measure,
+    "history": history.measure,
+    "sizes": sizes.measure,
+    "subscribers": subscribers.measure,
+    "startup": startup.measure,
 }
 
 

@@ -29,11 +29,13 @@ LIMIT $3
 """
 _START: Final = (date.max, UUID(int=2**128 - 1))
 _MONTHS: Final = """
-SELECT to_char(date_trunc('month', date), 'YYYY-MM') AS month,
-  coalesce(sum(amount) FILTER (WHERE kind = 'INCOME'), 0)::text AS income,
-  coalesce(-sum(amount) FILTER (WHERE kind = 'EXPENSE'), 0)::text AS expenses,
-  count(*) AS count
-FROM plain.history WHERE date BETWEEN $1 AND $2 GROUP BY 1 ORDER BY 1
+SELECT to_char(month, 'YYYY-MM') AS month, income::text, expenses::text, count FROM (
+  SELECT date_trunc('month', date::timestamp) AS month,
+    coalesce(sum(amount) FILTER (WHERE kind = 'INCOME'), 0) AS income,
+    coalesce(-sum(amount) FILTER (WHERE kind = 'EXPENSE'), 0) AS expenses,
+    count(*) AS count
+  FROM plain.history WHERE date BETWEEN $1 AND $2 GROUP BY 1
+) AS months ORDER BY month
 """
 _SHARES: Final = """
 SELECT category_id AS id, (-sum(amount))::text AS amount, count(*) AS count

@@ -14,7 +14,7 @@ from bench.stock import DOCUMENT as STOCK_PAGE
 PAGE_ROWS: Final = 50
 ROUNDS: Final = 5
 # A cached answer costs next to nothing; these figures are about making one.
-_FRESH: Final = {"Cache-Control": "no-cache"}
+FRESH: Final = {"Cache-Control": "no-cache"}
 ONE: Final = """query ($id: ID!) {
   transaction(id: $id) {
     id date amount currency description payee status
@@ -54,7 +54,7 @@ def _page_of_everybody(stage: Stage) -> list[Contestant]:
         ("strawberry", stage.start("strawberry"), posted(STOCK_PAGE, first=first)),
         ("graphql-core", stage.start("graphql-core"), ours),
         ("graphql", stage.product, ours),
-        ("rest", stage.product, person.get(f"/transactions?limit={first}", **_FRESH)),
+        ("rest", stage.product, person.get(f"/transactions?limit={first}", **FRESH)),
     ]
     return [
         Contestant("nested_page", name, server, always(request))
@@ -74,7 +74,7 @@ def _rest_of_ours(stage: Stage) -> list[Contestant]:
         ("unchanged", "rest", person.get(path, **{"If-None-Match": tag}), 304),
         ("repeated", "rest", person.get(path), 200),
         ("get_one", "graphql", person.query(ONE, id=some), 200),
-        ("get_one", "rest", person.get(f"/transactions/{some}", **_FRESH), 200),
+        ("get_one", "rest", person.get(f"/transactions/{some}", **FRESH), 200),
         ("flat_page", "graphql", person.query(_FLAT, first=PAGE_ROWS), 200),
         ("page_of_one", "graphql", person.query(PAGE, first=1), 200),
         ("deep_page", "graphql", person.query(PAGE, first=PAGE_ROWS, after=deep), 200),

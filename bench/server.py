@@ -86,6 +86,15 @@ def started_postgraphile(endpoints: Endpoints, folder: Path, peers: Path) -> Ite
 
 
 @contextmanager
+def started_crowd(port: int, token: str, count: int, folder: Path) -> Iterator[Server]:
+    """Subscribers of a server, in a process that keeps its own time from the client's."""
+    told = {"port": port, "token": token, "count": count}
+    command = [sys.executable, "-m", "bench.crowd"]
+    with _running(command, told, folder / f"crowd-{count}.log", cwd=_ROOT) as server:
+        yield server
+
+
+@contextmanager
 def _running(
     command: Sequence[str], told: dict[str, Any], log: Path, *, cwd: Path
 ) -> Iterator[Server]:
@@ -104,8 +113,9 @@ def _running(
     ):
         try:
             yield Server(process, int(_ask(process, json.dumps(told))))
-        except RuntimeError:
-            sys.stderr.write(log.read_text()[-_TAIL:])
+        except Exception:
+            if process.poll() is not None:
+                sys.stderr.write(log.read_text()[-_TAIL:])
             raise
         finally:
             _stop(process)

@@ -60,6 +60,7 @@ class Stage:
         self.folder = folder
         self.full = full
         self._stack = stack
+        self._persons: dict[int, Person] = {}
         self.meter = Meter(run(self._postmaster()))
 
     async def _postmaster(self) -> int:
@@ -84,6 +85,17 @@ class Stage:
         """Somebody with a few thousand rows."""
         with Client(self.product.port) as client:
             return open_books(client, name="bench", rows=ROWS)
+
+    def person_with(self, rows: int) -> Person:
+        """Somebody else whose rows spread over ten years."""
+        found = self._persons.get(rows)
+        if found is None:
+            with Client(self.product.port) as client:
+                found = open_books(
+                    client, name=f"of-{rows}", rows=rows, per_day=max(rows // 3_571, 1)
+                )
+            self._persons[rows] = found
+        return found
 
     @cached_property
     def nodes(self) -> list[dict[str, Any]]:
