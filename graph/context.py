@@ -104,11 +104,16 @@ class Context:
                 self._stack = stack
             return self._reader
 
-    async def close(self) -> None:
-        """End the reading transaction and forget what was loaded in it."""
+    async def close(self, broken: BaseException | None = None) -> None:
+        """End the reading transaction and forget what was loaded in it.
+
+        ``broken`` is what cut it short: then its connection may be beyond a proper end.
+        """
         stack, self._stack, self._reader = self._stack, None, None
         self._loaders.clear()
-        if stack is not None:
+        if stack is not None and broken is not None:
+            await stack.__aexit__(type(broken), broken, broken.__traceback__)
+        elif stack is not None:
             await stack.aclose()
 
     async def load(self, batch: Batch, key: Hashable) -> Any:

@@ -4,6 +4,7 @@ Compiled documents are kept by their text, so that a repeated document costs nei
 validation; both doors run through here.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Mapping
 from contextlib import aclosing
@@ -34,11 +35,13 @@ from graph.coercion import field_error, literal_errors
 from graph.context import Context
 from graph.errors import as_app_error, masked, request_errors, response_errors
 from graph.schema import AUTH_MUTATIONS, schema
-from resolvers.errors import AppError, FieldError, Invalid
+from resolvers.errors import AppError, FieldError, Invalid, Unavailable
 
 _REMEMBERED: Final = 512
 _MAX_ERRORS: Final = 5
 _MAX_FIELD_ERRORS: Final = 50
+QUERY_SECONDS: Final = 5.0
+"""How long a query may run; a write ends by itself or by the limits of its statements."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +80,19 @@ class Answer:
 class Engine:
     """The reference executor (graphql-core) behind budget, cache and error registry."""
 
-    def __init__(self, *, introspection: bool = True, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        introspection: bool = True,
+        limits: Limits | None = None,
+        query_seconds: float = QUERY_SECONDS,
+    ) -> None:
         strawberry_schema = schema()
         self.schema: GraphQLSchema = strawberry_schema._schema  # noqa: SLF001 - no public name
         self._limits = limits or Limits()
         self._budget = Budget(self.schema, self._limits, AUTH_MUTATIONS)
         self._introspection = introspection
+        self._query_seconds = query_seconds
         self._compiled: OrderedDict[str, Compiled] = OrderedDict()
         extra = () if introspection else (NoSchemaIntrospectionCustomRule,)
         self._rules = (*specified_rules, *extra)
@@ -175,8 +185,23 @@ class Engine:
         except AppError as error:
             answer.refused = error
             return answer
+        writes = is_mutation(compiled.operation(operation_name))
+        limit = asyncio.timeout(None if writes else self._query_seconds)
         try:
-            result = await self._execute(context, compiled.document, values, operation_name)
+            # Its end cancels the statement that runs, in the database too.
+            async with limit:
+                result = await self._execute(context, compiled.document, values, operation_name)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            await context.close(error)
+            answer.refused = Unavailable(
+                f"The query took longer than {self._query_seconds:g} seconds; ask for less at once."
+            )
+            return answer
+        except asyncio.CancelledError as error:
+            await context.close(error)
+            raise
         finally:
             await context.close()
         return _filled(answer, result, context)
