@@ -89,7 +89,7 @@ class Database:
             f"set_config('statement_timeout', '{int(statement_timeout_ms)}', true)"
         )
         self._writer = Writer(engine.dialect)
-        self.watch: Callable[[str], None] | None = None
+        self.watch: Callable[[str, Sequence[Any]], None] | None = None
         """Told the text of every read; SQLAlchemy's own events tell the rest."""
         self._maintaining = asyncio.Semaphore(1)
         self._upkeep: set[asyncio.Task[None]] = set()
@@ -189,7 +189,7 @@ class Database:
         values = cast("Mapping[str, Any] | None", params)
         written, sql, arguments = self._writer.write(statement, values)
         if self.watch is not None:
-            self.watch(sql)
+            self.watch(sql, arguments)
         try:
             found = await driver.fetch(sql, *arguments, record_class=written.line)
         except _DRIVER_ERRORS as error:
