@@ -14,6 +14,7 @@ from resolvers.imports.prepare import Line
 from resolvers.imports.rows import insert_lines
 from resolvers.imports.targets import Accounts, CategoryNames
 from resolvers.ledgers import LedgerWrite
+from resolvers.rules import apply_to_new
 from resolvers.transactions.storing import insert_rows
 from resolvers.transactions.trash import restore_transaction
 
@@ -78,7 +79,7 @@ async def _book(
             row = _row(write, run, (line, key), decision.external_id, accounts, names)
             rows.append(row)
             made.append(replace(decision, transaction_id=row.id))
-    await insert_rows(write, rows)
+    await insert_rows(write, await apply_to_new(write, rows))
     return made
 
 
