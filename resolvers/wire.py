@@ -178,7 +178,6 @@ def _transaction(row: TransactionRow) -> dict[str, Any]:
         "templateId": reference("tmpl", row.template_id),
         "groupId": reference("grp", row.group_id),
         "refundOf": reference("txn", row.refund_of),
-        "lockedFields": list(row.locked),
     }
 
 
