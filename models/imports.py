@@ -38,7 +38,8 @@ class Import(VersionedRow, table=True):
     )
 
     upload_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
-    account_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
+    account_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
+    """The account that it fills; null where the file itself says which ones."""
     status: str = Field(sa_column=Column(KEY_TEXT, nullable=False))
     format: str | None = Field(default=None, sa_column=Column(KEY_TEXT))
     dry_run: bool = Field(sa_column=Column(Boolean, nullable=False))
@@ -86,7 +87,7 @@ class ImportRunRow:
     ledger_id: UUID
     id: UUID
     upload_id: UUID
-    account_id: UUID
+    account_id: UUID | None
     status: str
     format: str | None
     dry_run: bool
@@ -128,3 +129,5 @@ class ImportLineRow:
     amount: str | None
     currency: str | None
     description: str | None
+    payee: str | None = None
+    """Absent in rows that were stored before it was kept."""

@@ -249,7 +249,7 @@ def _import(row: ImportRunRow) -> dict[str, Any]:
     return {
         **_stored("imp", row),
         "uploadId": ids.encode("file", row.upload_id),
-        "accountId": ids.encode("acct", row.account_id),
+        "accountId": reference("acct", row.account_id),
         "status": row.status,
         "format": row.format,
         "dryRun": row.dry_run,

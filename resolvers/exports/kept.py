@@ -98,6 +98,7 @@ def _line(row: ImportLineRow) -> dict[str, Any]:
         "amount": row.amount,
         "currency": row.currency,
         "description": row.description,
+        "payee": row.payee,
     }
 
 

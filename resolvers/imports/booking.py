@@ -129,4 +129,5 @@ def _shown(run: ImportRunRow, line: Line, decision: Decision) -> ImportLineRow:
         amount=line.amount,
         currency=line.currency or None,
         description=line.description,
+        payee=line.payee,
     )

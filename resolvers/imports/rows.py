@@ -27,7 +27,7 @@ NO_COUNTS: Final = {
 _REPORTED: Final = ("mapping", "detected", "questions", "warnings", "headers", "error_message")
 _PLAIN: Final = tuple(f.name for f in fields(ImportRunRow) if f.name not in _REPORTED)
 _COLUMNS: Final = tuple(M.c[name] for name in (*_PLAIN, "report"))
-_TOLD: Final = ("date", "amount", "currency", "description", "reason")
+_TOLD: Final = ("date", "amount", "currency", "description", "reason", "payee")
 _LINE_COLUMNS: Final = (
     L.c.id, L.c.ledger_id, L.c.import_id, L.c.position, L.c.line, L.c.decision,
     L.c.transaction_id, L.c.content,
@@ -188,7 +188,7 @@ async def _open_lines(tx: Tx, rows: Iterable[Row[Any]]) -> list[ImportLineRow]:
                 line=row.line,
                 decision=row.decision,
                 transaction_id=row.transaction_id,
-                **{name: told[name] for name in _TOLD},
+                **{name: told.get(name) for name in _TOLD},
             )
         )
     return opened

@@ -8,6 +8,7 @@ the last of them; no row is booked twice or left out.
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any, Final, Generic, Protocol, TypeVar
 from uuid import UUID
 
@@ -28,9 +29,11 @@ from resolvers.imports.booking import book_batch
 from resolvers.imports.decide import content_key, ledger_secret
 from resolvers.imports.prepare import Line, detected_json, prepare, read_statement
 from resolvers.imports.rows import NO_COUNTS, L, earlier_mapping, imports_by_id, update_run
+from resolvers.imports.takeout import bring_in, keys_here
 from resolvers.imports.targets import Accounts, accounts_of, settle_accounts, told
 from resolvers.ledgers import Ledgers, LedgerWrite
 from resolvers.statements import CsvMapping, Statement, StatementError
+from resolvers.statements.archives import is_takeout
 from resolvers.uploads.reading import open_upload
 from resolvers.uploads.rows import uploads_by_id
 
@@ -130,6 +133,8 @@ async def run_import(
         await _go(doer)
     except _Failure as failure:
         await doer.fail(failure.code, failure.message, failure.headers)
+    except StatementError as error:
+        await doer.fail(error.code, error.message, error.headers)
     except SealBroken:
         message = "The stored file failed its authenticity check."
         await doer.fail(ErrorCode.DATA_INTEGRITY, message)
@@ -144,10 +149,17 @@ async def _go(doer: _Run[J]) -> None:
         run = await doer.current(tx)
         if run is None:
             return
-        target = await _target(tx, run)
         data = await _file(tx, doer.files, run)
-        used = await _used(tx, run)
-        earlier = await earlier_mapping(tx, run)
+        if not is_takeout(data):
+            target = await _target(tx, run)
+            used = await _used(tx, run)
+            earlier = await earlier_mapping(tx, run)
+        else:
+            here = await keys_here(tx, run.ledger_id)
+    secret = ledger_secret(doer.secret, run.ledger_id)
+    if is_takeout(data):
+        await bring_in(doer, run, data, here, partial(content_key, secret))
+        return
     plan = await asyncio.to_thread(_plan, run, target, data, earlier)
     plan.used = used
     begun = await doer.write(lambda write, current: _begin(write, current, plan))
@@ -157,7 +169,7 @@ async def _go(doer: _Run[J]) -> None:
     for currency in {line.currency for line in plan.lines if line.decision is None}:
         # Only where nothing is booked may an account be missing: its rows are all new.
         plan.accounts.setdefault(currency, new_id())
-    await asyncio.to_thread(_hash, plan, ledger_secret(doer.secret, run.ledger_id))
+    await asyncio.to_thread(_hash, plan, secret)
     status = begun.status
     while status == "PROCESSING":
         stepped = await doer.write(lambda write, current: _step(write, current, plan))
@@ -168,6 +180,9 @@ async def _go(doer: _Run[J]) -> None:
 
 
 async def _target(tx: Tx, run: ImportRunRow) -> AccountRow:
+    if run.account_id is None:
+        message = "The file does not say which account it is of; import it again with an account."
+        raise _Failure("ACCOUNT_REQUIRED", message)
     account = (await accounts_by_id(tx, [(run.ledger_id, run.account_id)]))[0]
     if account is None:
         raise _Failure("ACCOUNT_GONE", "The account has been deleted meanwhile.")
