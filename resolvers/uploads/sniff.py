@@ -106,7 +106,7 @@ _NEVER: Final = (
 _EXTENSIONS: Final[dict[str, frozenset[str]]] = {
     **dict.fromkeys(_STATEMENT_EXTENSIONS.split(), STATEMENTS),
     "json": frozenset({TAKEOUT}),
-    "zip": frozenset({ZIP, XLSX}),
+    "zip": frozenset({ZIP}),
     "pdf": frozenset({PDF}),
     "png": frozenset({PNG}),
     **dict.fromkeys(("jpg", "jpeg", "jpe", "jfif"), frozenset({JPEG})),
