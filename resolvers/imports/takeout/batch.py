@@ -77,5 +77,5 @@ def line_of(row: TransactionRow) -> Line:
     return Line(
         position=0, line=0, day=row.date, minor=row.amount_minor, currency=row.currency,
         amount=None, description=row.description, payee=row.payee, notes=None, category=None,
-        external_id=None, decision=None, reason=None,
+        external_id=None, decision=None, code=None, reason=None,
     )  # fmt: skip

@@ -26,6 +26,7 @@ from resolvers.inputs import (
     TransactionRef,
     UploadRef,
 )
+from resolvers.money import MAX_MINOR
 from resolvers.rates.own import RateSet
 from resolvers.templates import TemplateCreate
 from resolvers.transactions.inputs import TransactionCreate
@@ -185,6 +186,14 @@ class KeptImportRow(Input):
     currency: Words | None = None
     description: Words | None = None
     payee: Words | None = None
+    reason_code: Annotated[str, Field(max_length=60)] | None = None
+    score: Annotated[int, Field(ge=0, le=100)] | None = None
+    overruled: bool = False
+    transfer_id: TransactionRef | None = None
+    notes: Words | None = None
+    category: Words | None = None
+    external_id: Words | None = None
+    minor: Annotated[int, Field(ge=-MAX_MINOR, le=MAX_MINOR)] | None = None
 
 
 class KeptRate(RateSet, _Kept):

@@ -203,7 +203,9 @@ def import_line(names: Names, one: KeptImportRow) -> ImportLineRow:
         reason=one.reason,
         transaction_id=names.new(one.transaction_id) if one.transaction_id else None,
         date=one.date, amount=one.amount, currency=one.currency, description=one.description,
-        payee=one.payee,
+        payee=one.payee, code=one.reason_code, score=one.score, overruled=one.overruled,
+        other_id=names.new(one.transfer_id) if one.transfer_id else None, notes=one.notes,
+        category=one.category, external_id=one.external_id, minor=one.minor,
     )  # fmt: skip
 
 

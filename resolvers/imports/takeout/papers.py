@@ -1,7 +1,7 @@
 """Files of a takeout, how they were read and what became of their rows come in."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Final
@@ -16,7 +16,7 @@ from models.transactions import TransactionRow
 from models.uploads import UploadRow
 from resolvers.imports.rows import insert_lines, insert_run
 from resolvers.imports.takeout import objects
-from resolvers.imports.takeout.batch import Batch, line_of
+from resolvers.imports.takeout.batch import Batch, Trip, line_of
 from resolvers.imports.takeout.kept import (
     KeptImport,
     KeptImportRow,
@@ -31,7 +31,7 @@ from resolvers.uploads.rows import NAMES as UPLOAD_NAMES
 from resolvers.uploads.rows import U
 
 _I: Final = table(Import)
-_BOOKED: Final = frozenset({"NEW", "DUPLICATE", "TRANSFER"})
+_BOOKED: Final = frozenset({"NEW", "DUPLICATE", "MATCHED", "TRANSFER"})
 
 
 async def bring_uploads(batch: Batch) -> None:
@@ -103,33 +103,37 @@ async def bring_import_rows(batch: Batch) -> None:
         )
     )
     there = {row.id for row in found}
-    await insert_lines(write, [line for line in lines if line.import_id in there])
-    await _say_again(batch, [line for line in lines if line.decision in _BOOKED])
-
-
-async def _say_again(batch: Batch, lines: Sequence[ImportLineRow]) -> None:
-    """The content keys of transactions that were edited after they were read from a file."""
-    write = batch.write
-    wanted = [(write.ledger_id, line.transaction_id) for line in lines if line.transaction_id]
-    rows = await any_transactions_by_id(write.tx, wanted)
-    known = {row.id: row for row in rows if row is not None and row.content_key is not None}
-    living: list[tuple[TransactionRow, TransactionRow]] = []
-    dead: list[tuple[TransactionRow, TransactionRow]] = []
-    for line in lines:
+    wanted = {line.transaction_id for line in lines if line.transaction_id is not None}
+    rows = await any_transactions_by_id(write.tx, [(write.ledger_id, one) for one in wanted])
+    known = {row.id: row for row in rows if row is not None}
+    said = [_said(batch.trip, line, known) for line in lines if line.import_id in there]
+    await insert_lines(write, said)
+    changed = []
+    for line in said:
         row = known.get(line.transaction_id) if line.transaction_id else None
-        if row is None or line.date is None or line.amount is None or not line.currency:
+        if row is None or row.content_key is None or line.decision not in _BOOKED:
             continue
-        try:
-            said = replace(
-                line_of(row), day=date.fromisoformat(line.date), currency=line.currency,
-                minor=parse_minor(line.amount, line.currency),
-                description=line.description or row.description, payee=line.payee,
-            )  # fmt: skip
-        except ValueError:
-            continue
-        key = batch.trip.key(row.account_id, said)
-        if key != row.content_key:
-            new = replace(row, content_key=key, version=row.version + 1)
-            (living if row.deleted_at is None else dead).append((row, new))
-    await update_rows(write, living)
-    await update_rows(write, dead, "DELETE")
+        key = bytes.fromhex(line.key or "")
+        if key and key != row.content_key:
+            # It was edited after it was read.
+            changed.append((row, replace(row, content_key=key, version=row.version + 1)))
+            known[row.id] = changed[-1][1]
+    await update_rows(write, [pair for pair in changed if pair[0].deleted_at is None])
+    await update_rows(write, [pair for pair in changed if pair[0].deleted_at is not None], "DELETE")
+
+
+def _said(trip: Trip, line: ImportLineRow, known: Mapping[UUID, TransactionRow]) -> ImportLineRow:
+    """A row of a file with its content key here, where its transaction tells the account."""
+    row = known.get(line.transaction_id) if line.transaction_id else None
+    if row is None or line.date is None or line.amount is None or not line.currency:
+        return line
+    try:
+        day = date.fromisoformat(line.date)
+        minor = parse_minor(line.amount, line.currency)
+    except ValueError:
+        return line
+    told = replace(
+        line_of(row), day=day, minor=minor, currency=line.currency, payee=line.payee,
+        description=line.description or row.description,
+    )  # fmt: skip
+    return replace(line, key=trip.key(row.account_id, told).hex())
