@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy import event, select, text
+from sqlalchemy import select, text
 
 from app import Running
 from graph.context import Services
@@ -142,14 +142,13 @@ async def test_hot_questions_reach_their_rows_by_an_index(
     )
     asked: list[tuple[str, Any]] = []
 
-    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+    def note(statement: str, parameters: Any) -> None:
         if (
             statement.lstrip().upper().startswith(("SELECT", "WITH"))
             and "transactions" in statement
         ):
             asked.append((statement, parameters))
 
-    engine = services.database.engine.sync_engine
     try:
         await superuser.execute(
             f"INSERT INTO transactions (id, {columns}) SELECT gen_random_uuid(), {columns} "
@@ -157,23 +156,22 @@ async def test_hot_questions_reach_their_rows_by_an_index(
             "generate_series(1, 1000)"
         )
         await superuser.execute("ANALYZE transactions")
-        event.listen(engine, "before_cursor_execute", note)
+        services.database.watch = note
         for operation, variables in HOT:
             filled = {
                 name: things.get(str(value)[1:], value) if str(value)[:1] == "$" else value
                 for name, value in variables.items()
             }
             await door.call(operation, **filled)
-        event.remove(engine, "before_cursor_execute", note)
+        services.database.watch = None
         assert len(asked) >= len(HOT) - 2
         async with services.database.read(ids.decode("user", ada.id)) as tx:
             for statement, parameters in asked:
-                connection = await tx._connection.get_raw_connection()
-                driver: Any = connection.driver_connection
-                found = await driver.fetchval(f"EXPLAIN (FORMAT JSON) {statement}", *parameters)
+                found = await tx._driver.fetchval(f"EXPLAIN (FORMAT JSON) {statement}", *parameters)
                 plans = json.loads(found) if isinstance(found, str) else found
                 assert scans(plans[0]["Plan"]) == [], statement
     finally:
+        services.database.watch = None
         await superuser.execute("SET session_replication_role = replica")
         await superuser.execute("DELETE FROM transactions WHERE ledger_id = $1", theirs)
         await superuser.execute("ANALYZE transactions")
