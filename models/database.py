@@ -323,8 +323,13 @@ def connect(
     password: str,
     pooler: str = "session",
     pool_size: int = 10,
+    command_seconds: float = 35,
+    connect_seconds: float = 10,
 ) -> AsyncEngine:
     """An engine on a PostgreSQL server.
+
+    A server that hangs, or a line that is only open on our side, is given up after
+    ``command_seconds``: longer than a statement may run there, so that its own word comes first.
 
     ``pooler="transaction"`` is for PgBouncer in transaction mode: no statement outlives its
     transaction there, so nothing is cached and every prepared name is unique.
@@ -336,6 +341,8 @@ def connect(
         "user": user,
         "password": password,
         "server_settings": {"application_name": "pockettrend"},
+        "command_timeout": command_seconds,
+        "timeout": connect_seconds,
     }
     if pooler == "transaction":
         arguments |= {
