@@ -12,19 +12,21 @@ from collections.abc import (
 )
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from time import monotonic
 from typing import Any, Final, TypeVar
 from uuid import UUID, uuid4
 
 import structlog
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Executable, Row, event, select, text
+from sqlalchemy import Executable, Row, event, func, select, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from models.base import table
 from models.ledgers import LedgerKey
-from models.sealing import KeyMissing, LedgerRing, RingCache
+from models.sealing import KEY_CACHE_SECONDS, KeyMissing, LedgerRing, RingCache
 from models.stores.keys import KeyProvider
 
 T = TypeVar("T")
@@ -74,8 +76,14 @@ class Transaction:
         self._connection = connection
         self._database = database
         self._turn = asyncio.Lock()
+        self._began = monotonic()
         self._rings: dict[UUID, LedgerRing] = {}
         self.leftovers: list[Upkeep] = []
+
+    @property
+    def keys(self) -> KeyProvider:
+        """Who wraps data keys."""
+        return self._database.keys
 
     def afterwards(self, work: "Upkeep") -> None:
         """Leave upkeep for when this reading has ended; nobody waits for it, and it may be lost."""
@@ -114,17 +122,26 @@ class Transaction:
             return
         keys = table(LedgerKey)
         found = await self.rows(
-            select(keys.c.ledger_id, keys.c.key_no, keys.c.wrapped).where(
-                keys.c.ledger_id.in_(missing)
-            )
+            select(
+                keys.c.ledger_id,
+                keys.c.key_no,
+                keys.c.wrapped,
+                (keys.c.created_at < func.now() - self._database.key_pause).label("known"),
+            ).where(keys.c.ledger_id.in_(missing))
         )
         opened: dict[UUID, dict[int, AESGCM]] = {}
+        known: dict[UUID, int] = {}
         for row in found:
             ledger_id, key_no = row.ledger_id, row.key_no
             plain = await self._database.keys.unwrap(row.wrapped, key_context(ledger_id, key_no))
             opened.setdefault(ledger_id, {})[key_no] = AESGCM(plain)
+            if row.known:
+                known[ledger_id] = max(key_no, known.get(ledger_id, 0))
         for ledger_id, ring_keys in opened.items():
-            ring = LedgerRing(ledger_id, ring_keys)
+            # A new key seals only when no process can still hold a ring without it.  The ring is as
+            # old as what this transaction sees.
+            sealing = known.get(ledger_id, min(ring_keys))
+            ring = LedgerRing(ledger_id, ring_keys, self._began, sealing)
             self._rings[ledger_id] = ring
             self._database.rings.put(ring)
 
@@ -151,11 +168,17 @@ class Database:
         lock_timeout_ms: int = 3_000,
         statement_timeout_ms: int = 30_000,
         trust_addresses: bool = False,
+        key_pause_seconds: float = KEY_CACHE_SECONDS + 60,
     ) -> None:
-        """``trust_addresses`` counts every address as proved (the local profile)."""
+        """``trust_addresses`` counts every address as proved (the local profile).
+
+        ``key_pause_seconds`` is how long a new data key waits before it seals: longer than any
+        process remembers a ring without it.
+        """
         self.engine = engine
         self.keys = keys
         self.rings = RingCache()
+        self.key_pause = timedelta(seconds=key_pause_seconds)
         trusted = ", set_config('app.trust_addresses', 'on', true)" if trust_addresses else ""
         self._set_actor = text(f"SELECT set_config('app.user_id', :user, true){trusted}")
         self._write_setup = text(
