@@ -189,6 +189,7 @@ async def start(
         import_secret=derive(system.chain, "imports"),
         build=await build,
         public_url=public_url,
+        files_url=settings.files_url or public_url,
         production=settings.production,
         introspection=not settings.production,
     )
@@ -211,7 +212,7 @@ def create_app(services: Services, settings: Settings, running: Running | None =
     running = running or Running.around(services, settings)
     token = settings.operator_token.get_secret_value()
     operator = Operator(token, everyone=not settings.production)
-    parts = part_checks(services.database, running.cache, settings.data / "files")
+    parts = part_checks(services.database, running.cache, services.files)
     gauges = part_gauges(services.database, parts, running.draining)
     engine = Engine(introspection=services.introspection)
     routes = [

@@ -64,8 +64,9 @@ def run_backup(target: Path) -> None:
 
     made = _told(lambda: with_parts(settings, work, beside=True))
     typer.echo(f"backup: {made.path} ({made.size:,} bytes, {made.files:,} files)")
+    where = "KMS" if settings.kms_keys else str(settings.key_file)
     typer.echo(
-        f"The master key in {settings.key_file} is not in it, and without that key nobody can read "
+        f"The master key in {where} is not in it, and without that key nobody can read "
         "it.  Keep a copy of the key in another place than the archive.",
         err=True,
     )
@@ -76,7 +77,7 @@ def run_restore(source: Path, *, master_key: Path | None, keep_sessions: bool) -
     settings = read_settings()
     if master_key is not None:
         _place_key(settings, master_key)
-    if not settings.key_file.exists():
+    if not settings.kms_keys and not settings.key_file.exists():
         refuse(
             [f"The backup's master key must lie in {settings.key_file}, or name it: --master-key."]
         )
@@ -132,7 +133,8 @@ async def _rotate_master(settings: Settings, endpoints: "Endpoints | None") -> N
 
     path = settings.key_file
     master_keys(settings)
-    held = list(read_keys(path))
+    # KMS makes its keys itself: the first one that is named is the new one.
+    held = [] if settings.kms_keys else list(read_keys(path))
     # With several keys in the file somebody has begun already: the first one is the new one.
     if len(held) == 1:
         held = [new_key(), *held]
@@ -150,7 +152,8 @@ async def _rotate_master(settings: Settings, endpoints: "Endpoints | None") -> N
         kept = path.with_name(f"{path.name}.{name_of(old).hex()}.old")
         replace_keys(kept, [old])
         typer.echo(f"Backups from before need the old master key, now in {kept}.", err=True)
-    replace_keys(path, held[:1])
+    if held:
+        replace_keys(path, held[:1])
 
 
 def _told(run: Callable[[], T]) -> T:

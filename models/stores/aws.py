@@ -47,7 +47,7 @@ class Aws:
     ) -> None:
         access = {} if login is None else dict(zip(_LOGIN, login, strict=True))
         self.client: Any = boto3.session.Session().client(
-            service,  # type: ignore[call-overload]
+            service,
             endpoint_url=endpoint,
             region_name=region,
             config=Config(

@@ -13,6 +13,7 @@ from models.stores.aws import Aws, AwsAway, told
 PART_BYTES: Final = 5 * 1024 * 1024
 """S3 takes no smaller part but the last."""
 _PIECE_BYTES: Final = 262_144
+_PAGE: Final = 1_000
 _GONE: Final = frozenset({"NoSuchKey", "404", "NotFound"})
 
 
@@ -23,9 +24,12 @@ class S3Files:
     ``kms_key`` has S3 encrypt under a KMS key, else under its own.
     """
 
-    def __init__(self, s3: Aws, bucket: str, *, prefix: str = "", kms_key: str | None = None) -> None:
+    def __init__(
+        self, s3: Aws, bucket: str, *, prefix: str = "", kms_key: str | None = None
+    ) -> None:
         self._s3 = s3
         self._bucket = bucket
+        self._page = _PAGE
         self._prefix = prefix
         self._sealed = {"ServerSideEncryption": "AES256"}
         if kms_key is not None:
@@ -125,7 +129,11 @@ class S3Files:
         token: dict[str, str] = {}
         while True:
             page = await self._call(
-                "list_objects_v2", Bucket=self._bucket, Prefix=self._prefix, **token
+                "list_objects_v2",
+                Bucket=self._bucket,
+                Prefix=self._prefix,
+                MaxKeys=self._page,
+                **token,
             )
             for one in page.get("Contents", ()):
                 name = _name(one["Key"].removeprefix(self._prefix))
@@ -138,13 +146,6 @@ class S3Files:
     async def probe(self) -> None:
         """Whether the bucket answers."""
         await self._call("head_bucket", Bucket=self._bucket)
-
-    def signed_link(self, ledger_id: UUID, file_id: UUID, seconds: int) -> str:
-        """A link to the sealed bytes for a while, for those who hold the ledger's keys."""
-        link: str = self._s3.client.generate_presigned_url(
-            "get_object", Params=self._place(ledger_id, file_id), ExpiresIn=seconds
-        )
-        return link
 
 
 def _name(key: str) -> tuple[UUID, UUID] | None:
