@@ -28,6 +28,7 @@ from settings import Settings, SettingsError, database_address, smtp_server
 if TYPE_CHECKING:
     from models.embedded.parts import Endpoints
     from models.stores.aws import Aws
+    from models.stores.sqs import SqsQueue
 
 _log: Final = structlog.get_logger("app")
 
@@ -85,7 +86,8 @@ def _aws(service: str) -> "Aws":
     """One client of a service for this process; its library is imported only where it is used."""
     from models.stores.aws import Aws  # noqa: PLC0415
 
-    return Aws(service)
+    # A long poll takes its time, the answer included.
+    return Aws(service, read_seconds=10) if service == "sqs" else Aws(service)
 
 
 def _file_keys(settings: Settings) -> LocalKeys:
@@ -167,6 +169,15 @@ def files_of(settings: Settings) -> FileStore:
             kms_key=settings.s3_kms_key or None,
         )
     return LocalFiles(settings.data / "files")
+
+
+def queue_of(settings: Settings) -> "SqsQueue | None":
+    """What tells workers of other machines of jobs, where one is set."""
+    if not settings.sqs_url:
+        return None
+    from models.stores.sqs import SqsQueue  # noqa: PLC0415
+
+    return SqsQueue(_aws("sqs"), settings.sqs_url)
 
 
 def mailer_of(settings: Settings) -> Mailer:

@@ -107,6 +107,12 @@ class PartSettings(BaseSettings):
         "id or ARN of a KMS key",
         "",
     )
+    sqs_url: Annotated[str, AfterValidator(web_address)] = field(
+        "FIFO queue in SQS that tells workers of other machines of jobs at once; without it they "
+        "look every second.",
+        "the address of an SQS queue that ends in .fifo",
+        "",
+    )
     files_url: Annotated[str, AfterValidator(web_address)] = field(
         "Address that signed links to files begin with, where a CDN stands before us (default: the "
         "public address).",

@@ -14,7 +14,7 @@ from resolvers.invitations import (
     expiry_handler,
     invitation_mail_handler,
 )
-from resolvers.jobs import Handler, trash_handler
+from resolvers.jobs import Handler
 from resolvers.mails import LETTERS, mail_handler
 from resolvers.noticing import (
     NOTICE_BUDGETS,
@@ -36,6 +36,7 @@ from resolvers.ticks import (
     ROTATE_KEY,
     due_keys,
 )
+from resolvers.trash import trash_handler
 from resolvers.users import SYNC_PROFILE
 
 

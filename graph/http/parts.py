@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from sqlalchemy import text
 
@@ -21,13 +21,24 @@ _JOBS: Final = text(
 )
 
 
-def part_checks(database: Database, cache: Cache | None, files: FileStore) -> dict[str, Check]:
+class Probed(Protocol):
+    """Something that can be touched."""
+
+    async def probe(self) -> None:
+        """Raises OSError when it is not well."""
+
+
+def part_checks(
+    database: Database, cache: Cache | None, files: FileStore, prompts: Probed | None = None
+) -> dict[str, Check]:
     """How each part is touched; a part that is not there is not among them."""
 
     async def touch() -> object:
         return await database.call(_TOUCH)
 
     async def queue() -> object:
+        if prompts is not None:
+            await prompts.probe()
         return await database.call(_QUEUE)
 
     checks: dict[str, Check] = {"database": touch, "queue": queue, "storage": files.probe}
