@@ -226,7 +226,7 @@ def create_app(services: Services, settings: Settings, running: Running | None =
     operator = Operator(token, everyone=not settings.production)
     parts = part_checks(services.database, running.cache, services.files, running.queue)
     gauges = part_gauges(services.database, parts, running.draining)
-    engine = Engine(introspection=services.introspection)
+    engine = Engine(introspection=services.introspection, query_seconds=settings.query_seconds)
     routes = [
         *health_routes(parts, running.rules, operator, optional=frozenset({"cache"})),
         *metrics_routes(running.metrics, operator, gauges),

@@ -79,6 +79,9 @@ class PartSettings(BaseSettings):
     db_pool_size: int = field(
         "Database connections of this process.", "a number from 2 to 200", 10, ge=2, le=200
     )
+    query_seconds: int = field(
+        "How long a GraphQL query or a GET may run.", "a number from 1 to 300", 5, ge=1, le=300
+    )
     redis_url: RedisUrl = field(
         "Redis or Valkey for sessions and limits; empty starts the embedded one beside the "
         "embedded database, and does without when DATABASE_URL is set.",

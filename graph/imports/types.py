@@ -141,9 +141,12 @@ class ImportProgress:
 class ImportRow:
     """A view over ImportLineRow."""
 
+    position: int = plain("Its place among the rows, from 0: what names it when it is overruled.")
     line: int = plain("Line of the file, from 1.")
     decision: ImportDecision = plain("What became of it.")
     reason: str | None = plain("Why, where it was not simply booked.")
+    score: int | None = plain("How sure the decision is, 0 to 100, where rows were compared.")
+    overruled: bool = plain("Whether a person decided it.")
     date: str | None = plain("Its posting date.")
     amount: str | None = plain("Its amount, signed, as booked.")
     currency: str | None = plain("ISO 4217 code.")
@@ -151,11 +154,28 @@ class ImportRow:
     transaction: Transaction | None = edge(
         transactions_by_id, own_ledger("transaction_id"), "What it became or duplicates."
     )
+    transfer: Transaction | None = edge(
+        transactions_by_id, own_ledger("other_id"), "The other side, where it is a transfer."
+    )
+
+    @strawberry.field(
+        description="The reason as a stable word: NEW, ROUNDED, ID_OF_ANOTHER, BROUGHT_BACK; "
+        "SAME_ID, SAME_ROW; BY_HAND, TEMPLATE; OPPOSITE_AMOUNT, OPPOSITE_BY_RATE; "
+        "DELETED_EARLIER; OVERRULED; or why it could not be read or was left out."
+    )
+    def reason_code(row: Parent[ImportLineRow]) -> str | None:
+        """Absent for rows that were decided before there were codes."""
+        return row.code
 
     @strawberry.field(description="What it became or duplicates.")
     def transaction_id(row: Parent[ImportLineRow]) -> ID | None:
         """Wire id."""
         return id_text("txn", row.transaction_id)
+
+    @strawberry.field(description="The other side, where it is a transfer.")
+    def transfer_id(row: Parent[ImportLineRow]) -> ID | None:
+        """Wire id."""
+        return id_text("txn", row.other_id)
 
 
 ImportRowConnection = Connection[ImportRow]
