@@ -19,7 +19,7 @@ FIND_PYTHON = for one in python3.13 python3.12 python3.11 python3; do \
 	  if $$one -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
 	  then echo $$one; break; fi; done
 
-.PHONY: help serve worker test check bench bench-full schema migrate fix lock assets clean
+.PHONY: help serve worker test soak check bench bench-full schema migrate fix lock assets clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ worker: $(RUN) ## Run the worker as a process of its own (needs POCKETTREND_DATA
 
 test: $(DEV) $(ASSETS) ## Run all tests
 	@$(PYTHON) -m pytest -n 2
+
+soak: $(DEV) ## Look for new counterexamples for as long as it takes, half an hour and more
+	@POCKETTREND_EXAMPLES=soak $(PYTHON) -m pytest -n 2 --timeout=3600 \
+	  -k "machine or generated or property or exact or splits or differential or table"
 
 check: $(DEV) ## What CI runs: format, lint, types, walls between rooms, schema drift, tests
 	@.venv/bin/ruff format --check .
@@ -73,7 +77,7 @@ lock: $(DEV) ## Resolve pyproject.toml anew into both lock files
 	@.venv/tools/bin/uv pip compile --quiet --universal --generate-hashes --no-header \
 	  --no-emit-index-url --python-version 3.11 pyproject.toml -o requirements.lock
 	@.venv/tools/bin/uv pip compile --quiet --universal --generate-hashes --no-header \
-	  --no-emit-index-url --python-version 3.11 --extra dev pyproject.toml \
+	  --no-emit-index-url --python-version 3.11 --extra dev --extra tracing --extra errors pyproject.toml \
 	  -o requirements-dev.lock
 
 assets: $(ASSETS) ## Fetch the pinned browser libraries of the pages

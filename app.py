@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from graph.context import Services
+from graph.handlers import job_handlers, last_words
 from graph.http.bare import router_failure
 from graph.http.headers import Draining, Edge, EdgeRules
 from graph.http.health import Operator, health_routes
@@ -37,41 +38,18 @@ from models.stores.redis import Cache
 from models.stores.sessions import AnnouncedSessions, NoSessions, RedisSessions
 from models.system_keys import ensure_system_keys, load_system_keys
 from resolvers.auth import Auth
-from resolvers.erasure import ERASE_PERSON, Erasures, erase_handler, erase_last_words
+from resolvers.erasure import Erasures
 from resolvers.exports import Exports
-from resolvers.feed.pruning import pruning_handler
-from resolvers.groups import FAREWELL, SYNC_SHARE
-from resolvers.groups.jobs import farewell_handler, profile_handler, share_handler
-from resolvers.imports import JOB_KIND as IMPORT
-from resolvers.imports import import_handler, import_last_words
-from resolvers.invitations import (
-    EXPIRE_INVITATION,
-    MAIL_INVITE,
-    expiry_handler,
-    invitation_mail_handler,
-)
-from resolvers.jobs import Handler, Worker, trash_handler
+from resolvers.jobs import Worker
 from resolvers.ledgers import Ledgers
 from resolvers.limits import LOCAL_WIDTH, Limits
-from resolvers.mails import LETTERS, mail_handler
-from resolvers.noticing import (
-    NOTICE_BUDGETS,
-    NOTICE_INVITATION,
-    budgets_handler,
-    invitation_handler,
-    notice,
-    security_handler,
-)
-from resolvers.notifications import SECURITY_JOBS
+from resolvers.noticing import notice
 from resolvers.passwords import Passwords
-from resolvers.posting import posting_handler, reminding_handler
 from resolvers.recovery import Recovery
-from resolvers.registration import MAIL_REGISTER, Registrations, registration_handler
+from resolvers.registration import Registrations
 from resolvers.sessions import Sessions
-from resolvers.ticks import POST_TEMPLATE, PRUNE_FEED, PURGE_TRASH, REMIND_TEMPLATE
 from resolvers.tokens import AccessTokens
 from resolvers.uploads import keep_swept
-from resolvers.users import SYNC_PROFILE
 from settings import Settings, SettingsError, database_address, smtp_server
 
 if TYPE_CHECKING:
@@ -124,10 +102,7 @@ class Running:
             database,
             self.broker,
             job_handlers(self.services),
-            last_words={
-                IMPORT: import_last_words(self.services.ledgers),
-                ERASE_PERSON: erase_last_words(self.services.erasures),
-            },
+            last_words=last_words(self.services),
             observe=self.metrics.job,
         )
         async with asyncio.TaskGroup() as both:
@@ -338,31 +313,6 @@ async def _warm(engine: AsyncEngine, connections: int = 3) -> None:
             await connection.execute(text("SELECT 1"))
 
     await asyncio.gather(*(touch() for _ in range(connections)))
-
-
-def job_handlers(services: Services) -> dict[str, Handler]:
-    """What the worker can do, by the kind of job."""
-    database, mailer, ledgers = services.database, services.mailer, services.ledgers
-    url, sender = services.public_url, services.mail_from
-    key = services.registration_key
-    return {
-        **{kind: mail_handler(database, mailer, url, kind, sender) for kind in LETTERS},
-        **{kind: security_handler(ledgers, kind) for kind in SECURITY_JOBS},
-        NOTICE_BUDGETS: budgets_handler(ledgers),
-        NOTICE_INVITATION: invitation_handler(ledgers),
-        REMIND_TEMPLATE: reminding_handler(ledgers),
-        FAREWELL: farewell_handler(ledgers),
-        SYNC_SHARE: share_handler(ledgers),
-        SYNC_PROFILE: profile_handler(ledgers),
-        MAIL_INVITE: invitation_mail_handler(database, mailer, url, sender),
-        EXPIRE_INVITATION: expiry_handler(ledgers),
-        MAIL_REGISTER: registration_handler(database, mailer, key, url, sender),
-        PURGE_TRASH: trash_handler(ledgers),
-        POST_TEMPLATE: posting_handler(ledgers),
-        PRUNE_FEED: pruning_handler(ledgers),
-        ERASE_PERSON: erase_handler(services.erasures, services.files, mailer, url, sender),
-        IMPORT: import_handler(ledgers, services.files, services.import_secret),
-    }
 
 
 def create_app(services: Services, settings: Settings, running: Running | None = None) -> Starlette:

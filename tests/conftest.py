@@ -19,11 +19,12 @@ from models.embedded.parts import Endpoints, temporary_parts
 from settings import Settings
 from tests.doors import Door, GraphQLDoor, Person, RestDoor, register
 
-# A busy machine is no defect of a property.
-hypothesis.settings.register_profile(
-    "project", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("project")
+# A busy machine is no defect of a property.  The same examples run everywhere, so that a change is
+# judged by what it changes; `make soak` looks for new ones.
+_PROFILE = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("same", derandomize=True, **_PROFILE)
+hypothesis.settings.register_profile("soak", max_examples=1_000, print_blob=True, **_PROFILE)
+hypothesis.settings.load_profile(os.environ.get("POCKETTREND_EXAMPLES", "same"))
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -39,7 +39,7 @@ class CreateImportInput:
         default=UNSET,
         description="What is known about the file: delimiter, encoding, dateFormat, decimalMark, "
         "signRule, headerLine, currency, columns (role to header name or #n), includePending, "
-        "skipRows.",
+        "account (one of a file that holds several), skipRows.",
     )
     dry_run: bool | None = strawberry.field(
         default=UNSET, description="Only show what it would do."

@@ -167,11 +167,15 @@ class Import(Stored):
     """A view over ImportRunRow."""
 
     status: ImportStatus = plain("How far it has come.")
-    format: str | None = plain("What the file was read as.")
+    format: str | None = plain(
+        "What the file was read as: CSV, XLSX, OFX, QIF, CAMT.052, CAMT.053, CAMT.054, MT940, "
+        "MT942 or LITAS-ESIS, told by what it holds and never by its name."
+    )
     dry_run: bool = plain("Whether it only shows what it would do.")
     detected: JSONObject | None = plain(
         "What was found out about the file: delimiter, encoding, dateFormat, decimalMark, "
-        "columns, signRule."
+        "columns, signRule, and the statements it holds with account, balances and whether "
+        "these prove the rows."
     )
     mapping: JSONObject | None = plain("What a person fixed about the file.")
     warnings: list[str] = plain("What a person should know, such as rounded amounts.")

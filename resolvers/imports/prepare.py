@@ -4,18 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
+from models.accounts import AccountRow
 from resolvers.inputs import FIRST_DAY, LAST_DAY
 from resolvers.money import MAX_MINOR, digits_of, format_minor, is_currency, round_to_minor
-from resolvers.statements import CsvMapping, Statement, StatementError, StatementRow, read_csv
-from resolvers.uploads.sniff import CSV
+from resolvers.statements import CsvMapping, Statement, StatementRow, read_file
 
 _MAX_PAYEE: Final = 200
 _MAX_DESCRIPTION: Final = 500
 _MAX_EXTERNAL: Final = 255
 _MOST_DIGITS: Final = 20
 _LINES_NAMED: Final = 10
+_STATEMENTS_SHOWN: Final = 50
 NO_DESCRIPTION: Final = "(no description)"
 
 
@@ -42,18 +43,46 @@ class Line:
     reason: str | None
 
 
-def read_statement(
-    data: bytes,
-    content_type: str,
-    mapping: CsvMapping | None,
-    account_type: str,
-    home_currency: str | None = None,
-) -> Statement:
-    """Read a file with the reader of its type; raises StatementError when there is none."""
-    if content_type == CSV:
-        return read_csv(data, mapping, account_type=account_type, home_currency=home_currency)
-    message = f"Statements of the type {content_type} are not read yet; export the file as CSV."
-    raise StatementError("UNSUPPORTED_FORMAT", message)
+def read_statement(data: bytes, mapping: CsvMapping | None, target: AccountRow) -> Statement:
+    """Read a file in whatever format it is; raises StatementError when that is none."""
+    return read_file(
+        data,
+        mapping,
+        account_type=target.type,
+        account_number=target.number,
+        home_currency=target.currency,
+    )
+
+
+def detected_json(statement: Statement) -> dict[str, Any]:
+    """How a file was read, as an import keeps and shows it; balances are texts.
+
+    Of a file of very many statements the first ones are shown.
+    """
+    found = statement.detected
+    return {
+        "delimiter": found.delimiter,
+        "encoding": found.encoding,
+        "dateFormat": found.date_format,
+        "decimalMark": found.decimal_mark,
+        "columns": dict(found.columns),
+        "signRule": found.sign_rule,
+        "headerLine": found.header_line,
+        "statements": [
+            {
+                "line": one.line,
+                "account": one.account,
+                "bank": one.bank,
+                "currency": one.currency,
+                "opening": None if one.opening is None else format(one.opening, "f"),
+                "closing": None if one.closing is None else format(one.closing, "f"),
+                "rows": one.rows,
+                "total": format(one.total, "f"),
+                "proven": one.proven,
+            }
+            for one in statement.sections[:_STATEMENTS_SHOWN]
+        ],
+    }
 
 
 def prepare(statement: Statement, home_currency: str) -> tuple[list[Line], list[str]]:

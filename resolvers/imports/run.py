@@ -26,7 +26,7 @@ from resolvers.accounts import accounts_by_id
 from resolvers.errors import AppError, ErrorCode, Gone
 from resolvers.imports.booking import book_batch
 from resolvers.imports.decide import content_key, ledger_secret
-from resolvers.imports.prepare import Line, prepare, read_statement
+from resolvers.imports.prepare import Line, detected_json, prepare, read_statement
 from resolvers.imports.rows import NO_COUNTS, L, earlier_mapping, imports_by_id, update_run
 from resolvers.imports.targets import Accounts, accounts_of, settle_accounts, told
 from resolvers.ledgers import Ledgers, LedgerWrite
@@ -145,10 +145,10 @@ async def _go(doer: _Run[J]) -> None:
         if run is None:
             return
         target = await _target(tx, run)
-        content_type, data = await _file(tx, doer.files, run)
+        data = await _file(tx, doer.files, run)
         used = await _used(tx, run)
         earlier = await earlier_mapping(tx, run)
-    plan = await asyncio.to_thread(_plan, run, target, content_type, data, earlier)
+    plan = await asyncio.to_thread(_plan, run, target, data, earlier)
     plan.used = used
     begun = await doer.write(lambda write, current: _begin(write, current, plan))
     if begun is None:
@@ -174,7 +174,7 @@ async def _target(tx: Tx, run: ImportRunRow) -> AccountRow:
     return account
 
 
-async def _file(tx: Tx, files: FileStore, run: ImportRunRow) -> tuple[str, bytes]:
+async def _file(tx: Tx, files: FileStore, run: ImportRunRow) -> bytes:
     upload = (await uploads_by_id(tx, [(run.ledger_id, run.upload_id)]))[0]
     if upload is None:
         raise _Failure("UPLOAD_GONE", "The file has been removed meanwhile.")
@@ -182,7 +182,7 @@ async def _file(tx: Tx, files: FileStore, run: ImportRunRow) -> tuple[str, bytes
         chunks = await open_upload(tx, files, upload)
     except Gone as error:
         raise _Failure("UPLOAD_GONE", error.message) from error
-    return upload.content_type, b"".join([chunk async for chunk in chunks])
+    return b"".join([chunk async for chunk in chunks])
 
 
 async def _used(tx: Tx, run: ImportRunRow) -> set[UUID]:
@@ -200,19 +200,18 @@ async def _used(tx: Tx, run: ImportRunRow) -> set[UUID]:
 def _plan(
     run: ImportRunRow,
     target: AccountRow,
-    content_type: str,
     data: bytes,
     earlier: dict[str, Any] | None,
 ) -> Plan:
     """Read the file; answers that do not fit it leave the import waiting as it did before them."""
     used, refused = run.mapping, list[str]()
     try:
-        statement = _read(used, target, content_type, data)
+        statement = _read(used, target, data)
     except _Failure as failure:
         if earlier is None:
             raise
         used = earlier["mapping"]
-        statement = _read(used, target, content_type, data)
+        statement = _read(used, target, data)
         refused = [f"The last answers were not used: {failure.message}"]
     lines, warnings = prepare(statement, target.currency)
     waits = bool(refused) or (bool(statement.questions) and not run.confirmed)
@@ -226,16 +225,14 @@ def _plan(
     )
 
 
-def _read(
-    given: dict[str, Any] | None, target: AccountRow, content_type: str, data: bytes
-) -> Statement:
+def _read(given: dict[str, Any] | None, target: AccountRow, data: bytes) -> Statement:
     try:
         mapping = None if given is None else CsvMapping.model_validate(given)
     except ValidationError as error:
         # Stored before the rules for mappings became what they are now.
         raise _Failure("BAD_MAPPING", "The mapping of this import is not valid.") from error
     try:
-        return read_statement(data, content_type, mapping, target.type, target.currency)
+        return read_statement(data, mapping, target)
     except StatementError as error:
         raise _Failure(error.code, error.message, error.headers) from error
 
@@ -254,21 +251,12 @@ async def _begin(write: LedgerWrite, run: ImportRunRow, plan: Plan) -> ImportRun
     target = await _target(write.tx, run)
     currencies = {line.currency for line in plan.lines if line.decision is None}
     accounts = await settle_accounts(write, run, target, currencies, book=plan.book)
-    detected = plan.statement.detected
     return await update_run(
         write,
         run,
         format=plan.statement.format,
         mapping=plan.mapping,
-        detected={
-            "delimiter": detected.delimiter,
-            "encoding": detected.encoding,
-            "dateFormat": detected.date_format,
-            "decimalMark": detected.decimal_mark,
-            "columns": dict(detected.columns),
-            "signRule": detected.sign_rule,
-            "headerLine": detected.header_line,
-        },
+        detected=detected_json(plan.statement),
         questions=[
             {**asdict(question), "choices": list(question.choices)}
             for question in plan.statement.questions

@@ -112,13 +112,17 @@ class CategoryNames:
         return names
 
     def find(self, name: str | None, minor: int) -> tuple[UUID, str] | None:
-        """Id and kind of the category that a file names; of several, one that fits the sign."""
+        """Id and kind of the category that a file names; of several, one that fits the sign.
+
+        A name such as ``Food:Groceries`` is a path, whose end names the category.
+        """
         if name is None:
             return None
         wanted = "INCOME" if minor > 0 else "EXPENSE"
+        word = name.casefold()
+        found = self._found.get(word) or self._found.get(word.rpartition(":")[2].strip(), [])
         ranked = [
-            (archived, kind != wanted, category_id, kind)
-            for archived, category_id, kind in self._found.get(name.casefold(), [])
+            (archived, kind != wanted, category_id, kind) for archived, category_id, kind in found
         ]
         if not ranked:
             return None

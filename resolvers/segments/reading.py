@@ -50,7 +50,7 @@ _S: Final = table(Split)
 _TOTAL_BYTES: Final = 16
 """Wider than an amount: what a month adds to an account may be undone in another month."""
 _BREATH: Final = 1_000
-_BATCH: Final = 64
+BATCH: Final = 64
 """Book-months that one upkeep transaction stores."""
 
 
@@ -103,7 +103,7 @@ async def read_parts(tx: Tx, ledger_id: UUID, months: Months, *, book: UUID | No
             stale[place] = found[0].version
         else:
             packed[place] = content
-    packed |= await _rebuilt(tx, ledger_id, stale)
+    packed |= await rebuilt(tx, ledger_id, stale)
     return Parts.of([(place[0], place[2], packed[place]) for place in pages])
 
 
@@ -146,19 +146,19 @@ async def read_totals(
             totals[place] = _number(ring.unseal(name, row.book, row.total or b""))
         else:
             stale[place] = row.version
-    for place, content in (await _rebuilt(tx, ledger_id, stale)).items():
+    for place, content in (await rebuilt(tx, ledger_id, stale)).items():
         totals[place] = total_of(content)
     return totals
 
 
-async def _rebuilt(tx: Tx, ledger_id: UUID, stale: dict[Place, int]) -> dict[Place, bytes]:
+async def rebuilt(tx: Tx, ledger_id: UUID, stale: dict[Place, int]) -> dict[Place, bytes]:
     """Records of book-months from their rows; they are stored once this reading has ended."""
     if not stale:
         return {}
     packed = await pack_months(tx, ledger_id, list(stale))
     built = [_Built(place, stale[place], content) for place, content in packed.items()]
-    for start in range(0, len(built), _BATCH):
-        tx.afterwards(partial(_store, ledger_id=ledger_id, built=built[start : start + _BATCH]))
+    for start in range(0, len(built), BATCH):
+        tx.afterwards(partial(_store, ledger_id=ledger_id, built=built[start : start + BATCH]))
     return packed
 
 

@@ -1,10 +1,12 @@
 """Reads the statements of banks: bytes in, a `Statement` out; no database, no waiting."""
 
+from resolvers.statements.formats import read_file
 from resolvers.statements.model import (
     CsvMapping,
     Detected,
     Question,
     RowProblem,
+    Section,
     Statement,
     StatementError,
     StatementRow,
@@ -16,8 +18,10 @@ __all__ = [
     "Detected",
     "Question",
     "RowProblem",
+    "Section",
     "Statement",
     "StatementError",
     "StatementRow",
     "read_csv",
+    "read_file",
 ]

@@ -54,10 +54,13 @@ _LEAST_CONFIDENCE: Final = "0.03"
 _DETECT_BYTES: Final = 2_000_000
 
 
-def decode(data: bytes, encoding: str | None = None) -> tuple[str, str, tuple[str, ...]]:
+def decode(
+    data: bytes, encoding: str | None = None, *, declared: str | None = None
+) -> tuple[str, str, tuple[str, ...]]:
     """The text, the encoding it was read in, and warnings about signs that were lost.
 
-    Raises `StatementError` EMPTY_FILE, NOT_TEXT (a picture, an archive, binary data), or
+    ``encoding`` is a person's word and holds.  ``declared`` is the file's own, which banks copy
+    from a pattern: it counts only after a byte order mark and after text that is UTF-8.  Raises `StatementError` EMPTY_FILE, NOT_TEXT (a picture, an archive, binary data), or
     BAD_MAPPING when a given encoding is unknown.
     """
     if not data.strip(b" \t\r\n\x00\xef\xbb\xbf\xff\xfe\x1a"):
@@ -83,7 +86,39 @@ def decode(data: bytes, encoding: str | None = None) -> tuple[str, str, tuple[st
     damaged = _damaged_utf8(data)
     if damaged is not None:
         return damaged
-    return _detect(data)
+    return _as_declared(data, declared) or _detect(data)
+
+
+_DECLARED: Final = re.compile(
+    rb"^\s*CHARSET\s*[:=]\s*([\w-]{1,20})|<\?xml[^>]{0,100}?encoding\s*=\s*[\"']([\w-]{1,20})",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def declared_encoding(data: bytes) -> str | None:
+    """What an OFX header or an XML declaration says about the encoding, as Python names it."""
+    found = _DECLARED.search(data[:4_096])
+    if found is None:
+        return None
+    name = (found[1] or found[2]).decode("ascii", "replace")
+    if re.fullmatch(r"(?:12|8)\d\d", name):
+        name = f"cp{name}"
+    elif name.startswith("8859"):
+        name = f"iso{name}"
+    codec = codec_of(name)
+    # A single byte that says it is of a wider encoding has been refused as that by now.
+    return None if codec is None or codec.startswith(("utf", "ascii")) else codec
+
+
+def _as_declared(data: bytes, declared: str | None) -> tuple[str, str, tuple[str, ...]] | None:
+    if declared is None:
+        return None
+    for codec in (_WIDER.get(declared, declared), declared):
+        try:
+            return data.decode(codec), codec, ()
+        except (UnicodeDecodeError, LookupError):
+            continue
+    return None
 
 
 def _known(encoding: str) -> str:

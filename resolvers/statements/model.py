@@ -66,9 +66,12 @@ class StatementRow:
 
 @dataclass(frozen=True, slots=True)
 class Detected:
-    """How the file was read; `columns` maps a role to a header name or to `#3` (1-based)."""
+    """How the file was read; `columns` maps a role to a header name or to `#3` (1-based).
 
-    delimiter: str
+    Only a table of text has a delimiter; in other formats `columns` names the fields used.
+    """
+
+    delimiter: str | None
     encoding: str
     date_format: str
     decimal_mark: str
@@ -87,6 +90,26 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Section:
+    """One statement inside a file: whose it is and what balances it states.
+
+    `account` and `bank` are as the file writes them (IBAN, number, BIC, sort code), `line` is
+    where it begins, `rows` and `total` count its booked rows. `proven` tells whether opening
+    balance and rows make the closing balance; it is None where the file does not state both.
+    """
+
+    line: int
+    account: str | None
+    bank: str | None
+    currency: str | None
+    opening: Decimal | None
+    closing: Decimal | None
+    rows: int
+    total: Decimal
+    proven: bool | None
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     """A whole file: how it was read, its rows in file order, what is open, what is odd."""
 
@@ -96,14 +119,16 @@ class Statement:
     questions: tuple[Question, ...]
     warnings: tuple[str, ...]
     headers: tuple[str, ...]
+    sections: tuple[Section, ...] = ()
 
 
 class StatementError(Exception):
     """The file as a whole cannot be read.
 
     `code` is a stable word (EMPTY_FILE, NOT_TEXT, NO_TABLE, NO_DATE_COLUMN, NO_AMOUNT_COLUMN,
-    TOO_MANY_ROWS, TOO_MANY_COLUMNS, BAD_MAPPING, UNSUPPORTED_FORMAT), `message` a sentence for a person and
-    `headers` the columns found, so that a person can make a mapping.
+    TOO_MANY_ROWS, TOO_MANY_COLUMNS, TOO_LARGE, BAD_MAPPING, UNSUPPORTED_FORMAT, DAMAGED_FILE,
+    UNSAFE_FILE, BANK_ERROR), `message` a sentence for a person and `headers` the columns found,
+    so that a person can make a mapping.
     """
 
     def __init__(self, code: str, message: str, headers: tuple[str, ...] = ()) -> None:
@@ -134,12 +159,13 @@ def _delimiter(value: object) -> object:
 
 
 class CsvMapping(BaseModel):
-    """What a person fixes about a CSV file; everything absent is detected.
+    """What a person fixes about a file; everything absent is detected.
 
     `dateFormat` is written with YYYY or YY, MM or MMM and DD in the file's order. `columns`
     maps a role to a header name, to `#n` or to a 1-based position; an empty text or 0 says
     that the file has no such column. `headerLine` is a physical line, 0 meaning no header;
-    `skipRows` leaves out that many physical lines at the top.
+    `skipRows` leaves out that many physical lines at the top. Those that speak of columns and
+    lines matter for tables only. `account` takes one account out of a file that holds several.
     """
 
     model_config = ConfigDict(
@@ -157,6 +183,7 @@ class CsvMapping(BaseModel):
     currency: Annotated[str, Field(min_length=3, max_length=3)] | None = None
     columns: dict[Role, Annotated[str, Field(max_length=500)] | int] = Field(default_factory=dict)
     include_pending: bool = False
+    account: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     skip_rows: Annotated[int, Field(ge=0, le=1_000_000)] = 0
 
     @field_validator("delimiter")

@@ -28,7 +28,7 @@ from resolvers.statements.model import (
 from resolvers.statements.money_columns import MoneyColumns
 from resolvers.statements.months import month_numbers
 from resolvers.statements.order import DateColumns, Hints, find_order
-from resolvers.statements.others import refuse_others
+from resolvers.statements.recognise import format_of
 from resolvers.statements.repair import joined
 from resolvers.statements.rows import RowReader
 from resolvers.statements.table import (
@@ -86,12 +86,50 @@ def read_csv(
     limits = Limits(max_rows, max_columns, max_field_bytes)
     text, encoding, warnings = decode(data, mapping.encoding)
     text = unwrapped(normal_lines(text))
-    refuse_others(text)
+    if format_of(text) == "LITAS-ESIS":
+        message = "The file is a LITAS-ESIS statement: records of several types, not a table."
+        raise StatementError("UNSUPPORTED_FORMAT", message)
     delimiter = mapping.delimiter or choose_delimiter(text, limits)
     records = read_records(text, delimiter, limits, mapping.skip_rows)
+    table = Table("CSV", records, delimiter, encoding, warnings)
+    return read_table(
+        table,
+        mapping,
+        account_type=account_type,
+        home_currency=home_currency,
+        max_rows=max_rows,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Records on their way to a statement, and where they come from.
+
+    A spreadsheet has no delimiter and no encoding of its own.
+    """
+
+    format: str
+    records: Sequence[Record]
+    delimiter: str | None
+    encoding: str
+    warnings: Sequence[str]
+
+
+def read_table(
+    table: Table,
+    mapping: CsvMapping,
+    *,
+    account_type: str | None,
+    home_currency: str | None,
+    max_rows: int,
+) -> Statement:
+    """Reads records, whatever format they stood in; arguments and errors as for `read_csv`."""
+    records, delimiter = table.records, table.delimiter
     if not records:
         raise StatementError("EMPTY_FILE", "The file has no lines with anything in them.")
-    layout = joined(find_layout(records, mapping.header_line), delimiter)
+    layout = find_layout(records, mapping.header_line)
+    if delimiter is not None:
+        layout = joined(layout, delimiter)
     if len(layout.body) > max_rows:
         message = f"The file has more than {max_rows} rows; split it into smaller files."
         raise StatementError("TOO_MANY_ROWS", message, layout.headers)
@@ -101,7 +139,7 @@ def read_csv(
     if roles.money.weak:
         questions.append(_ask_amount(layout, roles.money))
     mark = mapping.decimal_mark or _mark(layout, roles, mapping, questions)
-    parts = _Parts(layout, roles, mark, questions, list(warnings))
+    parts = _Parts(layout, roles, mark, questions, list(table.warnings))
     dates, date_format = _dates(parts, mapping)
     rules = Rules(
         dates=dates,
@@ -122,7 +160,7 @@ def read_csv(
     parts.warnings += reader.warnings
     if not rows:
         parts.warnings.append("The file has a header and no rows.")
-    return _statement(parts, rows, reader, (delimiter, encoding, date_format))
+    return _statement(parts, rows, reader, table, date_format)
 
 
 def _ask_amount(layout: Layout, money: MoneyColumns) -> Question:
@@ -135,12 +173,15 @@ def _ask_amount(layout: Layout, money: MoneyColumns) -> Question:
 
 
 def _statement(
-    parts: _Parts, rows: Sequence[StatementRow], reader: RowReader, told: tuple[str, str, str]
+    parts: _Parts,
+    rows: Sequence[StatementRow],
+    reader: RowReader,
+    table: Table,
+    date_format: str,
 ) -> Statement:
-    delimiter, encoding, date_format = told
     detected = Detected(
-        delimiter=delimiter,
-        encoding=encoding,
+        delimiter=table.delimiter,
+        encoding=table.encoding,
         date_format=date_format,
         decimal_mark=parts.mark,
         sign_rule=reader.sign_rule,
@@ -148,7 +189,7 @@ def _statement(
         columns=reader.named_columns(),
     )
     return Statement(
-        format="CSV",
+        format=table.format,
         detected=detected,
         rows=tuple(rows),
         questions=tuple(parts.questions),

@@ -173,7 +173,7 @@ def _tidy(cell: str) -> str:
         # What is left of a quote whose partner is missing.
         quotes = cell.count('"')
         return cell.strip('"').strip() if quotes == 1 else cell
-    if cell[0] == "'" and cell.lstrip("'")[:1] in _CALCULATED:
+    if cell[0] == "'" and cell.lstrip("'").startswith(tuple(_CALCULATED)):
         # A spreadsheet's mark for "this is text"; our own exports double one that was there.
         return cell[1:]
     return cell

@@ -8,7 +8,8 @@ from sqlalchemy import bindparam, delete, insert, update
 from models.base import among
 from models.transactions import TransactionRow
 from resolvers.ledgers import LedgerWrite
-from resolvers.segments import mark, places_of
+from resolvers.segments import BUILD_SEGMENTS, QUIET, WIDE, mark, places_of
+from resolvers.segments.marks import Place
 from resolvers.transactions.rows import S, T
 
 _PLAIN: Final = (
@@ -52,7 +53,7 @@ async def insert_rows(write: LedgerWrite, rows: Sequence[TransactionRow]) -> Non
     parts = _parts(write, rows)
     if parts:
         await write.tx.run(insert(S), parts)
-    await mark(write.tx, write.ledger_id, {place for row in rows for place in places_of(None, row)})
+    await _mark(write, {place for row in rows for place in places_of(None, row)})
     for row in rows:
         write.move(row.account_id, row.amount_minor)
         write.record("transaction", "CREATE", None, row)
@@ -111,12 +112,19 @@ async def stamp_rows(
     await _tell(write, changed, op)
 
 
+async def _mark(write: LedgerWrite, places: set[Place]) -> None:
+    """Mark segments stale; many of them are built again by a job and not by the next reader."""
+    await mark(write.tx, write.ledger_id, places)
+    if len(places) >= WIDE:
+        write.enqueue(BUILD_SEGMENTS, write.ledger_id, run_at=write.now + QUIET)
+
+
 async def _tell(
     write: LedgerWrite, changed: Sequence[tuple[TransactionRow, TransactionRow]], op: str
 ) -> None:
     """Segments, totals and feed of changed rows."""
     touched = {place for old, new in changed for place in places_of(old, new)}
-    await mark(write.tx, write.ledger_id, touched)
+    await _mark(write, touched)
     for old, new in changed:
         if old.deleted_at is None:
             write.move(old.account_id, -old.amount_minor)

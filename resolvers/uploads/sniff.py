@@ -5,7 +5,7 @@ from typing import Final
 
 from resolvers.errors import UnsupportedMediaType, invalid
 from resolvers.statements import StatementError
-from resolvers.statements.decode import decode
+from resolvers.statements.recognise import format_of_bytes
 from resolvers.uploads.names import extension_of
 
 HEAD_BYTES: Final = 65_536
@@ -16,6 +16,7 @@ OFX: Final = "application/x-ofx"
 QIF: Final = "application/x-qif"
 MT940: Final = "application/x-mt940"
 CAMT: Final = "application/xml"
+LITAS: Final = "text/x-litas-esis"
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 PDF: Final = "application/pdf"
 PNG: Final = "image/png"
@@ -23,7 +24,7 @@ JPEG: Final = "image/jpeg"
 WEBP: Final = "image/webp"
 HEIC: Final = "image/heic"
 
-STATEMENTS: Final = frozenset({CSV, OFX, QIF, MT940, CAMT, XLSX})
+STATEMENTS: Final = frozenset({CSV, OFX, QIF, MT940, CAMT, LITAS, XLSX})
 RECEIPTS: Final = frozenset({PDF, PNG, JPEG, WEBP, HEIC})
 ACCEPTED: Final = {"STATEMENT": STATEMENTS, "RECEIPT": RECEIPTS}
 
@@ -63,25 +64,20 @@ _MARKUP: Final = re.compile(
     r"<\s*(?:!doctype\s+)?(svg|html|head|body|script|iframe|img)\b", re.IGNORECASE
 )
 _BINARY: Final = re.compile(rb"[\x00-\x08\x0e-\x19\x1b-\x1f]")
-_SWIFT: Final = re.compile(r"^(?:\{1:[^\r\n]*)?:20:.*?^:25[A-Z]?:", re.MULTILINE | re.DOTALL)
 
-_TEXT_TYPES: Final = frozenset(
+# Browsers declare what the name says and banks name statements as they like, so what is declared
+# and what a file is called are compared by family only: a statement is a statement.
+_STATEMENT_TYPES: Final = STATEMENTS | frozenset(
     {
-        "text/plain", "text/csv", "text/x-csv", "text/tab-separated-values", "application/csv",
+        "text/plain", "text/x-csv", "text/tab-separated-values", "application/csv",
         "application/x-csv", "text/comma-separated-values", "application/vnd.ms-excel",
-        "text/x-comma-separated-values",
+        "text/x-comma-separated-values", "text/xml", "application/ofx", "application/vnd.intu.qfx",
+        "text/ofx", "text/sgml", "application/qif", "text/qif", "text/x-qif", "image/x-qif",
+        "application/mt940", "text/mt940", "application/swift", "application/camt+xml",
     }
 )  # fmt: skip
-_XML_TYPES: Final = frozenset({"text/xml", "application/xml"})
-_SWIFT_TYPES: Final = frozenset({MT940, "application/mt940", "text/mt940", "application/swift"})
 _DECLARED: Final = {
-    CSV: _TEXT_TYPES,
-    OFX: _XML_TYPES
-    | {OFX, "application/ofx", "application/vnd.intu.qfx", "text/ofx", "text/plain", "text/sgml"},
-    QIF: frozenset({QIF, "application/qif", "text/qif", "text/x-qif", "text/plain", "image/x-qif"}),
-    MT940: _SWIFT_TYPES | {"text/plain"},
-    CAMT: _XML_TYPES | {"application/camt+xml", "text/plain"},
-    XLSX: frozenset({XLSX, "application/vnd.ms-excel"}),
+    **dict.fromkeys(STATEMENTS, _STATEMENT_TYPES),
     PDF: frozenset({PDF, "application/x-pdf"}),
     PNG: frozenset({PNG, "image/x-png"}),
     JPEG: frozenset({JPEG, "image/jpg", "image/pjpeg"}),
@@ -90,17 +86,16 @@ _DECLARED: Final = {
 }
 _UNDECLARED: Final = frozenset({"", "application/octet-stream", "binary/octet-stream"})
 
-# Banks name text files as they like, so an extension is compared by family only.
-_TEXT_NAMES: Final = frozenset({CSV, OFX, QIF, MT940, CAMT})
-_TEXT_EXTENSIONS: Final = "csv tsv txt ofx qfx qif sta mt940 940 swi xml camt"
+_TEXT_FORMATS: Final = {
+    "CSV": CSV, "OFX": OFX, "QIF": QIF, "MT940": MT940, "CAMT": CAMT, "LITAS-ESIS": LITAS,
+}  # fmt: skip
+_STATEMENT_EXTENSIONS: Final = "csv tsv txt ofx qfx qif sta mt940 940 swi xml camt xls xlsx"
 _NEVER: Final = (
     "exe dll bat cmd ps1 sh js mjs vbs jar msi app apk html htm xhtml svg svgz php zip gz tgz bz2 "
     "xz 7z rar tar zst docx doc"
 )
 _EXTENSIONS: Final[dict[str, frozenset[str]]] = {
-    **dict.fromkeys(_TEXT_EXTENSIONS.split(), _TEXT_NAMES),
-    "xls": _TEXT_NAMES | {XLSX},
-    "xlsx": frozenset({XLSX}),
+    **dict.fromkeys(_STATEMENT_EXTENSIONS.split(), STATEMENTS),
     "pdf": frozenset({PDF}),
     "png": frozenset({PNG}),
     **dict.fromkeys(("jpg", "jpeg", "jpe", "jfif"), frozenset({JPEG})),
@@ -175,32 +170,18 @@ def _xlsx(head: bytes) -> str:
 
 
 def _text(head: bytes) -> str:
-    # A sign may be cut where the head ends; the detector would take it for another encoding.
     try:
-        text, _, _ = decode(head if len(head) < HEAD_BYTES else head[: head.rfind(b"\n") + 1])
+        found = format_of_bytes(head)
     except StatementError as error:
         if error.code == "EMPTY_FILE" and not head.strip(b" \t\r\n\x00\xef\xbb\xbf\xff\xfe\x1a"):
             raise invalid("file", "The file is empty.", "REQUIRED") from error
         message = "The file is binary data of an unknown kind, which is not accepted."
         raise _refused(message, "binary data") from error
-    start = text.lstrip("\ufeff \t\r\n")
-    if start.startswith("<"):
-        return _markup(start)
-    if start.startswith("OFXHEADER"):
-        return OFX
-    if re.match(r"!(?:Type|Account|Option|Clear)\b", start, re.IGNORECASE):
-        return QIF
-    if _SWIFT.search(start):
-        return MT940
-    return CSV
+    return _TEXT_FORMATS[found] if found in _TEXT_FORMATS else _markup(head)
 
 
-def _markup(start: str) -> str:
-    if re.search(r"<OFX>|<\?OFX\b", start[:4_096], re.IGNORECASE):
-        return OFX
-    if re.search(r"urn:iso:std:iso:20022:tech:xsd:camt\.05[234]", start[:4_096]):
-        return CAMT
-    found = _MARKUP.search(start[:4_096])
+def _markup(head: bytes) -> str:
+    found = _MARKUP.search(head[:4_096].replace(b"\x00", b"").decode("ascii", "replace"))
     name = "another kind of XML"
     if found is not None:
         name = "an SVG picture" if found.group(1).lower() == "svg" else "an HTML page"

@@ -15,7 +15,8 @@ import pytest
 import time_machine
 from sqlalchemy import event, select, text
 
-from app import Running, job_handlers
+from app import Running
+from graph.handlers import job_handlers
 from models import ids
 from models.auth import MailedToken
 from models.base import table

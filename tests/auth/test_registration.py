@@ -16,8 +16,9 @@ import pytest
 import time_machine
 from sqlalchemy import event, select, text
 
-from app import Running, create_app, job_handlers
+from app import Running, create_app
 from graph.context import Services
+from graph.handlers import job_handlers
 from models.auth import Registration
 from models.base import table
 from models.stores.mail import Mailer

@@ -6,7 +6,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from app import Running, job_handlers
+from app import Running
+from graph.handlers import job_handlers
 from resolvers.jobs import Worker
 from settings import Settings
 from tests.auth.test_passwords import Post

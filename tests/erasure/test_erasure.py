@@ -14,8 +14,9 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 from sqlalchemy import text
 
-from app import Running, job_handlers
+from app import Running
 from graph.context import Services
+from graph.handlers import job_handlers
 from models import ids
 from models.embedded.parts import Endpoints
 from models.sealing import KeyMissing, LedgerRing, RingCache

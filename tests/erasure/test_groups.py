@@ -7,7 +7,8 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from app import Running, job_handlers
+from app import Running
+from graph.handlers import job_handlers
 from models import ids
 from models.embedded.parts import Endpoints
 from resolvers.jobs import Worker

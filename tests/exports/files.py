@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from app import Running, job_handlers
+from app import Running
+from graph.handlers import job_handlers
 from resolvers.jobs import Worker
 from tests.doors import Door, GraphQLDoor, Refused
 

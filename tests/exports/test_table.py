@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app import Running
@@ -148,6 +148,7 @@ async def test_the_file_is_a_file(client: httpx2.AsyncClient, ada: Person) -> No
 
 
 @pytest.mark.case("F05")
+@example("'")
 @given(st.text(alphabet=st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=30))
 def test_no_text_begins_a_formula_and_reading_gives_it_back(text: str) -> None:
     cell = safe_cell(text)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from app import Running, job_handlers
+from app import Running
+from graph.handlers import job_handlers
 from resolvers.groups import FAREWELL, SYNC_SHARE
 from resolvers.jobs import Worker
 from resolvers.users import SYNC_PROFILE

@@ -1,6 +1,7 @@
 """The real bank files through the product: uploaded, imported by a worker, counted in the books."""
 
 import asyncio
+import importlib.util
 from collections import defaultdict
 from decimal import Decimal
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from app import Running
 from tests.doors import Person, RestDoor
+from tests.imports.test_formats_corpus import OTHERS
 from tests.imports.test_statements_corpus import (
     CORPUS,
     ENTRIES,
@@ -84,3 +86,35 @@ async def test_the_corpus_arrives_in_the_books(client: Any, ada: Person, running
     stop.set()
     await worker
     assert len(unasked) >= 26
+
+
+async def test_every_other_format_arrives_and_arrives_once(
+    client: Any, ada: Person, running: Running
+) -> None:
+    if not OTHERS:
+        pytest.skip(NEVER)
+    door = RestDoor(client, ada)
+    stop = asyncio.Event()
+    worker = asyncio.create_task(running.work(stop))
+    exact = []
+    for entry in OTHERS:
+        if entry["format"] == "xlsx" and importlib.util.find_spec("python_calamine") is None:
+            continue
+        count = int(entry["expected_transactions"])
+        run, sums = await _imported(client, door, entry)
+        assert (run["status"], run["counts"]["new"]) == ("COMPLETED", count), (entry, run["error"])
+        expected = _expected(entry)
+        if entry["path"] == "ofxgo/moneymrkt1_v203.ofx":
+            # Finer than a cent, so each row is rounded half to even, and that is told.
+            expected = {"USD": Decimal("4774.87")}
+            assert "rounded half to even" in run["warnings"][0]
+        assert sums == expected, entry["path"]
+        again = await door.call(
+            "CreateImport", {"uploadId": run["uploadId"], "accountId": run["accountId"]}
+        )
+        again = await _finished(door, again["id"])
+        assert (again["counts"]["new"], again["counts"]["duplicate"]) == (0, count), entry["path"]
+        exact.append(entry["path"])
+    stop.set()
+    await worker
+    assert len(exact) >= 16

@@ -131,13 +131,12 @@ async def test_columns_are_named_whole_or_counted(world: World) -> None:
     assert more == f"{len(names) - len(listed)} more."
 
 
-async def test_a_record_file_of_another_format_is_refused_by_name(
+async def test_a_record_file_of_another_format_is_read_as_what_it_is(
     world: World, shared_folder: Path
 ) -> None:
     path = shared_folder / "bank-data/ofxstatement-lithuanian/litas_esis.acc"
-    run = await world.bring_in(path.read_bytes(), await world.account())
-    assert (run.status, run.error_code) == ("FAILED", "UNSUPPORTED_FORMAT")
-    assert "LITAS-ESIS" in run.error_message
+    run = await world.bring_in(path.read_bytes(), await world.account(currency="LTL"))
+    assert (run.status, run.format, run.counts["new"]) == ("COMPLETED", "LITAS-ESIS", 7)
     path = shared_folder / "bank-data/hledger/csvamountparse.csv"
     run = await world.bring_in(path.read_bytes(), await world.account(currency="USD"))
     assert counts(run) == {"rows": 3, "new": 2, "failed": 1}

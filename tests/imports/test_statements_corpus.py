@@ -26,16 +26,17 @@ MANIFEST_ERRATA = {"hledger/csvamountparse.csv": {"(none)": Decimal(2)}}
 REFUSED = {"hledger/csvnoinclude.csv": "EMPTY_FILE"}
 
 
-def _entries() -> list[dict[str, str]]:
+def entries(*, tables: bool) -> list[dict[str, str]]:
+    """The files of the manifest: tables of text, or those of every other format."""
     manifest = CORPUS / "MANIFEST.tsv"
     if not manifest.exists():
         return []
     with manifest.open(encoding="utf-8", newline="") as lines:
         rows = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-        return [row for row in rows if row["format"] == "csv"]
+        return [row for row in rows if (row["format"] == "csv") == tables]
 
 
-ENTRIES = _entries()
+ENTRIES = entries(tables=True)
 
 
 def test_corpus_is_there() -> None:

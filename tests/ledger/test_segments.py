@@ -13,12 +13,15 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
+from app import Running
+from graph.handlers import job_handlers
 from models.sealing import SealBroken
 from models.segments import PAGE_RECORDS, TRANSFER
 from resolvers.accounts import delete_account, purge_accounts, restore_account
 from resolvers.categories import CategoryCreate, create_category
 from resolvers.inputs import parse
-from resolvers.segments import Months, Parts, read_parts, read_totals
+from resolvers.jobs import Worker
+from resolvers.segments import BUILD_SEGMENTS, Months, Parts, read_parts, read_totals
 from resolvers.segments.parts import find, fits, sum_of, sums_by, uuid_at, words_of
 from resolvers.transactions import (
     TransactionCreate,
@@ -292,3 +295,29 @@ def test_ids_are_found_even_if_they_share_a_half() -> None:
     asked = [UUID(int=2 << 64 | 5), UUID(int=4 << 64 | 5), UUID(int=3 << 64 | 9), UUID(int=0)]
     assert find(*words_of(asked), *words_of(known)).tolist() == [1, -1, 2, -1]
     assert find(*words_of(asked), *words_of(known[:1])).tolist() == [-1, -1, -1, -1]
+
+
+async def test_what_a_wide_write_left_is_built_before_anybody_asks(
+    books: Books, root: asyncpg.Connection, running: Running
+) -> None:
+    ledger = books.actor.ledger_id
+    wanted = [
+        parse(
+            TransactionCreate,
+            {"accountId": books.giro, "date": day, "amount": "-1.05", "description": "x"},
+        )
+        for day in (f"{year}-{month:02}-03" for year in (2016, 2017) for month in range(1, 13))
+    ]
+    await books.write(lambda w: create_transactions(w, wanted[:3]))
+    waiting = "SELECT count(*) FROM jobs WHERE kind = 'build_segments' AND ledger_id = $1"
+    assert await root.fetchval(waiting, ledger) == 0, "a few months are for the next reader"
+    await books.write(lambda w: create_transactions(w, wanted[3:15]))
+    await books.write(lambda w: create_transactions(w, wanted[15:]))
+    stale = "SELECT count(*) FROM segments WHERE ledger_id = $1 AND page = 0 AND built < version"
+    assert await root.fetchval(stale, ledger) >= len(wanted)
+    now = "UPDATE jobs SET run_at = now() WHERE kind = 'build_segments' AND ledger_id = $1"
+    await root.execute(now, ledger)
+    handlers = {BUILD_SEGMENTS: job_handlers(running.services)[BUILD_SEGMENTS]}
+    await Worker(books.database, running.broker, handlers).run_due()
+    assert await root.fetchval(stale, ledger) == 0
+    await agree(books)

@@ -7,8 +7,9 @@ import pytest
 import time_machine
 from sqlalchemy import text
 
-from app import Running, job_handlers
+from app import Running
 from graph.context import Services
+from graph.handlers import job_handlers
 from models import ids
 from models.base import utc_now
 from resolvers.errors import Gone

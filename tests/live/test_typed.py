@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from app import Running, job_handlers
+from app import Running
+from graph.handlers import job_handlers
 from resolvers.jobs import Worker
 from tests.doors import GraphQLDoor, Person
 from tests.live.following import statements

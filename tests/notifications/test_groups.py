@@ -2,7 +2,8 @@
 
 import pytest
 
-from app import Running, job_handlers
+from app import Running
+from graph.handlers import job_handlers
 from resolvers.jobs import Worker
 from resolvers.noticing import NOTICE_INVITATION
 from tests.doors import Door, register

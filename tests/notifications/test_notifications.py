@@ -9,7 +9,8 @@ import httpx2
 import pytest
 from sqlalchemy import event, text, update
 
-from app import Running, job_handlers
+from app import Running
+from graph.handlers import job_handlers
 from models import ids
 from models.base import table
 from models.templates import Template

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from app import Running, job_handlers
+from app import Running
+from graph.handlers import job_handlers
 from models.database import Transaction
 from resolvers.accounts import AccountCreate, create_account
 from resolvers.auth import RegisterInput

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from app import Running, job_handlers
+from app import Running
+from graph.handlers import job_handlers
 from models.base import table
 from models.templates import TemplateRow
 from models.transactions import Transaction

@@ -44,6 +44,10 @@ XLSX = zipped("[Content_Types].xml", "_rels/.rels", "xl/workbook.xml")
         (b":20:STARTUMS\r\n:25:1/2\r\n:60F:C240101EUR1,\r\n", "application/x-mt940"),
         (b"{1:F01BANK}{4:\r\n:20:X\r\n:25:1\r\n", "application/x-mt940"),
         (CAMT, "application/xml"),
+        ("\ufeff".encode() + CAMT, "application/xml"),
+        (CAMT.decode().encode("utf-16"), "application/xml"),
+        (b"# made by a program\n!Type:Bank\n", "application/x-qif"),
+        (b"000\tx\n010\ty\n", "text/x-litas-esis"),
         (b"%PDF-1.7\n", "application/pdf"),
         (PNG, "image/png"),
         (b"\xff\xd8\xff\xe0\x00\x10JFIF", "image/jpeg"),
@@ -86,6 +90,11 @@ def test_types_that_are_refused_by_name(head: bytes, name: str) -> None:
     assert caught.value.details["found"] == name
 
 
+def test_a_file_of_one_line_longer_than_what_is_looked_at() -> None:
+    head = (b"<?xml version='1.0'?>\n" + CAMT.partition(b"?>")[2] + b"<a/>" * 20_000)[:65_536]
+    assert sniff(head, "a.xml", None) == "application/xml"
+
+
 @pytest.mark.parametrize("head", [b"", b"\n\n  \n", b"\xef\xbb\xbf"])
 def test_an_empty_file_is_a_wrong_field(head: bytes) -> None:
     with pytest.raises(AppError) as caught:
@@ -126,6 +135,9 @@ def test_what_a_file_says_must_be_what_it_is(head: bytes, filename: str, declare
 )
 def test_what_banks_and_browsers_really_send(filename: str, declared: str | None) -> None:
     assert sniff(CSV, filename, declared) == "text/csv"
+    # Whatever its name says, a statement is what it holds.
+    assert sniff(CAMT, filename, declared) == "application/xml"
+    assert sniff(XLSX, filename, declared).endswith("spreadsheetml.sheet")
 
 
 def test_a_head_that_ends_within_a_sign_is_still_text() -> None:
