@@ -30,6 +30,7 @@ from resolvers.imports.pool import Pool, load_pool
 from resolvers.imports.prepare import Line, detected_json, prepare, read_statement
 from resolvers.imports.revert import revert_step
 from resolvers.imports.rows import NO_COUNTS, earlier_mapping, imports_by_id, update_run, walk_lines
+from resolvers.imports.rulings import Ruling, load_rulings
 from resolvers.imports.takeout import bring_in, keys_here
 from resolvers.imports.targets import Accounts, accounts_of, settle_accounts, told
 from resolvers.ledgers import Ledgers, LedgerWrite
@@ -81,6 +82,7 @@ class Plan:
     accounts: Accounts = field(default_factory=dict)
     keys: list[bytes | None] = field(default_factory=list)
     claims: Claims = field(default_factory=Claims)
+    rulings: dict[int, Ruling] = field(default_factory=dict)
     pool: Pool | None = None
     secret: bytes = b""
     """Keys the hashes of the ledger's contents."""
@@ -169,13 +171,16 @@ async def _import(doer: _Run[J]) -> None:
         else:
             target = await _target(tx, run)
         claims = await _claims(tx, run)
+        rulings = await load_rulings(tx, run)
         earlier = await earlier_mapping(tx, run)
     if is_takeout(data):
         key = partial(content_key, ledger_secret(doer.secret, run.ledger_id))
         await bring_in(doer, run, data, here, key)
         return
     plan = await asyncio.to_thread(_plan, run, target, data, earlier)
-    plan.claims = claims
+    plan.claims, plan.rulings = claims, rulings
+    # What a person has given to a row is not for others to find.
+    plan.claims.used |= {one.claimed for one in rulings.values() if one.claimed is not None}
     plan.secret = ledger_secret(doer.secret, run.ledger_id)
     begun = await doer.write(lambda write, current: _begin(write, current, plan))
     if begun is None:
@@ -223,6 +228,7 @@ async def _claims(tx: Tx, run: ImportRunRow) -> Claims:
         for line in lines:
             back = line.code == CODE_BACK
             mine = {line.transaction_id} if back else {line.transaction_id, line.other_id}
+            mine.add(UUID(line.memory) if line.memory else None)
             claims.used |= {one for one in mine if one is not None}
             if back and line.other_id is not None:
                 claims.revived.add(line.other_id)
@@ -329,6 +335,7 @@ async def _step(write: LedgerWrite, run: ImportRunRow, plan: Plan) -> tuple[str,
         plan.accounts,
         claims=claims,
         pool=pool,
+        rulings=plan.rulings,
         secret=plan.secret,
         book=plan.book,
     )
