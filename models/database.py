@@ -12,6 +12,7 @@ from collections.abc import (
 )
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final, TypeVar, cast
 from uuid import UUID, uuid4
 
@@ -22,7 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from models.drivers import DRIVER_ERRORS, Drivers, Held, raise_told
-from models.sealing import KeyMissing, RingCache
+from models.sealing import KEY_CACHE_SECONDS, KeyMissing, RingCache
 from models.statements import Prepared, Writer
 from models.stores.keys import KeyProvider
 from models.transacting import Params, Reading, Statement, Transaction, Upkeep, Writing, key_context
@@ -75,14 +76,18 @@ class Database:
         statement_timeout_ms: int = 30_000,
         trust_addresses: bool = False,
         keeps: bool = True,
+        key_pause_seconds: float = KEY_CACHE_SECONDS + 60,
     ) -> None:
         """``trust_addresses`` counts every address as proved (the local profile).
 
         ``keeps`` keeps connections for a moment between readings; not through a pooler.
+        ``key_pause_seconds`` is how long a new data key waits before it seals: longer than any
+        process remembers a ring without it.
         """
         self.engine = engine
         self.keys = keys
         self.rings = RingCache()
+        self.key_pause = timedelta(seconds=key_pause_seconds)
         trusted = ", set_config('app.trust_addresses', 'on', true)" if trust_addresses else ""
         self._begun = f"', true){trusted}"
         self._write_setup = text(
@@ -92,7 +97,7 @@ class Database:
         )
         self._writer = Writer(engine.dialect)
         self.drivers = Drivers(engine, keeps=keeps)
-        self.watch: Callable[[str], None] | None = None
+        self.watch: Callable[[str, Sequence[Any]], None] | None = None
         """Told the text of every read; SQLAlchemy's own events tell the rest."""
         self._maintaining = asyncio.Semaphore(1)
         self._upkeep: set[asyncio.Task[None]] = set()
@@ -183,7 +188,7 @@ class Database:
         values = cast("Mapping[str, Any] | None", params)
         written, sql, arguments = self._writer.write(statement, values)
         if self.watch is not None:
-            self.watch(sql)
+            self.watch(sql, arguments)
         driver = held.driver
         try:
             found = await driver.fetch(sql, *arguments, record_class=written.line)
@@ -295,8 +300,13 @@ def connect(
     password: str,
     pooler: str = "session",
     pool_size: int = 10,
+    command_seconds: float = 35,
+    connect_seconds: float = 10,
 ) -> AsyncEngine:
     """An engine on a PostgreSQL server.
+
+    A server that hangs, or a line that is only open on our side, is given up after
+    ``command_seconds``: longer than a statement may run there, so that its own word comes first.
 
     ``pooler="transaction"`` is for PgBouncer in transaction mode: no statement outlives its
     transaction there, so nothing is cached and every prepared name is unique.
@@ -308,6 +318,8 @@ def connect(
         "user": user,
         "password": password,
         "server_settings": {"application_name": "pockettrend"},
+        "command_timeout": command_seconds,
+        "timeout": connect_seconds,
     }
     if pooler == "transaction":
         arguments |= {

@@ -4,7 +4,7 @@ A signal carries no data and may be lost: whoever waits for one looks for itself
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from math import inf
 from time import monotonic
@@ -52,6 +52,8 @@ class LocalBroker:
         self._relaying: asyncio.Task[None] | None = None
         self.work = asyncio.Event()
         """Set when a worker of this process should look for jobs at once."""
+        self.tell_others: Callable[[], None] | None = None
+        """Tells workers of other machines, where there is a queue."""
 
     def listen(self, ear: Ear) -> None:
         """Let somebody of this process hear from now on."""
@@ -90,8 +92,10 @@ class LocalBroker:
             await self._send(_CHANGED + session_id.bytes)
 
     async def wake_workers(self) -> None:
-        """Tell the worker of this process; workers elsewhere poll every second."""
+        """Tell the worker of this process; workers elsewhere poll, or hear of it by a queue."""
         self.work.set()
+        if self.tell_others is not None:
+            self.tell_others()
 
     async def _relay(self, cache: Cache) -> None:
         """Pass on what other processes tell, for as long as the process runs."""

@@ -31,7 +31,7 @@ COLUMNS: Final = (
     T.c.description, T.c.payee, T.c.notes, T.c.tags, T.c.status, T.c.split_count, T.c.transfer_id,
     T.c.refund_of, T.c.external_id, T.c.import_id, T.c.template_id, T.c.group_id, T.c.content_key,
     T.c.deleted_at, T.c.version, T.c.created_at, T.c.updated_at, T.c.occurrence_date,
-    T.c.group_transaction_id,
+    T.c.group_transaction_id, T.c.locked,
     _C.c.kind.label("category_kind"),
 )  # fmt: skip
 
@@ -101,7 +101,7 @@ async def open_transactions(tx: Tx, rows: Iterable[Row[Any]]) -> list[Transactio
             ledger_id, row_id, account_id, category_id, date, _, currency, description, payee,
             notes, tags, status, split_count, transfer_id, refund_of, external_id, import_id,
             template_id, group_id, content_key, deleted_at, version, created_at, updated_at,
-            occurrence_date, group_transaction_id, category_kind,
+            occurrence_date, group_transaction_id, locked, category_kind,
         ) = cells  # fmt: skip
         opened.append(
             _make(
@@ -134,6 +134,7 @@ async def open_transactions(tx: Tx, rows: Iterable[Row[Any]]) -> list[Transactio
                 occurrence_date,
                 group_transaction_id,
                 refunded.get((ledger_id, refund_of)) if refund_of else None,
+                tuple(locked),
             )
         )
     return opened
