@@ -29,13 +29,16 @@ from resolvers.imports.decide import CODE_BACK, Claims, content_key, ledger_secr
 from resolvers.imports.pool import Pool, load_pool
 from resolvers.imports.prepare import Line, detected_json, prepare, read_statement
 from resolvers.imports.rows import NO_COUNTS, earlier_mapping, imports_by_id, update_run, walk_lines
-from resolvers.imports.takeout import bring_in, keys_here
+from resolvers.imports.takeout import accounts_here, bring_in, categories_here, keys_here, migrate
 from resolvers.imports.targets import Accounts, accounts_of, settle_accounts, told
 from resolvers.ledgers import Ledgers, LedgerWrite
 from resolvers.statements import CsvMapping, Statement, StatementError
+from resolvers.statements.apps import read_export
 from resolvers.statements.archives import is_takeout
+from resolvers.statements.formats.xlsx import is_workbook
 from resolvers.uploads.reading import open_upload
 from resolvers.uploads.rows import uploads_by_id
+from resolvers.users import get_user
 
 BATCH_ROWS: Final = 500
 
@@ -153,15 +156,14 @@ async def _go(doer: _Run[J]) -> None:
         if run is None:
             return
         data = await _file(tx, doer.files, run)
-        if is_takeout(data):
-            here = await keys_here(tx, run.ledger_id)
+        if of_many_accounts(run, data):
+            load = await _loaded(doer, tx, run, data)
         else:
             target = await _target(tx, run)
         claims = await _claims(tx, run)
         earlier = await earlier_mapping(tx, run)
-    if is_takeout(data):
-        key = partial(content_key, ledger_secret(doer.secret, run.ledger_id))
-        await bring_in(doer, run, data, here, key)
+    if of_many_accounts(run, data):
+        await load()
         return
     plan = await asyncio.to_thread(_plan, run, target, data, earlier)
     plan.claims = claims
@@ -183,10 +185,39 @@ async def _go(doer: _Run[J]) -> None:
         status, plan.claims, plan.pool = stepped
 
 
-async def _target(tx: Tx, run: ImportRunRow) -> AccountRow:
-    if run.account_id is None:
+def of_many_accounts(run: ImportRunRow, data: bytes) -> bool:
+    """Whether a file itself says which accounts it fills."""
+    archive = data.startswith(b"PK") and not is_workbook(data)
+    return archive or is_takeout(data) or run.account_id is None
+
+
+async def _loaded(
+    doer: _Run[J], tx: Tx, run: ImportRunRow, data: bytes
+) -> Callable[[], Awaitable[None]]:
+    """What brings in a takeout or another app's export, prepared with what is here.
+
+    Raises ACCOUNT_REQUIRED for a file of one account that nobody has named.
+    """
+    key = partial(content_key, ledger_secret(doer.secret, run.ledger_id))
+    if is_takeout(data):
+        return partial(bring_in, doer, run, data, await keys_here(tx, run.ledger_id), key)
+    mapping = _mapping(run.mapping)
+    home = (mapping.currency if mapping else None) or doer.actor.base_currency
+    person = (await get_user(tx, doer.actor.user_id)).name
+    export = await asyncio.to_thread(read_export, data, mapping, home, person)
+    if export is None:
         message = "The file does not say which account it is of; import it again with an account."
         raise _Failure("ACCOUNT_REQUIRED", message)
+    here = (
+        await accounts_here(tx, run.ledger_id),
+        await categories_here(tx, run.ledger_id),
+    )
+    return partial(migrate, doer, run, export, home, here, key)
+
+
+async def _target(tx: Tx, run: ImportRunRow) -> AccountRow:
+    if run.account_id is None:
+        raise AssertionError("only a file of many accounts goes without one")
     account = (await accounts_by_id(tx, [(run.ledger_id, run.account_id)]))[0]
     if account is None:
         raise _Failure("ACCOUNT_GONE", "The account has been deleted meanwhile.")
@@ -251,14 +282,17 @@ def _plan(
 
 def _read(given: dict[str, Any] | None, target: AccountRow, data: bytes) -> Statement:
     try:
-        mapping = None if given is None else CsvMapping.model_validate(given)
+        return read_statement(data, _mapping(given), target)
+    except StatementError as error:
+        raise _Failure(error.code, error.message, error.headers) from error
+
+
+def _mapping(given: dict[str, Any] | None) -> CsvMapping | None:
+    try:
+        return None if given is None else CsvMapping.model_validate(given)
     except ValidationError as error:
         # Stored before the rules for mappings became what they are now.
         raise _Failure("BAD_MAPPING", "The mapping of this import is not valid.") from error
-    try:
-        return read_statement(data, mapping, target)
-    except StatementError as error:
-        raise _Failure(error.code, error.message, error.headers) from error
 
 
 def _hash(plan: Plan) -> None:

@@ -45,11 +45,11 @@ class Names:
     import_id: UUID
     survey: Survey
     adopted: Mapping[UUID, UUID] = field(default_factory=dict)
-    """Categories that were here already, told by their keys."""
+    """Categories, and of other apps' exports accounts, that are here already."""
 
     def new(self, old: UUID) -> UUID:
         """The id here of what had an id there."""
-        return brought(self.import_id, old)
+        return self.adopted.get(old) or brought(self.import_id, old)
 
     def category(self, old: UUID | None, path: str = "categoryId") -> UUID | None:
         """A category; raises VALIDATION_ERROR for one that the takeout does not hold."""
@@ -57,7 +57,7 @@ class Names:
             return None
         if old not in self.survey.categories:
             raise invalid(path, "The takeout holds no such category.", "NOT_FOUND")
-        return self.adopted.get(old) or self.new(old)
+        return self.new(old)
 
     def account(self, old: UUID) -> tuple[UUID, str]:
         """An account and its currency; raises VALIDATION_ERROR as for categories."""
@@ -72,8 +72,6 @@ class Names:
         old = ids.decode(prefix, wire_id) if prefix in _MAPPED else None
         if prefix is None or old is None:
             return wire_id
-        if prefix == "cat" and old in self.adopted:
-            return ids.encode(prefix, self.adopted[old])
         return ids.encode(prefix, self.new(old))
 
     def anywhere(self, value: Any) -> Any:

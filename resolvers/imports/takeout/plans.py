@@ -6,9 +6,10 @@ from typing import Final
 from pydantic_core import to_json
 from sqlalchemy import insert
 
+from models.budgets import BudgetRow
 from models.rates import RateRow
 from resolvers.budgets.items import insert_items
-from resolvers.budgets.rows import B
+from resolvers.budgets.rows import B, budgets_by_id
 from resolvers.budgets.writes import cells_of as budget_cells
 from resolvers.imports.takeout import objects
 from resolvers.imports.takeout.batch import Batch
@@ -32,10 +33,18 @@ _DAY: Final = timedelta(days=1)
 async def bring_budgets(batch: Batch) -> None:
     """Budgets with their items."""
     write = batch.write
-    for _, row in batch.rows(KeptBudget, objects.budget_row):
+
+    def make(names: Names, one: KeptBudget) -> BudgetRow:
+        row = objects.budget_row(names, one)
         for item in row.items:
             batch.once(item.id)
+        return row
+
+    for _, row in batch.rows(KeptBudget, make):
         if not batch.book:
+            continue
+        here = await budgets_by_id(write.tx, [(write.ledger_id, row.id)])
+        if batch.trip.merge is not None and here[0] is not None:
             continue
         await write.tx.run(insert(B).values(**budget_cells(row)))
         write.record("budget", "CREATE", None, row)
