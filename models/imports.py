@@ -23,6 +23,7 @@ from models.base import INSTANT, KEY_TEXT, TenantRow, VersionedRow, one_of
 STATUSES = ("PROCESSING", "PENDING", "COMPLETED", "FAILED", "REVERTED")
 DECISIONS = ("NEW", "DUPLICATE", "MATCHED", "TRANSFER", "SKIPPED", "FAILED")
 DELETED_POLICIES = ("SKIP", "RESTORE")
+EDITED_POLICIES = ("KEEP", "REMOVE")
 
 
 class Import(VersionedRow, table=True):
@@ -32,6 +33,7 @@ class Import(VersionedRow, table=True):
     __table_args__ = (
         one_of("status", "status", STATUSES),
         one_of("deleted_policy", "deleted_policy", DELETED_POLICIES),
+        one_of("reverting", "reverting", EDITED_POLICIES),
         ForeignKeyConstraint(["ledger_id"], ["ledgers.id"], ondelete="CASCADE"),
         ForeignKeyConstraint(["ledger_id", "upload_id"], ["uploads.ledger_id", "uploads.id"]),
         ForeignKeyConstraint(["ledger_id", "account_id"], ["accounts.ledger_id", "accounts.id"]),
@@ -57,8 +59,8 @@ class Import(VersionedRow, table=True):
     rows_total: int | None = Field(default=None, sa_column=Column(Integer))
     started_at: datetime | None = Field(default=None, sa_column=Column(INSTANT))
     finished_at: datetime | None = Field(default=None, sa_column=Column(INSTANT))
-    reverting: bool = Field(sa_column=Column(Boolean, nullable=False, server_default="false"))
-    """What the worker does is to take the import back."""
+    reverting: str | None = Field(default=None, sa_column=Column(KEY_TEXT))
+    """What happens to rows that were changed since, while a worker takes the import back."""
     rulings: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
     """Sealed JSON: what a person decided about rows before they are booked."""
 
@@ -134,8 +136,12 @@ class ImportRunRow:
     version: int
     created_at: datetime
     updated_at: datetime
-    reverting: bool = False
-    """Absent where images were stored before imports could be taken back."""
+    reverting: str | None = None
+    """KEEP or REMOVE (what was changed since) while a worker takes it back."""
+    opened: tuple[str, ...] = ()
+    """Accounts, as on the wire, that it has opened."""
+    kept: int = 0
+    """Transactions that a revert has left because they were changed since."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from strawberry.scalars import ID
 from graph.accounts import ExpectedVersion, IdempotencyKey
 from graph.context import Info
 from graph.edges import said
-from graph.imports.types import DeletedPolicy, Import, ImportConnection, ImportStatus
+from graph.imports.types import DeletedPolicy, EditedPolicy, Import, ImportConnection, ImportStatus
 from graph.inputs import expected, parsed, raw_value
 from graph.paging import After, Before, First, Last, connection
 from graph.scalars import JSONObject, id_of, id_text
@@ -17,10 +17,12 @@ from models.imports import ImportRunRow
 from resolvers.imports import (
     ImportCreate,
     ImportProcess,
+    ImportRevert,
     count_imports,
     get_import,
     list_imports,
     process_import,
+    revert_import,
     start_import,
 )
 from resolvers.ledgers import LedgerWrite
@@ -72,6 +74,13 @@ class CreateImportPayload:
 @strawberry.type(description="The import, whose work goes on.")
 class ProcessImportPayload:
     """Answer of processImport."""
+
+    import_: Import = strawberry.field(name="import", description="The import.")
+
+
+@strawberry.type(description="The import, which is being taken back.")
+class RevertImportPayload:
+    """Answer of revertImport."""
 
     import_: Import = strawberry.field(name="import", description="The import.")
 
@@ -170,3 +179,36 @@ class ImportMutations:
             payload=[id, raw_value(input), expected_version],
         )
         return ProcessImportPayload(import_=row)  # type: ignore[arg-type]
+
+    @strawberry.mutation(
+        description="Take an import back: what it has booked goes for good, what it has matched or "
+        "linked is as it was before. A worker does it; the import ends as REVERTED.",
+        graphql_type=RevertImportPayload | None,
+    )
+    async def revert_import(
+        self,
+        info: Info,
+        id: Annotated[ID, said("The import.")],
+        edited: Annotated[
+            EditedPolicy | None, said("What happens to what was changed since (REFUSE).")
+        ] = None,
+        expected_version: ExpectedVersion = None,
+        idempotency_key: IdempotencyKey = None,
+    ) -> Any:
+        """Raises CONFLICT for an import that has booked nothing, and for changed transactions."""
+        word = raw_value(edited)
+        data = parsed(ImportRevert, {} if word is None else {"edited": word})
+
+        async def work(write: LedgerWrite) -> ImportRunRow:
+            return await revert_import(
+                write, id_of("imp", id), data, expected_version=expected(expected_version)
+            )
+
+        row = await info.context.write(
+            "revertImport",
+            work,
+            answer=ImportRunRow,
+            key=idempotency_key,
+            payload=[id, word, expected_version],
+        )
+        return RevertImportPayload(import_=row)  # type: ignore[arg-type]

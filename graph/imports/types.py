@@ -69,6 +69,17 @@ class DeletedPolicy(Enum):
     RESTORE = strawberry.enum_value("RESTORE", description="They come back.")
 
 
+@strawberry.enum(description="What a revert does with transactions that were changed since.")
+class EditedPolicy(Enum):
+    """Policies for what was changed since."""
+
+    REFUSE = strawberry.enum_value("REFUSE", description="Nothing is reverted if there are any.")
+    KEEP = strawberry.enum_value("KEEP", description="They stay; the import counts them as kept.")
+    REMOVE = strawberry.enum_value(
+        "REMOVE", description="They go, too, with their receipts; reconciled ones stay."
+    )
+
+
 @strawberry.type(description="How many rows came to what.")
 class ImportCounts:
     """A view over the counts."""
@@ -201,6 +212,7 @@ class Import(Stored):
     mapping: JSONObject | None = plain("What a person fixed about the file.")
     warnings: list[str] = plain("What a person should know, such as rounded amounts.")
     headers: list[str] = plain("The file's columns, where a mapping is needed.")
+    kept: int = plain("Transactions that a revert has left because they were changed since.")
     started_at: Instant | None = plain("When a worker took it up.")
     finished_at: Instant | None = plain("When it ended.")
     upload: Upload | None = edge(uploads_by_id, own_ledger("upload_id"), "The file.")

@@ -1,6 +1,7 @@
 """Imports: statements turned into transactions, with a decision and a reason for every row."""
 
-from resolvers.imports.inputs import JOB_KIND, ImportCreate, ImportProcess
+from resolvers.imports.inputs import JOB_KIND, ImportCreate, ImportProcess, ImportRevert
+from resolvers.imports.revert import revert_import
 from resolvers.imports.rows import (
     count_import_rows,
     count_imports,
@@ -19,6 +20,7 @@ __all__ = [
     "JOB_KIND",
     "ImportCreate",
     "ImportProcess",
+    "ImportRevert",
     "abandon_import",
     "count_import_rows",
     "count_imports",
@@ -29,6 +31,7 @@ __all__ = [
     "list_import_rows",
     "list_imports",
     "process_import",
+    "revert_import",
     "rows_by_import",
     "run_import",
     "start_import",

@@ -23,6 +23,7 @@ from resolvers.imports.prepare import Line
 from resolvers.imports.rows import insert_lines
 from resolvers.imports.targets import Accounts, CategoryNames
 from resolvers.ledgers import LedgerWrite
+from resolvers.rules import apply_to_new
 from resolvers.transactions import transactions_by_id
 from resolvers.transactions.storing import insert_rows, update_rows
 from resolvers.transactions.trash import restorable, restore_rows
@@ -164,13 +165,16 @@ async def carry_out(desk: Desk, batch: Batch, decisions: Sequence[Decision]) -> 
             new.append(row)
             if other is not None:
                 changed.append((other, _linked(write, other, row)))
-            undo = {"print": print_of(row)}
-            made.append(
-                replace(decision, transaction_id=row.id, undo=undo, left_version=row.version)
-            )
-    await insert_rows(write, new)
+            made.append(replace(decision, transaction_id=row.id, left_version=row.version))
+    # What an import brought is told from what a person made of it by how rules left it.
+    ruled = await apply_to_new(write, new)
+    await insert_rows(write, ruled)
     await update_rows(write, changed)
-    return made
+    prints = {row.id: {"print": print_of(row)} for row in ruled}
+    return [
+        replace(one, undo=prints[one.transaction_id]) if one.transaction_id in prints else one
+        for one in made
+    ]
 
 
 def _linked(write: LedgerWrite, other: TransactionRow, row: TransactionRow) -> TransactionRow:
@@ -185,6 +189,7 @@ async def _bring_back(write: LedgerWrite, decision: Decision) -> Decision:
     back = [row for row in await transactions_by_id(write.tx, keys) if row is not None]
     undo = {
         "deletedAt": {str(row.id): row.deleted_at.isoformat() for row in rows if row.deleted_at},
+        "links": {str(row.id): row.transfer_id and str(row.transfer_id) for row in rows},
         "prints": {str(row.id): print_of(row) for row in back},
     }
     return replace(decision, undo=undo, left_version=rows[0].version + 1)

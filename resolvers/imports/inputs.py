@@ -24,6 +24,12 @@ class ImportProcess(Input):
     mapping: CsvMapping | None = None
 
 
+class ImportRevert(Input):
+    """What happens to transactions that were changed since they were imported."""
+
+    edited: Literal["REFUSE", "KEEP", "REMOVE"] = "REFUSE"
+
+
 def mapping_json(mapping: CsvMapping | None) -> dict[str, Any] | None:
     """What a person fixed, as it was sent; None when that is nothing."""
     if mapping is None:

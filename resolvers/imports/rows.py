@@ -24,7 +24,9 @@ Key = tuple[UUID, UUID]
 NO_COUNTS: Final = {
     "rows": 0, "new": 0, "duplicate": 0, "matched": 0, "skipped": 0, "failed": 0,
 }  # fmt: skip
-_REPORTED: Final = ("mapping", "detected", "questions", "warnings", "headers", "error_message")
+_REPORTED: Final = (
+    "mapping", "detected", "questions", "warnings", "headers", "error_message", "opened", "kept",
+)  # fmt: skip
 _PLAIN: Final = tuple(f.name for f in fields(ImportRunRow) if f.name not in _REPORTED)
 _COLUMNS: Final = tuple(M.c[name] for name in (*_PLAIN, "report"))
 _CLEAR: Final = (
@@ -45,7 +47,9 @@ async def open_imports(tx: Tx, rows: Iterable[Row[Any]]) -> list[ImportRunRow]:
         sealed = tx.ring(row.ledger_id).unseal("imports.report", row.id, row.report)
         report = json.loads(sealed)
         plain = {name: getattr(row, name) for name in _PLAIN}
-        opened.append(ImportRunRow(**plain, **{name: report[name] for name in _REPORTED}))
+        told = {name: report[name] for name in _REPORTED if name in report}
+        told["opened"] = tuple(told.get("opened", ()))
+        opened.append(ImportRunRow(**plain, **told))
     return opened
 
 

@@ -28,6 +28,7 @@ from resolvers.imports.booking import book_batch
 from resolvers.imports.decide import CODE_BACK, Claims, content_key, ledger_secret
 from resolvers.imports.pool import Pool, load_pool
 from resolvers.imports.prepare import Line, detected_json, prepare, read_statement
+from resolvers.imports.revert import revert_step
 from resolvers.imports.rows import NO_COUNTS, earlier_mapping, imports_by_id, update_run, walk_lines
 from resolvers.imports.takeout import accounts_here, bring_in, categories_here, keys_here, migrate
 from resolvers.imports.targets import Accounts, accounts_of, settle_accounts, told
@@ -151,6 +152,16 @@ async def run_import(
 
 
 async def _go(doer: _Run[J]) -> None:
+    async with doer.database.read(doer.actor.user_id) as tx:
+        run = await doer.current(tx)
+    if run is not None and run.reverting is not None:
+        while await doer.write(revert_step) == "PROCESSING":
+            pass
+    elif run is not None:
+        await _import(doer)
+
+
+async def _import(doer: _Run[J]) -> None:
     async with doer.database.read(doer.actor.user_id) as tx:
         run = await doer.current(tx)
         if run is None:
@@ -310,7 +321,7 @@ async def _begin(write: LedgerWrite, run: ImportRunRow, plan: Plan) -> ImportRun
         return run
     target = await _target(write.tx, run)
     currencies = {line.currency for line in plan.lines if line.decision is None}
-    accounts = await settle_accounts(write, run, target, currencies, book=plan.book)
+    accounts, opened = await settle_accounts(write, run, target, currencies, book=plan.book)
     return await update_run(
         write,
         run,
@@ -324,6 +335,7 @@ async def _begin(write: LedgerWrite, run: ImportRunRow, plan: Plan) -> ImportRun
         warnings=plan.warnings,
         headers=list(plan.statement.headers),
         accounts=told(accounts),
+        opened=opened,
         counts={**NO_COUNTS, "rows": len(plan.lines)},
         rows_total=len(plan.lines),
         started_at=run.started_at or write.now,
@@ -375,6 +387,7 @@ async def _fail(
         headers=list(headers) or run.headers,
         started_at=run.started_at or write.now,
         finished_at=write.now,
+        reverting=None,
     )
 
 
@@ -382,5 +395,6 @@ async def abandon_import(write: LedgerWrite, import_id: UUID) -> None:
     """End an import whose job will not be tried again; batches that were booked stay."""
     run = (await imports_by_id(write.tx, [(write.ledger_id, import_id)]))[0]
     if run is not None and run.status == "PROCESSING":
-        message = "The import was given up after several attempts."
+        what = "import" if run.reverting is None else "revert"
+        message = f"The {what} was given up after several attempts."
         await _fail(write, run, ErrorCode.INTERNAL_ERROR, message)

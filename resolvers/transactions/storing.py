@@ -18,12 +18,16 @@ _PLAIN: Final = (
     "group_id", "content_key", "deleted_at", "version", "created_at", "updated_at",
     "occurrence_date", "group_transaction_id",
 )  # fmt: skip
-_CHANGED: Final = tuple(name for name in _PLAIN if name not in {"ledger_id", "id", "created_at"})
+_FIXED: Final = frozenset({"ledger_id", "id", "created_at"})
+_CHANGED: Final = (
+    *(name for name in _PLAIN if name not in _FIXED), "tags", "locked", "amount", "notes",
+)  # fmt: skip
 
 
 def _cells(write: LedgerWrite, row: TransactionRow) -> dict[str, Any]:
     cells = {name: getattr(row, name) for name in _PLAIN}
     cells["tags"] = list(row.tags)
+    cells["locked"] = list(row.locked)
     cells["amount"] = write.ring.seal_minor("transactions.amount", row.id, row.amount_minor)
     cells["notes"] = write.ring.seal_text("transactions.notes", row.id, row.notes)
     return cells
@@ -74,15 +78,12 @@ async def update_rows(
     statement = (
         update(T)
         .where(T.c.ledger_id == write.ledger_id, T.c.id == bindparam("which"))
-        .values({name: bindparam(f"new_{name}") for name in (*_CHANGED, "tags", "amount", "notes")})
+        .values({name: bindparam(f"new_{name}") for name in _CHANGED})
     )
     values = []
     for _, new in changed:
         cells = _cells(write, new)
-        values.append(
-            {"which": new.id}
-            | {f"new_{name}": cells[name] for name in (*_CHANGED, "tags", "amount", "notes")}
-        )
+        values.append({"which": new.id} | {f"new_{name}": cells[name] for name in _CHANGED})
     await write.tx.run(statement, values)
     resplit = [(old, new) for old, new in changed if old.splits != new.splits]
     if resplit:

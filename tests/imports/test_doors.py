@@ -163,6 +163,37 @@ async def test_an_undecidable_file_waits_and_is_processed_with_an_answer(
     assert refused.value.code == "CONFLICT"
 
 
+REVERT = """mutation Revert($id: ID!, $edited: EditedPolicy) {
+  revertImport(id: $id, edited: $edited) { import { id status version progress { done total } } }
+}"""
+
+
+async def test_an_import_is_taken_back(door: Door, client: Any, ada: Person, worker: None) -> None:
+    giro = await account(door)
+    stored = await upload(client, door, CSV)
+    body = {"uploadId": stored["id"], "accountId": giro}
+    first = await finished(door, (await door.call("CreateImport", body))["id"])
+    rows = (await door.call("ListTransactions"))["items"]
+    edited = await door.call("UpdateTransaction", {"notes": "mine"}, id=rows[0]["id"])
+    graph = GraphQLDoor(client, ada)
+    with pytest.raises(Refused) as refused:
+        await graph.query(REVERT, id=first["id"])
+    assert (refused.value.code, refused.value.details) == (
+        "CONFLICT", {"edited": 1, "transactions": [edited["id"]]}
+    )  # fmt: skip
+    going = (await graph.query(REVERT, id=first["id"], edited="REMOVE"))["data"]
+    going = going["revertImport"]["import"]
+    assert going["status"] == "PROCESSING"
+    ended = await finished(door, first["id"])
+    assert (ended["status"], ended["kept"], ended["progress"]) == (
+        "REVERTED", 0, {"done": 5, "total": 5}
+    )  # fmt: skip
+    assert (await door.call("ListTransactions"))["items"] == []
+    assert (await door.call("GetAccount", id=giro))["balance"] == "0.00"
+    again = await finished(door, (await door.call("CreateImport", body))["id"])
+    assert again["counts"] == first["counts"]
+
+
 async def test_a_file_that_is_no_table_says_so(door: Door, client: Any, worker: None) -> None:
     stored = await upload(client, door, b"Dear customer,\nthank you for asking.\n")
     body = {"uploadId": stored["id"], "accountId": await account(door)}

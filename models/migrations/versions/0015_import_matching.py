@@ -10,9 +10,9 @@ down_revision = "0014"
 def upgrade() -> None:
     op.add_column("import_rows", sa.Column("other_id", sa.Uuid(), nullable=True))
     op.add_column("import_rows", sa.Column("left_version", sa.BigInteger(), nullable=True))
-    op.add_column(
-        "imports",
-        sa.Column("reverting", sa.Boolean(), nullable=False, server_default="false"),
+    op.add_column("imports", sa.Column("reverting", sa.String(collation="C"), nullable=True))
+    op.create_check_constraint(
+        op.f("ck_imports_reverting"), "imports", "reverting IN ('KEEP', 'REMOVE')"
     )
     op.add_column("imports", sa.Column("rulings", sa.LargeBinary(), nullable=True))
     # A key is looked for in any account, since rows may have been moved.
