@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from models.ids import decode
-from resolvers.accounts import accounts_by_id
+from resolvers.accounts import accounts_by_id, list_accounts
 from resolvers.budgets import list_budgets
 from resolvers.categories import categories_by_id
+from resolvers.imports.inputs import ImportRevert
+from resolvers.imports.revert import revert_import
+from resolvers.inputs import parse
 from resolvers.paging import PageRequest
 from tests.imports.world import World
 
@@ -295,3 +298,19 @@ async def test_splitwise_is_one_persons_balance_with_the_others(world: World) ->
 async def test_a_statement_of_a_bank_needs_its_account(world: World) -> None:
     run = await bring(world, "Date,Text,Amount\n2026-01-25,x,-1.00\n")
     assert (run.status, run.error_code) == ("FAILED", "ACCOUNT_REQUIRED")
+
+
+async def test_an_export_is_taken_back_with_the_accounts_that_it_opened(world: World) -> None:
+    mine = await world.account("Savings")
+    run = await bring(world, YNAB.replace("Reconciled", "Cleared"))
+    assert len(run.opened) == 1
+    await world.write(lambda write: revert_import(write, run.id, parse(ImportRevert, {})))
+    back = await world.work(run.id)
+    assert (back.status, back.kept) == ("REVERTED", 0)
+    assert await world.booked() == []
+    async with world.database.read(world.actor.user_id) as tx:
+        left = (await list_accounts(tx, world.actor, PageRequest(10, None))).items
+    assert [one.id for one in left] == [mine]
+    again = await bring(world, YNAB)
+    assert again.counts["new"] == 7
+    assert await told(world) == YNAB_ROWS

@@ -78,12 +78,14 @@ async def migrate(
     waits = bool(export.questions) and not run.confirmed
     book = not run.dry_run and not waits
     trip = Trip(Bag(move, survey), survey, names, doer.files, key, book=book, merge=run.id)
-    begun = await doer.write(lambda write, current: _begin(write, current, trip, move))
+    begun = await doer.write(lambda write, current: _begin(write, current, trip, move, made))
     if begun is not None:
         await carry(doer, trip, lambda write, current: _end(write, current, export, waits=waits))
 
 
-async def _begin(write: LedgerWrite, run: ImportRunRow, trip: Trip, move: Moving) -> ImportRunRow:
+async def _begin(
+    write: LedgerWrite, run: ImportRunRow, trip: Trip, move: Moving, here: set[UUID]
+) -> ImportRunRow:
     if run.rows_total is not None:
         return run
     export, survey = move.export, trip.survey
@@ -101,6 +103,11 @@ async def _begin(write: LedgerWrite, run: ImportRunRow, trip: Trip, move: Moving
             {"currency": currency, "accountId": encode("acct", trip.names.new(old))}
             for (_, currency), old in move.accounts.items()
         ],
+        opened=tuple(
+            encode("acct", trip.names.new(old))
+            for old in move.accounts.values()
+            if trip.book and trip.names.new(old) not in here
+        ),
         counts=dict(NO_COUNTS),
         rows_total=sum(survey.counts[name] for stage in STAGES for name in stage.sections),
         started_at=run.started_at or write.now,
