@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from models.accounts import Account, AccountRow
 from models.base import among, table
 from models.categories import Category, CategoryRow
 from models.transactions import TransactionRow
+from resolvers.accounts import accounts_by_id, restore_account
 from resolvers.accounts import cells_of as account_cells
 from resolvers.categories import categories_by_id
 from resolvers.errors import Invalid
@@ -76,8 +78,15 @@ async def bring_accounts(batch: Batch) -> None:
     """Accounts, those in the trash too; their totals move with their transactions."""
     write = batch.write
     pairs: list[tuple[KeptAccount, AccountRow]] = batch.rows(KeptAccount, objects.account_row)
-    here = await _here(write, _A, [row.id for _, row in pairs]) if batch.trip.merge else ()
+    here: set[UUID] = set()
+    if batch.trip.merge is not None:
+        here = await _here(write, _A, [row.id for _, row in pairs])
+    living = await accounts_by_id(write.tx, [(write.ledger_id, one) for one in here])
+    closed = here - {row.id for row in living if row is not None}
     for one, row in pairs:
+        if batch.book and row.id in closed:
+            # An earlier import has opened it, and was taken back; its rows decide for themselves.
+            await restore_account(write, row.id, bring_back=_nothing)
         if not batch.book or row.id in here:
             continue
         total = write.ring.seal_minor("accounts.total", row.id, 0)
@@ -87,6 +96,10 @@ async def bring_accounts(batch: Batch) -> None:
         if one.deleted_at is not None:
             write.record("account", "DELETE", row, None)
         write.figures = True
+
+
+async def _nothing(write: LedgerWrite, account_id: UUID, deleted_at: datetime) -> None:
+    """What was deleted with an account stays in the trash."""
 
 
 async def bring_transactions(batch: Batch) -> None:
