@@ -23,6 +23,7 @@ from models.base import INSTANT, KEY_TEXT, TenantRow, VersionedRow, one_of
 STATUSES = ("PROCESSING", "PENDING", "COMPLETED", "FAILED", "REVERTED")
 DECISIONS = ("NEW", "DUPLICATE", "MATCHED", "TRANSFER", "SKIPPED", "FAILED")
 DELETED_POLICIES = ("SKIP", "RESTORE")
+MEMORIES = ("APART", "LEFT_OUT", "SAME")
 EDITED_POLICIES = ("KEEP", "REMOVE")
 
 
@@ -91,17 +92,21 @@ class ImportRow(TenantRow, table=True):
     """Version in which the import left its transaction: whoever finds another looks closer."""
 
 
-class ImportRefusal(TenantRow, table=True):
-    """A pair that a person has taken apart: never offered again, whichever file says it."""
+class ImportMemory(TenantRow, table=True):
+    """What a person has said about a row of a bank, for the next file that says the same."""
 
-    __tablename__ = "import_refusals"
+    __tablename__ = "import_memories"
     __table_args__ = (
+        one_of("kind", "kind", MEMORIES),
         ForeignKeyConstraint(["ledger_id"], ["ledgers.id"], ondelete="CASCADE"),
-        Index("uq_import_refusals_pair", "ledger_id", "pair", unique=True),
+        Index("ix_import_memories_print", "ledger_id", "print"),
     )
 
-    pair: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
-    """Keyed hash of what a row says and of the transaction that it is not."""
+    kind: str = Field(sa_column=Column(KEY_TEXT, nullable=False))
+    """APART: two rows are not one; LEFT_OUT: it is not booked; SAME: it is that transaction."""
+    print: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    """Content key of the row; of APART a keyed hash of the row and of what it is not."""
+    transaction_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
     created_at: datetime = Field(sa_column=Column(INSTANT, nullable=False))
 
 
@@ -173,6 +178,10 @@ class ImportLineRow:
     category: str | None = None
     external_id: str | None = None
     """The bank's id, as far as the transaction was given it."""
+    bank_id: str | None = None
+    """The bank's id as the file has it."""
+    memory: str | None = None
+    """What was remembered of an earlier import and decided about the row."""
     minor: int | None = None
     """The amount in minor units of ``currency``."""
     key: str | None = None

@@ -69,6 +69,21 @@ class DeletedPolicy(Enum):
     RESTORE = strawberry.enum_value("RESTORE", description="They come back.")
 
 
+@strawberry.enum(description="What a person may say about a row.")
+class ImportRuling(Enum):
+    """Decisions that a person may make."""
+
+    NEW = strawberry.enum_value("NEW", description="It is booked for itself.")
+    DUPLICATE = strawberry.enum_value("DUPLICATE", description="It is that transaction.")
+    MATCHED = strawberry.enum_value(
+        "MATCHED", description="It is that transaction, which gets what the bank knows of it."
+    )
+    TRANSFER = strawberry.enum_value(
+        "TRANSFER", description="It is booked as a transfer with that transaction."
+    )
+    SKIPPED = strawberry.enum_value("SKIPPED", description="It is left out, in later files, too.")
+
+
 @strawberry.enum(description="What a revert does with transactions that were changed since.")
 class EditedPolicy(Enum):
     """Policies for what was changed since."""
@@ -171,8 +186,8 @@ class ImportRow:
 
     @strawberry.field(
         description="The reason as a stable word: NEW, ROUNDED, ID_OF_ANOTHER, BROUGHT_BACK; "
-        "SAME_ID, SAME_ROW; BY_HAND, TEMPLATE; OPPOSITE_AMOUNT, OPPOSITE_BY_RATE; "
-        "DELETED_EARLIER; OVERRULED; or why it could not be read or was left out."
+        "SAME_ID, SAME_ROW, SAME_AS_SAID; BY_HAND, TEMPLATE; OPPOSITE_AMOUNT, OPPOSITE_BY_RATE; "
+        "DELETED_EARLIER, LEFT_OUT_EARLIER; OVERRULED; or why it could not be read or was left out."
     )
     def reason_code(row: Parent[ImportLineRow]) -> str | None:
         """Absent for rows that were decided before there were codes."""

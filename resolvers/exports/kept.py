@@ -110,6 +110,8 @@ def _line(row: ImportLineRow) -> dict[str, Any]:
         "notes": row.notes,
         "category": row.category,
         "externalId": row.external_id,
+        "bankId": row.bank_id,
+        "memory": row.memory,
         "minor": row.minor,
         "key": row.key,
         "leftVersion": row.left_version,

@@ -1,6 +1,13 @@
 """Imports: statements turned into transactions, with a decision and a reason for every row."""
 
-from resolvers.imports.inputs import JOB_KIND, ImportCreate, ImportProcess, ImportRevert
+from resolvers.imports.inputs import (
+    JOB_KIND,
+    ImportCreate,
+    ImportOverrule,
+    ImportProcess,
+    ImportRevert,
+)
+from resolvers.imports.overrule import overrule_rows
 from resolvers.imports.revert import revert_import
 from resolvers.imports.rows import (
     count_import_rows,
@@ -19,6 +26,7 @@ __all__ = [
     "BATCH_ROWS",
     "JOB_KIND",
     "ImportCreate",
+    "ImportOverrule",
     "ImportProcess",
     "ImportRevert",
     "abandon_import",
@@ -30,6 +38,7 @@ __all__ = [
     "imports_by_id",
     "list_import_rows",
     "list_imports",
+    "overrule_rows",
     "process_import",
     "revert_import",
     "rows_by_import",

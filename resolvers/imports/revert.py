@@ -20,6 +20,7 @@ from models.ids import decode
 from models.imports import ImportLineRow, ImportRunRow
 from models.transactions import TransactionRow
 from resolvers.accounts import accounts_by_id, delete_account
+from resolvers.categories import categories_by_id
 from resolvers.errors import Conflict
 from resolvers.imports.decide import CODE_BACK
 from resolvers.imports.effects import print_of, unmerged
@@ -34,7 +35,7 @@ from resolvers.imports.rows import (
     update_run,
 )
 from resolvers.ledgers import LedgerWrite, require_version
-from resolvers.transactions import any_transactions_by_id
+from resolvers.transactions import any_transactions_by_id, transactions_by_id
 from resolvers.transactions.locks import RECONCILED
 from resolvers.transactions.rows import T
 from resolvers.transactions.storing import update_rows
@@ -238,11 +239,41 @@ async def take_back(
         after.append(_undone(line, removed=bool(made) and line.code != CODE_BACK))
     await remove_rows(write, gone)
     await update_rows(write, back)
+    freed = [line for line in lines if line not in after]
+    await _give_categories_back(write, freed)
     for line, rows in trash:
         await _bury(write, line, rows)
     before = {line.id: line for line in lines}
     await update_lines(write, [line for line in after if line != before[line.id]])
     return kept
+
+
+async def _give_categories_back(write: LedgerWrite, lines: Sequence[ImportLineRow]) -> None:
+    """Let other sides of transfers that are none any more be of their categories again."""
+    wanted = {
+        line.other_id: UUID(line.undo["category"])
+        for line in lines
+        if line.other_id is not None and line.undo is not None and "category" in line.undo
+    }
+    if not wanted:
+        return
+    rows = await transactions_by_id(write.tx, [(write.ledger_id, one) for one in wanted])
+    keys = [(write.ledger_id, one) for one in wanted.values()]
+    kinds = {c.id: c.kind for c in await categories_by_id(write.tx, keys) if c is not None}
+    changed = []
+    for row in rows:
+        plain = row is not None and row.transfer_id is None and row.category_id is None
+        if row is None or not plain or row.splits or wanted[row.id] not in kinds:
+            continue
+        new = replace(
+            row,
+            category_id=wanted[row.id],
+            category_kind=kinds[wanted[row.id]],
+            version=row.version + 1,
+            updated_at=write.now,
+        )
+        changed.append((row, new))
+    await update_rows(write, changed)
 
 
 def _undone(line: ImportLineRow, *, removed: bool) -> ImportLineRow:

@@ -65,6 +65,23 @@ def _cells(
     return cells
 
 
+def nothing_yet() -> dict[str, Any]:
+    """What an import knows before its file is read."""
+    return {
+        "detected": None,
+        "questions": [],
+        "warnings": [],
+        "headers": [],
+        "counts": dict(NO_COUNTS),
+        "error_code": None,
+        "error_message": None,
+        "rows_done": 0,
+        "rows_total": None,
+        "started_at": None,
+        "finished_at": None,
+    }
+
+
 async def insert_run(write: LedgerWrite, row: ImportRunRow) -> None:
     """Store a new import."""
     await write.tx.run(insert(M).values(_cells(write.ring, row)))

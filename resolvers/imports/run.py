@@ -12,8 +12,6 @@ from functools import partial
 from typing import Any, Final, Generic, Protocol, TypeVar
 from uuid import UUID
 
-from pydantic import ValidationError
-
 from models.accounts import AccountRow
 from models.database import Database
 from models.database import Transaction as Tx
@@ -26,20 +24,18 @@ from resolvers.accounts import accounts_by_id
 from resolvers.errors import AppError, ErrorCode, Gone
 from resolvers.imports.booking import book_batch
 from resolvers.imports.decide import CODE_BACK, Claims, content_key, ledger_secret
+from resolvers.imports.inputs import mapping_of
+from resolvers.imports.many import loaded, of_many_accounts
 from resolvers.imports.pool import Pool, load_pool
 from resolvers.imports.prepare import Line, detected_json, prepare, read_statement
 from resolvers.imports.revert import revert_step
 from resolvers.imports.rows import NO_COUNTS, earlier_mapping, imports_by_id, update_run, walk_lines
-from resolvers.imports.takeout import accounts_here, bring_in, categories_here, keys_here, migrate
+from resolvers.imports.rulings import Ruling, load_rulings
 from resolvers.imports.targets import Accounts, accounts_of, settle_accounts, told
 from resolvers.ledgers import Ledgers, LedgerWrite
-from resolvers.statements import CsvMapping, Statement, StatementError
-from resolvers.statements.apps import read_export
-from resolvers.statements.archives import is_takeout
-from resolvers.statements.formats.xlsx import is_workbook
+from resolvers.statements import Statement, StatementError
 from resolvers.uploads.reading import open_upload
 from resolvers.uploads.rows import uploads_by_id
-from resolvers.users import get_user
 
 BATCH_ROWS: Final = 500
 
@@ -84,6 +80,7 @@ class Plan:
     accounts: Accounts = field(default_factory=dict)
     keys: list[bytes | None] = field(default_factory=list)
     claims: Claims = field(default_factory=Claims)
+    rulings: dict[int, Ruling] = field(default_factory=dict)
     pool: Pool | None = None
     secret: bytes = b""
     """Keys the hashes of the ledger's contents."""
@@ -168,16 +165,20 @@ async def _import(doer: _Run[J]) -> None:
             return
         data = await _file(tx, doer.files, run)
         if of_many_accounts(run, data):
-            load = await _loaded(doer, tx, run, data)
+            secret = ledger_secret(doer.secret, run.ledger_id)
+            load = await loaded(doer, tx, run, data, partial(content_key, secret))
         else:
             target = await _target(tx, run)
         claims = await _claims(tx, run)
+        rulings = await load_rulings(tx, run)
         earlier = await earlier_mapping(tx, run)
     if of_many_accounts(run, data):
         await load()
         return
     plan = await asyncio.to_thread(_plan, run, target, data, earlier)
-    plan.claims = claims
+    plan.claims, plan.rulings = claims, rulings
+    # What a person has given to a row is not for others to find.
+    plan.claims.used |= {one.claimed for one in rulings.values() if one.claimed is not None}
     plan.secret = ledger_secret(doer.secret, run.ledger_id)
     begun = await doer.write(lambda write, current: _begin(write, current, plan))
     if begun is None:
@@ -194,36 +195,6 @@ async def _import(doer: _Run[J]) -> None:
             return
         # What a batch used up counts only now that it is committed.
         status, plan.claims, plan.pool = stepped
-
-
-def of_many_accounts(run: ImportRunRow, data: bytes) -> bool:
-    """Whether a file itself says which accounts it fills."""
-    archive = data.startswith(b"PK") and not is_workbook(data)
-    return archive or is_takeout(data) or run.account_id is None
-
-
-async def _loaded(
-    doer: _Run[J], tx: Tx, run: ImportRunRow, data: bytes
-) -> Callable[[], Awaitable[None]]:
-    """What brings in a takeout or another app's export, prepared with what is here.
-
-    Raises ACCOUNT_REQUIRED for a file of one account that nobody has named.
-    """
-    key = partial(content_key, ledger_secret(doer.secret, run.ledger_id))
-    if is_takeout(data):
-        return partial(bring_in, doer, run, data, await keys_here(tx, run.ledger_id), key)
-    mapping = _mapping(run.mapping)
-    home = (mapping.currency if mapping else None) or doer.actor.base_currency
-    person = (await get_user(tx, doer.actor.user_id)).name
-    export = await asyncio.to_thread(read_export, data, mapping, home, person)
-    if export is None:
-        message = "The file does not say which account it is of; import it again with an account."
-        raise _Failure("ACCOUNT_REQUIRED", message)
-    here = (
-        await accounts_here(tx, run.ledger_id),
-        await categories_here(tx, run.ledger_id),
-    )
-    return partial(migrate, doer, run, export, home, here, key)
 
 
 async def _target(tx: Tx, run: ImportRunRow) -> AccountRow:
@@ -254,6 +225,7 @@ async def _claims(tx: Tx, run: ImportRunRow) -> Claims:
         for line in lines:
             back = line.code == CODE_BACK
             mine = {line.transaction_id} if back else {line.transaction_id, line.other_id}
+            mine.add(UUID(line.memory) if line.memory else None)
             claims.used |= {one for one in mine if one is not None}
             if back and line.other_id is not None:
                 claims.revived.add(line.other_id)
@@ -293,17 +265,9 @@ def _plan(
 
 def _read(given: dict[str, Any] | None, target: AccountRow, data: bytes) -> Statement:
     try:
-        return read_statement(data, _mapping(given), target)
+        return read_statement(data, mapping_of(given), target)
     except StatementError as error:
         raise _Failure(error.code, error.message, error.headers) from error
-
-
-def _mapping(given: dict[str, Any] | None) -> CsvMapping | None:
-    try:
-        return None if given is None else CsvMapping.model_validate(given)
-    except ValidationError as error:
-        # Stored before the rules for mappings became what they are now.
-        raise _Failure("BAD_MAPPING", "The mapping of this import is not valid.") from error
 
 
 def _hash(plan: Plan) -> None:
@@ -363,6 +327,7 @@ async def _step(write: LedgerWrite, run: ImportRunRow, plan: Plan) -> tuple[str,
         plan.accounts,
         claims=claims,
         pool=pool,
+        rulings=plan.rulings,
         secret=plan.secret,
         book=plan.book,
     )

@@ -182,6 +182,10 @@ MATRIX: dict[str, tuple[str, str]] = {
         "VALIDATION_ERROR",
     ),
     "processImport": ('mutation{processImport(id:"$import"){import{id}}}', "NOT_FOUND"),
+    "overruleImportRows": (
+        'mutation{overruleImportRows(id:"$import",rows:[{position:0,decision:SKIPPED}]){import{id}}}',
+        "NOT_FOUND",
+    ),
     "revertImport": ('mutation{revertImport(id:"$import"){import{id}}}', "NOT_FOUND"),
     "createGroup": ('mutation{createGroup(input:{name:"x"}){group{id}}}', "OWN"),
     "updateGroup": ('mutation{updateGroup(id:"$group",input:{name:"N"}){group{id}}}', "NOT_FOUND"),
@@ -273,6 +277,7 @@ PUBLIC = {
 # Nobody answers an invitation that she sent; the last owner of a group cannot leave it.
 OWNER_REFUSED = {
     "processImport": "CONFLICT",
+    "overruleImportRows": "CONFLICT",
     "revertImport": "CONFLICT",
     "acceptInvitation": "NOT_FOUND",
     "declineInvitation": "NOT_FOUND",

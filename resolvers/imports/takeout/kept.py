@@ -204,6 +204,8 @@ class KeptImportRow(Input):
     notes: Words | None = None
     category: Words | None = None
     external_id: Words | None = None
+    bank_id: Words | None = None
+    memory: Words | None = None
     minor: Annotated[int, Field(ge=-MAX_MINOR, le=MAX_MINOR)] | None = None
 
 

@@ -210,6 +210,7 @@ def import_line(names: Names, one: KeptImportRow) -> ImportLineRow:
         payee=one.payee, code=one.reason_code, score=one.score, overruled=one.overruled,
         other_id=names.new(one.transfer_id) if one.transfer_id else None, notes=one.notes,
         category=one.category, external_id=one.external_id, minor=one.minor,
+        bank_id=one.bank_id, memory=one.memory,
     )  # fmt: skip
 
 
