@@ -27,7 +27,7 @@ from resolvers.imports.rulings import Ruling, mark_of, problem_of, ruled
 from resolvers.imports.targets import Accounts, CategoryNames
 from resolvers.ledgers import LedgerWrite
 from resolvers.transactions import any_transactions_by_id, transactions_by_id
-from resolvers.transactions.storing import insert_rows, update_rows
+from resolvers.transactions.storing import insert_rows, relink_rows, update_rows
 from resolvers.transactions.trash import restorable, restore_rows
 
 Batch = Sequence[tuple[Line, bytes | None]]
@@ -221,6 +221,7 @@ async def carry_out(desk: Desk, batch: Batch, decisions: Sequence[Decision]) -> 
     made: list[Decision] = []
     new: list[TransactionRow] = []
     changed: list[tuple[TransactionRow, TransactionRow]] = []
+    linked: list[tuple[TransactionRow, TransactionRow]] = []
     for (line, key), decision in zip(batch, decisions, strict=True):
         if key is None or decision.decision not in {"NEW", "MATCHED", "TRANSFER"}:
             made.append(decision)
@@ -237,7 +238,7 @@ async def carry_out(desk: Desk, batch: Batch, decisions: Sequence[Decision]) -> 
             row = new_row(desk, (line, key), decision.external_id, other)
             new.append(row)
             if other is not None:
-                changed.append((other, _linked(write, other, row)))
+                linked.append((other, _linked(write, other, row)))
             undo = {"print": print_of(row)}
             if other is not None and other.category_id is not None:
                 undo["category"] = str(other.category_id)
@@ -246,6 +247,7 @@ async def carry_out(desk: Desk, batch: Batch, decisions: Sequence[Decision]) -> 
             )
     await insert_rows(write, new)
     await update_rows(write, changed)
+    await relink_rows(write, linked)
     return made
 
 

@@ -38,7 +38,7 @@ from resolvers.ledgers import LedgerWrite, require_version
 from resolvers.transactions import any_transactions_by_id, transactions_by_id
 from resolvers.transactions.locks import RECONCILED
 from resolvers.transactions.rows import T
-from resolvers.transactions.storing import update_rows
+from resolvers.transactions.storing import relink_rows, update_rows
 from resolvers.transactions.trash import remove_rows, return_to_trash
 from resolvers.uploads.rows import U
 from resolvers.wire import reference
@@ -268,7 +268,7 @@ async def _give_categories_back(write: LedgerWrite, lines: Sequence[ImportLineRo
             updated_at=write.now,
         )
         changed.append((row, new))
-    await update_rows(write, changed)
+    await relink_rows(write, changed)
 
 
 def _undone(line: ImportLineRow, *, removed: bool) -> ImportLineRow:
