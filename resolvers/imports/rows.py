@@ -26,9 +26,10 @@ NO_COUNTS: Final = {
 }  # fmt: skip
 _REPORTED: Final = (
     "mapping", "detected", "questions", "warnings", "headers", "error_message", "opened", "kept",
+    "mapping_name",
 )  # fmt: skip
 _PLAIN: Final = tuple(f.name for f in fields(ImportRunRow) if f.name not in _REPORTED)
-_COLUMNS: Final = tuple(M.c[name] for name in (*_PLAIN, "report"))
+IMPORT_COLUMNS: Final = tuple(M.c[name] for name in (*_PLAIN, "report"))
 _CLEAR: Final = (
     "id", "ledger_id", "import_id", "position", "line", "decision", "transaction_id", "other_id",
     "left_version",
@@ -129,7 +130,7 @@ async def list_imports(
     account_id: UUID | None = None,
 ) -> Page[ImportRunRow]:
     """A page of the person's imports, newest first."""
-    statement = select(*_COLUMNS).where(M.c.ledger_id == actor.ledger_id)
+    statement = select(*IMPORT_COLUMNS).where(M.c.ledger_id == actor.ledger_id)
     if status is not None:
         statement = statement.where(M.c.status == status)
     if account_id is not None:
@@ -157,7 +158,7 @@ async def imports_by_id(tx: Tx, keys: Sequence[Key]) -> list[ImportRunRow | None
     for ledger_id in {key[0] for key in keys}:
         wanted = [key[1] for key in keys if key[0] == ledger_id]
         rows = await tx.rows(
-            select(*_COLUMNS).where(M.c.ledger_id == ledger_id, M.c.id.in_(wanted))
+            select(*IMPORT_COLUMNS).where(M.c.ledger_id == ledger_id, M.c.id.in_(wanted))
         )
         for row in await open_imports(tx, rows):
             found[ledger_id, row.id] = row
