@@ -234,12 +234,13 @@ async def take_back(
         after.append(_undone(line, removed=bool(made) and line.code != CODE_BACK))
     await remove_rows(write, gone)
     await update_rows(write, back)
-    freed = [line for line in lines if line not in after]
-    await _give_categories_back(write, freed)
+    changed = [new for old, new in zip(lines, after, strict=True) if new is not old]
+    await _give_categories_back(
+        write, [old for old, new in zip(lines, after, strict=True) if new is not old]
+    )
     for line, rows in trash:
         await _bury(write, line, rows)
-    before = {line.id: line for line in lines}
-    await update_lines(write, [line for line in after if line != before[line.id]])
+    await update_lines(write, changed)
     return kept
 
 

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Row, Uuid, bindparam, cast, func, insert, literal, select, update
+from sqlalchemy import ARRAY, Row, Uuid, cast, column, func, insert, literal, select, update
 
 from models.base import table
 from models.database import Transaction as Tx
@@ -194,17 +194,19 @@ async def update_lines(write: LedgerWrite, lines: Sequence[ImportLineRow]) -> No
     """Store rows whose decision or effect has changed."""
     if not lines:
         return
-    changed = ("decision", "transaction_id", "other_id", "left_version", "content")
-    statement = (
-        update(L)
-        .where(L.c.ledger_id == write.ledger_id, L.c.id == bindparam("which"))
-        .values({name: bindparam(f"new_{name}") for name in changed})
+    cells = [_line_cells(write, line) for line in lines]
+    names = ("id", "decision", "transaction_id", "other_id", "left_version", "content")
+    arrays = [cast([one[name] for one in cells], ARRAY(L.c[name].type)) for name in names]
+    said = func.unnest(*arrays).table_valued(
+        *(column(f"new_{name}", L.c[name].type) for name in names)
     )
-    values = []
-    for line in lines:
-        cells = _line_cells(write, line)
-        values.append({"which": line.id} | {f"new_{name}": cells[name] for name in changed})
-    await write.tx.run(statement, values)
+    said = said.render_derived()
+    # One statement for all: each of its own would cost the fence anew.
+    await write.tx.run(
+        update(L)
+        .where(L.c.ledger_id == write.ledger_id, L.c.id == said.c.new_id)
+        .values({name: said.c[f"new_{name}"] for name in names[1:]})
+    )
 
 
 async def open_lines(tx: Tx, rows: Iterable[Row[Any]]) -> list[ImportLineRow]:
