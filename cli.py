@@ -309,6 +309,26 @@ def restore(
     raise SystemExit(run_restore(file, master_key=master_key, keep_sessions=keep_sessions))
 
 
+@cli.command()
+def rotate_keys(
+    *,
+    older_than_days: Annotated[
+        int, typer.Option(min=0, help="Ledgers whose newest key is at least this old; 0 is all.")
+    ] = 365,
+    master: Annotated[
+        bool,
+        typer.Option("--master", help="Also make a new master key and wrap every key under it."),
+    ] = False,
+) -> None:
+    """Give ledgers their next data key, and the installation its next master key.
+
+    Servers go on meanwhile.  A new data key seals some minutes later, when every process knows it.
+    """
+    from operating import run_rotation  # noqa: PLC0415
+
+    run_rotation(older_than_days, master=master)
+
+
 def main() -> None:
     """Entry of the console script."""
     cli()

@@ -42,7 +42,8 @@ class Import(VersionedRow, table=True):
     )
 
     upload_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
-    account_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
+    account_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
+    """The account that it fills; null where the file itself says which ones."""
     status: str = Field(sa_column=Column(KEY_TEXT, nullable=False))
     format: str | None = Field(default=None, sa_column=Column(KEY_TEXT))
     dry_run: bool = Field(sa_column=Column(Boolean, nullable=False))
@@ -116,7 +117,7 @@ class ImportRunRow:
     ledger_id: UUID
     id: UUID
     upload_id: UUID
-    account_id: UUID
+    account_id: UUID | None
     status: str
     format: str | None
     dry_run: bool

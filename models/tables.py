@@ -25,6 +25,7 @@ from models.ledgers import Ledger, LedgerKey, Membership, SystemKey
 from models.limits import LimitHit
 from models.notifications import BudgetMark, Notification
 from models.rates import Rate
+from models.rules import Rule
 from models.segments import Segment
 from models.templates import Template
 from models.transactions import Split, Transaction
@@ -62,6 +63,7 @@ __all__ = [
     "Rate",
     "RefreshToken",
     "Registration",
+    "Rule",
     "Segment",
     "Session",
     "Share",

@@ -42,7 +42,11 @@ from resolvers.uploads import UploadCreate, insert_upload
 class CreateImportInput:
     """Fields of a new import."""
 
-    account_id: ID = strawberry.field(description="The account that it fills.")
+    account_id: ID | None = strawberry.field(
+        default=UNSET,
+        description="The account that it fills; absent for a takeout and other files that name "
+        "their accounts themselves.",
+    )
     upload_id: ID | None = strawberry.field(
         default=UNSET, description="The file; absent when it comes with the request."
     )

@@ -232,7 +232,7 @@ class Import(Stored):
     status: ImportStatus = plain("How far it has come.")
     format: str | None = plain(
         "What the file was read as: CSV, XLSX, OFX, QIF, CAMT.052, CAMT.053, CAMT.054, MT940, "
-        "MT942 or LITAS-ESIS, told by what it holds and never by its name."
+        "MT942, LITAS-ESIS or TAKEOUT, told by what it holds and never by its name."
     )
     dry_run: bool = plain("Whether it only shows what it would do.")
     detected: JSONObject | None = plain(
@@ -260,10 +260,12 @@ class Import(Stored):
         """Wire id."""
         return ID(id_text("file", row.upload_id) or "")
 
-    @strawberry.field(description="The account that it fills.")
-    def account_id(row: Parent[ImportRunRow]) -> ID:
+    @strawberry.field(
+        description="The account that it fills; null where the file itself says which ones."
+    )
+    def account_id(row: Parent[ImportRunRow]) -> ID | None:
         """Wire id."""
-        return ID(id_text("acct", row.account_id) or "")
+        return id_text("acct", row.account_id)
 
     @strawberry.field(description="What happens to rows that you deleted earlier.")
     def deleted(row: Parent[ImportRunRow]) -> DeletedPolicy:

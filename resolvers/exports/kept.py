@@ -39,6 +39,7 @@ def _transaction(row: TransactionRow) -> dict[str, Any]:
         **wire(row),
         "occurrenceDate": _day(row.occurrence_date),
         "groupTransactionId": reference("gtxn", row.group_transaction_id),
+        "lockedFields": list(row.locked),
     }
     return {**found, "deletedAt": instant(row.deleted_at)} if row.deleted_at else found
 

@@ -26,6 +26,7 @@ from resolvers.imports.rows import insert_lines
 from resolvers.imports.rulings import Ruling, mark_of, problem_of, ruled
 from resolvers.imports.targets import Accounts, CategoryNames
 from resolvers.ledgers import LedgerWrite
+from resolvers.rules import apply_to_new
 from resolvers.transactions import any_transactions_by_id, transactions_by_id
 from resolvers.transactions.storing import insert_rows, relink_rows, update_rows
 from resolvers.transactions.trash import restorable, restore_rows
@@ -239,16 +240,24 @@ async def carry_out(desk: Desk, batch: Batch, decisions: Sequence[Decision]) -> 
             new.append(row)
             if other is not None:
                 linked.append((other, _linked(write, other, row)))
-            undo = {"print": print_of(row)}
+            undo = {}
             if other is not None and other.category_id is not None:
                 undo["category"] = str(other.category_id)
             made.append(
                 replace(decision, transaction_id=row.id, undo=undo, left_version=row.version)
             )
-    await insert_rows(write, new)
+    # What an import brought is told from what a person made of it by how rules left it.
+    ruled = await apply_to_new(write, new)
+    await insert_rows(write, ruled)
     await update_rows(write, changed)
     await relink_rows(write, linked)
-    return made
+    prints = {row.id: print_of(row) for row in ruled}
+    return [
+        replace(one, undo={**(one.undo or {}), "print": prints[one.transaction_id]})
+        if one.transaction_id in prints
+        else one
+        for one in made
+    ]
 
 
 def _linked(write: LedgerWrite, other: TransactionRow, row: TransactionRow) -> TransactionRow:

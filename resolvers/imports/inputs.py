@@ -16,7 +16,7 @@ class ImportCreate(Input):
     """Which file goes into which account, and what is known about the file."""
 
     upload_id: UploadRef
-    account_id: AccountRef
+    account_id: AccountRef | None = None
     mapping: CsvMapping | None = None
     mapping_from: ImportRef | None = None
     mapping_name: ShortText | None = None

@@ -24,7 +24,7 @@ MOST: Final = 5
 _LOOKED_THROUGH: Final = 200
 _U: Final = table(Upload)
 
-Key = tuple[UUID, UUID, UUID, tuple[str, ...]]
+Key = tuple[UUID, UUID | None, UUID, tuple[str, ...]]
 """Ledger, account, import and header."""
 
 
@@ -58,7 +58,7 @@ async def offers_by_import(tx: Tx, keys: Sequence[Key]) -> list[list[Offer]]:
     """Offers for several imports, newest first, in two statements a ledger."""
     kept: dict[UUID, list[tuple[ImportRunRow, str]]] = {}
     for ledger_id in {key[0] for key in keys}:
-        accounts = {key[1] for key in keys if key[0] == ledger_id and key[3]}
+        accounts = {key[1] for key in keys if key[0] == ledger_id and key[1] and key[3]}
         rows = await tx.rows(
             select(*IMPORT_COLUMNS, _U.c.filename)
             .join_from(M, _U, and_(_U.c.ledger_id == M.c.ledger_id, _U.c.id == M.c.upload_id))

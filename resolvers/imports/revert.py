@@ -68,6 +68,8 @@ async def revert_import(
             f"Only what a COMPLETED or FAILED import has booked can be taken back; this is {what}.",
             details={"status": old.status},
         )
+    if old.format == "TAKEOUT":
+        raise Conflict("A takeout brings more than transactions and cannot be taken back.")
     if data.edited == "REFUSE":
         await _refuse_edited(write, old)
     decided = await count_import_rows(write.tx, write.ledger_id, old.id)

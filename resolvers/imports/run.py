@@ -8,6 +8,7 @@ the last of them; no row is booked twice or left out.
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any, Final, Generic, Protocol, TypeVar
 from uuid import UUID
 
@@ -30,9 +31,11 @@ from resolvers.imports.prepare import Line, detected_json, prepare, read_stateme
 from resolvers.imports.revert import revert_step
 from resolvers.imports.rows import NO_COUNTS, earlier_mapping, imports_by_id, update_run, walk_lines
 from resolvers.imports.rulings import Ruling, load_rulings
+from resolvers.imports.takeout import bring_in, keys_here
 from resolvers.imports.targets import Accounts, accounts_of, settle_accounts, told
 from resolvers.ledgers import Ledgers, LedgerWrite
 from resolvers.statements import CsvMapping, Statement, StatementError
+from resolvers.statements.archives import is_takeout
 from resolvers.uploads.reading import open_upload
 from resolvers.uploads.rows import uploads_by_id
 
@@ -136,6 +139,8 @@ async def run_import(
         await _go(doer)
     except _Failure as failure:
         await doer.fail(failure.code, failure.message, failure.headers)
+    except StatementError as error:
+        await doer.fail(error.code, error.message, error.headers)
     except SealBroken:
         message = "The stored file failed its authenticity check."
         await doer.fail(ErrorCode.DATA_INTEGRITY, message)
@@ -160,11 +165,18 @@ async def _import(doer: _Run[J]) -> None:
         run = await doer.current(tx)
         if run is None:
             return
-        target = await _target(tx, run)
         data = await _file(tx, doer.files, run)
+        if is_takeout(data):
+            here = await keys_here(tx, run.ledger_id)
+        else:
+            target = await _target(tx, run)
         claims = await _claims(tx, run)
         rulings = await load_rulings(tx, run)
         earlier = await earlier_mapping(tx, run)
+    if is_takeout(data):
+        key = partial(content_key, ledger_secret(doer.secret, run.ledger_id))
+        await bring_in(doer, run, data, here, key)
+        return
     plan = await asyncio.to_thread(_plan, run, target, data, earlier)
     plan.claims, plan.rulings = claims, rulings
     # What a person has given to a row is not for others to find.
@@ -188,6 +200,9 @@ async def _import(doer: _Run[J]) -> None:
 
 
 async def _target(tx: Tx, run: ImportRunRow) -> AccountRow:
+    if run.account_id is None:
+        message = "The file does not say which account it is of; import it again with an account."
+        raise _Failure("ACCOUNT_REQUIRED", message)
     account = (await accounts_by_id(tx, [(run.ledger_id, run.account_id)]))[0]
     if account is None:
         raise _Failure("ACCOUNT_GONE", "The account has been deleted meanwhile.")

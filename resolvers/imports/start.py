@@ -14,7 +14,7 @@ from resolvers.imports.offers import mapping_from
 from resolvers.imports.rows import L, get_import, insert_run, nothing_yet, update_run
 from resolvers.ledgers import LedgerWrite, require_version
 from resolvers.uploads.rows import uploads_by_id
-from resolvers.uploads.sniff import STATEMENTS
+from resolvers.uploads.sniff import OF_ONE_ACCOUNT, STATEMENTS
 
 
 async def start_import(write: LedgerWrite, data: ImportCreate) -> ImportRunRow:
@@ -24,23 +24,30 @@ async def start_import(write: LedgerWrite, data: ImportCreate) -> ImportRunRow:
     """
     wrong: list[FieldError] = []
     upload = (await uploads_by_id(write.tx, [(write.ledger_id, data.upload_id)]))[0]
-    account = (await accounts_by_id(write.tx, [(write.ledger_id, data.account_id)]))[0]
+    account = None
+    if data.account_id is not None:
+        account = (await accounts_by_id(write.tx, [(write.ledger_id, data.account_id)]))[0]
     if upload is None:
         wrong.append(FieldError("uploadId", "NOT_FOUND", "There is no such object."))
     elif upload.content_type not in STATEMENTS:
         message = f"A statement is wanted; this file is {upload.content_type}."
         wrong.append(FieldError("uploadId", "INVALID", message))
-    if account is None:
+    if data.account_id is not None and account is None:
         wrong.append(FieldError("accountId", "NOT_FOUND", "There is no such object."))
-    if wrong or upload is None or account is None:
+    if data.account_id is None and upload is not None and upload.content_type in OF_ONE_ACCOUNT:
+        message = "Say which account this file fills."
+        wrong.append(FieldError("accountId", "REQUIRED", message))
+    if wrong or upload is None:
         raise Invalid(wrong)
     mapping = mapping_json(data.mapping)
     mapping = await mapping_from(write.tx, write.actor, data.mapping_from, mapping)
     row = ImportRunRow(
-        ledger_id=write.ledger_id, id=new_id(), upload_id=upload.id, account_id=account.id,
+        ledger_id=write.ledger_id, id=new_id(), upload_id=upload.id, account_id=data.account_id,
         status="PROCESSING", format=None, dry_run=data.dry_run, deleted_policy=data.deleted,
         confirmed=False, mapping=mapping, mapping_name=data.mapping_name or None, **nothing_yet(),
-        accounts=[{"currency": account.currency, "accountId": encode("acct", account.id)}],
+        accounts=[]
+        if account is None
+        else [{"currency": account.currency, "accountId": encode("acct", account.id)}],
         version=1, created_at=write.now, updated_at=write.now,
     )  # fmt: skip
     await insert_run(write, row)

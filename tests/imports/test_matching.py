@@ -106,6 +106,15 @@ async def test_each_entered_row_is_claimed_once_and_by_the_best(world: World) ->
     assert len(await world.booked(account)) == 3
 
 
+async def test_what_a_hand_has_emptied_stays_empty(world: World) -> None:
+    account = await world.account()
+    row = await enter(world, account, "2024-01-05", "-9.00", "Lunch", payee="Somebody")
+    await edit(world, row.id, payee=None)
+    body = "Date,Description,Payee,Amount\n2024-01-05,Lunch,Diner,-9.00\n"
+    assert counts(await world.bring_in(body, account)) == {"rows": 1, "matched": 1}
+    assert [one.payee for one in await world.booked()] == [None]
+
+
 async def test_what_must_not_be_touched_is_not(world: World) -> None:
     account, other = await world.account(), await world.account("Other")
     locked = await enter(world, account, "2024-01-05", "-9.00", "Lunch", status="RECONCILED")
