@@ -26,9 +26,12 @@ from graph.uploads import Upload
 from models.imports import ImportLineRow, ImportRunRow
 from resolvers.accounts import accounts_by_id
 from resolvers.imports import (
+    Offer,
     count_import_rows,
+    header_of,
     imports_by_id,
     list_import_rows,
+    offers_by_import,
     rows_by_import,
 )
 from resolvers.paging import page_request
@@ -36,6 +39,7 @@ from resolvers.transactions import transactions_by_id
 from resolvers.uploads import uploads_by_id
 
 node_kind("imp", imports_by_id)
+_BOOKED = frozenset({"COMPLETED", "REVERTED"})
 
 
 @strawberry.enum(description="How far an import has come.")
@@ -128,6 +132,19 @@ class ImportCounts:
     def failed(row: Parent[dict[str, int]]) -> int:
         """Failed."""
         return row["failed"]
+
+
+@strawberry.type(description="A mapping that an earlier file with the same header was read with.")
+class ImportOffer:
+    """A view over Offer."""
+
+    name: str = plain("What you called it, or the name of that file.")
+    mapping: JSONObject = plain("What you fixed, and the guesses that you accepted.")
+
+    @strawberry.field(description="That import: give it as mappingFrom.")
+    def import_id(row: Parent[Offer]) -> ID:
+        """Wire id."""
+        return ID(id_text("imp", row.import_id) or "")
 
 
 @strawberry.type(description="Into which account rows of a currency go.")
@@ -225,6 +242,7 @@ class Import(Stored):
         "these prove the rows."
     )
     mapping: JSONObject | None = plain("What a person fixed about the file.")
+    mapping_name: str | None = plain("What she calls that, for files to come.")
     warnings: list[str] = plain("What a person should know, such as rounded amounts.")
     headers: list[str] = plain("The file's columns, where a mapping is needed.")
     kept: int = plain("Transactions that a revert has left because they were changed since.")
@@ -275,6 +293,18 @@ class Import(Stored):
             ImportQuestion(field=q["field"], message=q["message"], choices=list(q["choices"]))
             for q in row.questions
         ]
+
+    @strawberry.field(
+        description="Mappings of earlier files with the same header into the same account, newest "
+        "first; only while this one is not booked.",
+        graphql_type=list[ImportOffer],
+    )
+    async def offers(row: Parent[ImportRunRow], info: Info) -> Any:
+        """Offers of many imports load together."""
+        if row.status == "PROCESSING" or (row.status in _BOOKED and not row.dry_run):
+            return []
+        key = (row.ledger_id, row.account_id, row.id, header_of(row))
+        return await info.context.load(offers_by_import, key)
 
     @strawberry.field(description="Why it could not be done.")
     def error(row: Parent[ImportRunRow]) -> ImportFailure | None:

@@ -75,6 +75,7 @@ def _import(row: ImportRunRow) -> dict[str, Any]:
         **wire(row),
         "confirmed": row.confirmed,
         "mapping": row.mapping,
+        "mappingName": row.mapping_name,
         "questions": row.questions,
         "warnings": row.warnings,
         "headers": row.headers,

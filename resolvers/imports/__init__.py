@@ -7,6 +7,7 @@ from resolvers.imports.inputs import (
     ImportProcess,
     ImportRevert,
 )
+from resolvers.imports.offers import Offer, header_of, offers_by_import
 from resolvers.imports.overrule import overrule_rows
 from resolvers.imports.revert import revert_import
 from resolvers.imports.rows import (
@@ -29,15 +30,18 @@ __all__ = [
     "ImportOverrule",
     "ImportProcess",
     "ImportRevert",
+    "Offer",
     "abandon_import",
     "count_import_rows",
     "count_imports",
     "get_import",
+    "header_of",
     "import_handler",
     "import_last_words",
     "imports_by_id",
     "list_import_rows",
     "list_imports",
+    "offers_by_import",
     "overrule_rows",
     "process_import",
     "revert_import",

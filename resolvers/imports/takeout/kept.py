@@ -164,6 +164,8 @@ class KeptImport(_Kept):
     deleted: Literal["SKIP", "RESTORE"] = "SKIP"
     confirmed: bool = False
     mapping: dict[str, Any] | None = None
+    mapping_name: Annotated[str, Field(max_length=200)] | None = None
+    kept: Count = 0
     detected: dict[str, Any] | None = None
     questions: list[dict[str, Any]] = Field(default_factory=list)
     warnings: list[Words] = Field(default_factory=list)
@@ -173,7 +175,6 @@ class KeptImport(_Kept):
     error_code: Annotated[str, Field(max_length=60)] | None = None
     error_message: Words | None = None
     opened: list[str] = Field(default_factory=list)
-    kept: Count = 0
     rows_done: Count = 0
     rows_total: Count | None = None
     started_at: Instant | None = None
