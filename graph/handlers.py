@@ -26,6 +26,8 @@ from resolvers.noticing import (
 from resolvers.notifications import SECURITY_JOBS
 from resolvers.posting import posting_handler, reminding_handler
 from resolvers.registration import MAIL_REGISTER, registration_handler
+from resolvers.rules import RUN_RULES
+from resolvers.rules.jobs import rules_handler, rules_last_words
 from resolvers.segments import BUILD_SEGMENTS
 from resolvers.ticks import POST_TEMPLATE, PRUNE_FEED, PURGE_TRASH, REMIND_TEMPLATE
 from resolvers.users import SYNC_PROFILE
@@ -52,6 +54,7 @@ def job_handlers(services: Services) -> dict[str, Handler]:
         POST_TEMPLATE: posting_handler(ledgers),
         PRUNE_FEED: pruning_handler(ledgers),
         ERASE_PERSON: erase_handler(services.erasures, services.files, mailer, url, sender),
+        RUN_RULES: rules_handler(ledgers),
         BUILD_SEGMENTS: building_handler(ledgers),
         IMPORT: import_handler(ledgers, services.files, services.import_secret),
     }
@@ -61,5 +64,6 @@ def last_words(services: Services) -> dict[str, Handler]:
     """What is said when a job of a kind is given up."""
     return {
         IMPORT: import_last_words(services.ledgers),
+        RUN_RULES: rules_last_words(services.ledgers),
         ERASE_PERSON: erase_last_words(services.erasures),
     }

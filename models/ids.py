@@ -31,6 +31,7 @@ PREFIXES: Final = frozenset(
         "imp",
         "notif",
         "rule",
+        "run",
         "tok",
         "ses",
         "rate",

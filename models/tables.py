@@ -25,7 +25,7 @@ from models.ledgers import Ledger, LedgerKey, Membership, SystemKey
 from models.limits import LimitHit
 from models.notifications import BudgetMark, Notification
 from models.rates import Rate
-from models.rules import Rule
+from models.rules import Rule, RuleChange, RuleRun
 from models.segments import Segment
 from models.templates import Template
 from models.transactions import Split, Transaction
@@ -63,6 +63,8 @@ __all__ = [
     "RefreshToken",
     "Registration",
     "Rule",
+    "RuleChange",
+    "RuleRun",
     "Segment",
     "Session",
     "Share",

@@ -17,6 +17,7 @@ from models.idempotency import IdempotencyKey
 from models.imports import Import, ImportRow
 from models.notifications import Notification, NotificationRow
 from models.rates import Rate, RateRow
+from models.rules import RuleChange, RuleRun
 from models.templates import Template, TemplateRow
 from models.transactions import SplitRow, TransactionRow
 from resolvers.budgets.rows import ITEMS, B, I
@@ -43,6 +44,8 @@ _OTHER_CELLS: Final[tuple[tuple[Table, str, str, str], ...]] = (
     (table(IdempotencyKey), "key", "answer", "idempotency key"),
     (table(Import), "id", "report", "import"),
     (table(ImportRow), "id", "content", "import row"),
+    (table(RuleChange), "id", "content", "change of a rule run"),
+    (table(RuleRun), "id", "rules", "rule run"),
 )
 
 
