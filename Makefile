@@ -19,10 +19,10 @@ FIND_PYTHON = for one in python3.13 python3.12 python3.11 python3; do \
 	  if $$one -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
 	  then echo $$one; break; fi; done
 
-.PHONY: help serve worker test soak check bench schema migrate fix lock assets clean
+.PHONY: help serve worker test soak check bench bench-full schema migrate fix lock assets clean
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  Variables: PORT=$(PORT)  DATA=$(DATA)  DEMO=$(DEMO)"
 
@@ -46,15 +46,18 @@ soak: $(DEV) ## Look for new counterexamples for as long as it takes, half an ho
 check: $(DEV) ## What CI runs: format, lint, types, walls between rooms, schema drift, tests
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
-	@.venv/bin/mypy -p graph -p resolvers -p models -p rest_compat -m app -m cli -m settings
+	@.venv/bin/mypy -p graph -p resolvers -p models -p rest_compat -m app -m assembly -m cli -m launch -m operating -m part_settings -m settings
 	@.venv/bin/lint-imports
 	@$(PYTHON) -m cli export-schema .venv/schema.graphql
 	@diff -u schema.graphql .venv/schema.graphql || \
 	  { echo "schema.graphql is not what the code says: make schema" >&2; exit 1; }
 	@$(MAKE) test
 
-bench: $(DEV) ## Measure the product (bench/)
+bench: $(DEV) ## Measure the product beside its peers, some minutes (bench/)
 	@$(PYTHON) -m bench
+
+bench-full: $(DEV) ## The same with an import of 100k rows and a ledger of 1M
+	@$(PYTHON) -m bench --full
 
 schema: $(RUN) ## Write schema.graphql and docs/errors.md
 	@$(PYTHON) -m cli export-schema schema.graphql

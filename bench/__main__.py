@@ -1,80 +1,39 @@
-"""Runs the bench: parts, person, product and baseline, cases, table; or a profile of one case."""
+"""Runs the bench: parts, contestants, sections, tables; or a profile of one case."""
 
 import argparse
-import asyncio
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import asyncpg
+from bench import history, pages, report, sizes, startup, subscribers, writes
+from bench.client import Client, checked
+from bench.measure import Contestant
+from bench.server import Server
+from bench.stage import Results, Stage, say
+from models.embedded.parts import temporary_parts
 
-from bench import report
-from bench.baseline import fill
-from bench.cases import Company, ratios, reads, writes
-from bench.client import BadAnswer, Client, checked
-from bench.cpu import backend_parent
-from bench.measure import Contestant, Meter
-from bench.seed import every_node, open_books
-from bench.server import Server, started
-from models.embedded.parts import Endpoints, temporary_parts
-from models.embedded.postgres import OWNER, SUPERUSER
-
-_ROUNDS: Final = 5
 _PROFILE_SECONDS: Final = 8.0
+_SECTIONS: Final[dict[str, Callable[[Stage], Results]]] = {
+    "pages": pages.measure,
+    "writes": writes.measure,
+    "history": history.measure,
+    "sizes": sizes.measure,
+    "subscribers": subscribers.measure,
+    "startup": startup.measure,
+}
 
 
-async def _connect(endpoints: Endpoints, user: str, password: str) -> asyncpg.Connection:
-    return await asyncpg.connect(
-        host=endpoints.database_host,
-        port=endpoints.database_port,
-        database=endpoints.database_name,
-        user=user,
-        password=password,
-    )
-
-
-async def _postmaster(endpoints: Endpoints) -> int:
-    connection = await _connect(endpoints, OWNER, endpoints.owner_password)
-    try:
-        # Where the system tells nothing, no process has this parent and the sums are 0.
-        return backend_parent(connection.get_server_pid()) or -1
-    finally:
-        await connection.close()
-
-
-async def _settle(endpoints: Endpoints, nodes: Sequence[dict[str, Any]]) -> None:
-    """The plain tables beside the product's, and no upkeep left for the middle of the run."""
-    owner = await _connect(endpoints, OWNER, endpoints.owner_password)
-    await fill(owner, nodes)
-    await owner.close()
-    superuser = await _connect(endpoints, SUPERUSER, endpoints.superuser_password)
-    await superuser.execute("VACUUM (ANALYZE)")
-    await superuser.execute("CHECKPOINT")
-    await superuser.close()
-
-
-def _agreed(contestants: Sequence[Contestant]) -> None:
-    """Both answer the nested page with the same rows, or the ratio means nothing."""
-    pages = []
-    for one in contestants:
-        if one.case == "nested_page" and one.name in {"baseline", "graphql"}:
-            with Client(one.server.port) as client:
-                answer = checked(client.send(one.request()))
-            pages.append(answer.json()["data"]["transactions"]["nodes"])
-    if pages[0] != pages[1] or len(pages[0]) != 50:
-        raise BadAnswer("the baseline and the product do not answer the same page")
-
-
-def _idle(server: Server) -> float:
-    """Milliseconds that the process uses in a second without requests."""
-    before = server.cpu_ms()
+def _idle(server: Server) -> str:
+    """What the process uses without requests."""
+    before = server.clocks()
     time.sleep(1.0)
-    return round(server.cpu_ms() - before, 2)
+    return f"Without requests the product uses {server.cpu_ms(before):.2f} ms of a second."
 
 
-def _chosen(contestants: Sequence[Contestant], wanted: tuple[str, str]) -> Contestant:
+def _chosen(contestants: list[Contestant], wanted: tuple[str, str]) -> Contestant:
     for one in contestants:
         if (one.case, one.name) == wanted:
             return one
@@ -93,48 +52,43 @@ def _profile(contestant: Contestant) -> str:
         return str(contestant.server.ask("report"))
 
 
-def _run(endpoints: Endpoints, folder: Path, wanted: tuple[str, str] | None) -> None:
-    meter = Meter(asyncio.run(_postmaster(endpoints)))
-    with started("product", endpoints, folder) as product:
-        with Client(product.port) as client:
-            person = open_books(client)
-            nodes, deep = every_node(client, person)
-        asyncio.run(_settle(endpoints, nodes))
-        with started("baseline", endpoints, folder) as baseline:
-            asking = reads(product, baseline, person, nodes[0]["id"], deep)
-            writing = writes(product, person)
-            _agreed(asking)
-            if wanted is not None:
-                print(_profile(_chosen([*asking, *writing], wanted)))
-                return
-            idle = _idle(product)
-            meter.warm(asking)
-            for _ in range(_ROUNDS):
-                meter.turn(asking)
-            company = Company(product, person)
-            meter.warm(writing)
-            for run in range(_ROUNDS):
-                meter.turn(writing)
-                company.turn(meter, run)
-            everybody = [*asking, *writing, company.bulk, company.imports]
-    measurements = [one.measurement() for one in everybody]
-    found = ratios(everybody)
-    note = f"Without requests the product uses {idle} ms of a second."
-    report.show(measurements, found, notes=[note])
-    report.write(measurements, found, idle_cpu_ms_per_second=idle)
+def _measure(stage: Stage, sections: list[str]) -> None:
+    measurements, goals, notes = [], [], []
+    _ = stage.person
+    notes.append(_idle(stage.product))
+    for name in sections:
+        say(name)
+        found = _SECTIONS[name](stage)
+        measurements += [one.measurement() for one in found.measured]
+        goals += [one.wire() for one in found.goals]
+        notes += found.notes
+    report.show(measurements, goals, notes=notes)
+    report.write(measurements, goals)
 
 
 def main() -> None:
     """Measure everything, or profile one case."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--full", action="store_true", help="100k imported rows, a ledger of 1M")
+    parser.add_argument(
+        "--only", nargs="+", choices=list(_SECTIONS), default=list(_SECTIONS), help="sections"
+    )
     parser.add_argument(
         "--profile", metavar="CASE", help="print where CASE spends its time instead of measuring"
     )
     parser.add_argument("--contestant", default="graphql", help="whom to profile (graphql)")
     given = parser.parse_args()
-    wanted = (given.profile, given.contestant) if given.profile else None
-    with tempfile.TemporaryDirectory(prefix="pt-bench-") as folder, temporary_parts() as endpoints:
-        _run(endpoints, Path(folder), wanted)
+    with (
+        tempfile.TemporaryDirectory(prefix="pt-bench-") as folder,
+        temporary_parts() as endpoints,
+        ExitStack() as stack,
+    ):
+        stage = Stage(endpoints, Path(folder), stack, full=given.full)
+        if given.profile:
+            everybody = [*pages.requests(stage), *writes.requests(stage)]
+            print(_profile(_chosen(everybody, (given.profile, given.contestant))))
+            return
+        _measure(stage, given.only)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The process that is measured: the product or the baseline on a free port, told by its stdin.
+"""A Python process that is measured: one contestant on a free port, told by its stdin.
 
 Its first line of input is where the parts are.  Then each line is a question about the process
 itself: ``cpu`` is answered by nanoseconds, ``profile`` and ``report`` begin and end a profile.  The
@@ -13,6 +13,8 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +53,20 @@ def _begin(taken: socket.socket, stopping: asyncio.Event) -> None:
     threading.Thread(target=_answer_questions, args=arguments, daemon=True).start()
 
 
-async def _product(endpoints: Endpoints, data: Path, taken: socket.socket) -> None:
+def _use_reference() -> None:
+    """Let the product execute everything by graphql-core, the reference of its own executor."""
+    from graph import engine  # noqa: PLC0415
+
+    if "reference" not in signature(engine.Engine).parameters:
+        return  # Here graphql-core runs everything anyway.
+    kept: Any = engine.Engine
+    # setattr, for a type checker rightly holds this to be no class any more.
+    setattr(engine, "Engine", partial(kept, reference=True))  # noqa: B010
+
+
+async def _product(
+    endpoints: Endpoints, data: Path, taken: socket.socket, *, worker: bool = True
+) -> None:
     """What `pockettrend serve` runs, with its worker, on parts that somebody else started."""
     from app import create_app, migrate_all, start  # noqa: PLC0415
     from graph.http.logs import configure_logs  # noqa: PLC0415
@@ -73,7 +88,8 @@ async def _product(endpoints: Endpoints, data: Path, taken: socket.socket) -> No
         taken,
         beside=[
             asyncio.create_task(running.metrics.watch_loop(stopping)),
-            asyncio.create_task(running.work(stopping)),
+            # Two workers would share the jobs of the first, and its measurements with them.
+            *([asyncio.create_task(running.work(stopping))] if worker else []),
         ],
         unwell=lambda: None,
         ready=lambda: _begin(taken, stopping),
@@ -84,12 +100,13 @@ async def _product(endpoints: Endpoints, data: Path, taken: socket.socket) -> No
     await running.close()
 
 
-async def _baseline(endpoints: Endpoints, taken: socket.socket) -> None:
-    """The hand-written endpoint on a plain uvicorn with the same loop and parser."""
+async def _peer(endpoints: Endpoints, taken: socket.socket, name: str) -> None:
+    """A peer on a plain uvicorn with the same loop and parser."""
     import asyncpg  # noqa: PLC0415
     from uvicorn import Config, Server  # noqa: PLC0415
 
-    from bench.baseline import make_app  # noqa: PLC0415
+    from bench.handwritten import make_app  # noqa: PLC0415
+    from bench.stock import Stock  # noqa: PLC0415
     from models.embedded.postgres import OWNER  # noqa: PLC0415
 
     pool = await asyncpg.create_pool(
@@ -101,8 +118,9 @@ async def _baseline(endpoints: Endpoints, taken: socket.socket) -> None:
         min_size=2,
         max_size=10,
     )
+    application = Stock(pool) if name == "strawberry" else make_app(pool)
     config = Config(
-        make_app(pool), http="httptools", lifespan="off", log_config=None, access_log=False
+        application, http="httptools", lifespan="off", log_config=None, access_log=False
     )
     server = Server(config)
     gc.collect()
@@ -122,11 +140,14 @@ def main() -> None:
     told = json.loads(sys.stdin.readline())
     endpoints = Endpoints(**told["endpoints"])
     taken = socket.create_server(("127.0.0.1", 0))
+    name = told["contestant"]
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        if told["contestant"] == "baseline":
-            runner.run(_baseline(endpoints, taken))
-        else:
-            runner.run(_product(endpoints, Path(told["data"]), taken))
+        if name in {"hand-written", "strawberry"}:
+            runner.run(_peer(endpoints, taken, name))
+            return
+        if name == "graphql-core":
+            _use_reference()
+        runner.run(_product(endpoints, Path(told["data"]), taken, worker=name == "product"))
 
 
 if __name__ == "__main__":

@@ -53,6 +53,11 @@ class Contestant:
         }
 
 
+def always(request: bytes) -> Callable[[], bytes]:
+    """The same request each time."""
+    return lambda: request
+
+
 def _rounded(values: Sequence[float], digits: int = 3) -> float:
     return round(median(values), digits)
 
@@ -73,9 +78,10 @@ class Meter:
     def slice(self, server: Server, keep: Callable[[Slice], None]) -> Iterator["Counted"]:
         """The costs of a block, kept when it ends well."""
         counted = Counted()
-        database, cpu, began = cpu_by_process(self._postmaster), server.cpu_ms(), perf_counter()
+        database, clocks, began = cpu_by_process(self._postmaster), server.clocks(), perf_counter()
         yield counted
-        seconds, cpu = perf_counter() - began, server.cpu_ms() - cpu
+        seconds, cpu = perf_counter() - began, server.cpu_ms(clocks)
+        # A backend that ended meanwhile is lost: the postmaster's sum of them is too coarse.
         spent_ms = spent(database, cpu_by_process(self._postmaster))
         keep(Slice(counted.count, cpu, spent_ms, seconds, tuple(counted.walls_ms)))
 
@@ -117,8 +123,10 @@ class Counted:
     walls_ms: list[float] = field(default_factory=list)
 
 
-def ratio(over: Contestant, under: Contestant, *, what: str = "cpu_ms") -> float:
-    """Median of the ratios of slices that were taken in the same round."""
+def ratio(over: Contestant, under: Contestant | None, *, what: str = "cpu_ms") -> float | None:
+    """Median of the ratios of slices that were taken in the same round; None without a peer."""
+    if under is None:
+        return None
     pairs = zip(over.slices, under.slices, strict=False)
     return round(median(_cost(a, what) / _cost(b, what) for a, b in pairs), 3)
 

@@ -29,6 +29,8 @@ from resolvers.registration import MAIL_REGISTER, registration_handler
 from resolvers.rules import RUN_RULES
 from resolvers.rules.jobs import rules_handler, rules_last_words
 from resolvers.segments import BUILD_SEGMENTS
+from resolvers.suggestions import LEARN
+from resolvers.suggestions.jobs import learning_handler
 from resolvers.ticks import POST_TEMPLATE, PRUNE_FEED, PURGE_TRASH, REMIND_TEMPLATE
 from resolvers.users import SYNC_PROFILE
 
@@ -55,6 +57,7 @@ def job_handlers(services: Services) -> dict[str, Handler]:
         PRUNE_FEED: pruning_handler(ledgers),
         ERASE_PERSON: erase_handler(services.erasures, services.files, mailer, url, sender),
         RUN_RULES: rules_handler(ledgers),
+        LEARN: learning_handler(ledgers),
         BUILD_SEGMENTS: building_handler(ledgers),
         IMPORT: import_handler(ledgers, services.files, services.import_secret),
     }

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     ForeignKeyConstraint,
@@ -55,6 +56,10 @@ class Import(VersionedRow, table=True):
     rows_total: int | None = Field(default=None, sa_column=Column(Integer))
     started_at: datetime | None = Field(default=None, sa_column=Column(INSTANT))
     finished_at: datetime | None = Field(default=None, sa_column=Column(INSTANT))
+    reverting: bool = Field(sa_column=Column(Boolean, nullable=False, server_default="false"))
+    """What the worker does is to take the import back."""
+    rulings: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    """Sealed JSON: what a person decided about rows before they are booked."""
 
 
 class ImportRow(TenantRow, table=True):
@@ -77,6 +82,24 @@ class ImportRow(TenantRow, table=True):
     decision: str = Field(sa_column=Column(KEY_TEXT, nullable=False))
     transaction_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
     content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    other_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
+    """The transaction in another account that it was joined to as a transfer."""
+    left_version: int | None = Field(default=None, sa_column=Column(BigInteger))
+    """Version in which the import left its transaction: whoever finds another looks closer."""
+
+
+class ImportRefusal(TenantRow, table=True):
+    """A pair that a person has taken apart: never offered again, whichever file says it."""
+
+    __tablename__ = "import_refusals"
+    __table_args__ = (
+        ForeignKeyConstraint(["ledger_id"], ["ledgers.id"], ondelete="CASCADE"),
+        Index("uq_import_refusals_pair", "ledger_id", "pair", unique=True),
+    )
+
+    pair: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    """Keyed hash of what a row says and of the transaction that it is not."""
+    created_at: datetime = Field(sa_column=Column(INSTANT, nullable=False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +133,8 @@ class ImportRunRow:
     version: int
     created_at: datetime
     updated_at: datetime
+    reverting: bool = False
+    """Absent where images were stored before imports could be taken back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,3 +153,22 @@ class ImportLineRow:
     amount: str | None
     currency: str | None
     description: str | None
+    other_id: UUID | None = None
+    left_version: int | None = None
+    code: str | None = None
+    """The reason as a stable word; None for rows stored before there was one."""
+    score: int | None = None
+    """How sure the decision is, 0 to 100."""
+    overruled: bool = False
+    """A person decided it."""
+    payee: str | None = None
+    notes: str | None = None
+    category: str | None = None
+    external_id: str | None = None
+    """The bank's id, as far as the transaction was given it."""
+    minor: int | None = None
+    """The amount in minor units of ``currency``."""
+    key: str | None = None
+    """The content key in hexadecimal digits."""
+    undo: dict[str, Any] | None = None
+    """What the row changed, so that it can be taken back."""

@@ -18,7 +18,7 @@ from models.groups import (
     Share,
 )
 from models.idempotency import IdempotencyKey
-from models.imports import Import, ImportRow
+from models.imports import Import, ImportRefusal, ImportRow
 from models.invitations import Inbox, Invitation
 from models.jobs import Job
 from models.ledgers import Ledger, LedgerKey, Membership, SystemKey
@@ -27,6 +27,7 @@ from models.notifications import BudgetMark, Notification
 from models.rates import Rate
 from models.rules import Rule, RuleChange, RuleRun
 from models.segments import Segment
+from models.suggestions import LearnedCategories
 from models.templates import Template
 from models.transactions import Split, Transaction
 from models.uploads import Upload
@@ -49,10 +50,12 @@ __all__ = [
     "GroupTransaction",
     "IdempotencyKey",
     "Import",
+    "ImportRefusal",
     "ImportRow",
     "Inbox",
     "Invitation",
     "Job",
+    "LearnedCategories",
     "Ledger",
     "LedgerKey",
     "LimitHit",

@@ -67,11 +67,17 @@ class Transaction(VersionedRow, table=True):
         Index("ix_transactions_transfer", "ledger_id", "transfer_id"),
         Index("ix_transactions_refund", "ledger_id", "refund_of"),
         Index(
-            "ix_transactions_import",
+            "ix_transactions_content",
             "ledger_id",
-            "account_id",
             "content_key",
             postgresql_where=text("content_key IS NOT NULL"),
+        ),
+        Index(
+            "ix_transactions_external",
+            "ledger_id",
+            "account_id",
+            "external_id",
+            postgresql_where=text("external_id IS NOT NULL"),
         ),
         Index(
             "ix_transactions_trash", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")

@@ -21,17 +21,20 @@ from graph.paging import (
     connection,
 )
 from graph.scalars import Instant, JSONObject, id_text
+from graph.suggestions import CategorySuggestion
 from graph.transactions import Transaction
 from graph.uploads import Upload
 from models.imports import ImportLineRow, ImportRunRow
 from resolvers.accounts import accounts_by_id
 from resolvers.imports import (
+    account_in,
     count_import_rows,
     imports_by_id,
     list_import_rows,
     rows_by_import,
 )
 from resolvers.paging import page_request
+from resolvers.suggestions import LineKey, suggestions_of_lines, suggestions_of_transactions
 from resolvers.transactions import transactions_by_id
 from resolvers.uploads import uploads_by_id
 
@@ -141,9 +144,12 @@ class ImportProgress:
 class ImportRow:
     """A view over ImportLineRow."""
 
+    position: int = plain("Its place among the rows, from 0: what names it when it is overruled.")
     line: int = plain("Line of the file, from 1.")
     decision: ImportDecision = plain("What became of it.")
     reason: str | None = plain("Why, where it was not simply booked.")
+    score: int | None = plain("How sure the decision is, 0 to 100, where rows were compared.")
+    overruled: bool = plain("Whether a person decided it.")
     date: str | None = plain("Its posting date.")
     amount: str | None = plain("Its amount, signed, as booked.")
     currency: str | None = plain("ISO 4217 code.")
@@ -151,11 +157,48 @@ class ImportRow:
     transaction: Transaction | None = edge(
         transactions_by_id, own_ledger("transaction_id"), "What it became or duplicates."
     )
+    transfer: Transaction | None = edge(
+        transactions_by_id, own_ledger("other_id"), "The other side, where it is a transfer."
+    )
+
+    @strawberry.field(
+        description="The reason as a stable word: NEW, ROUNDED, ID_OF_ANOTHER, BROUGHT_BACK; "
+        "SAME_ID, SAME_ROW; BY_HAND, TEMPLATE; OPPOSITE_AMOUNT, OPPOSITE_BY_RATE; "
+        "DELETED_EARLIER; OVERRULED; or why it could not be read or was left out."
+    )
+    def reason_code(row: Parent[ImportLineRow]) -> str | None:
+        """Absent for rows that were decided before there were codes."""
+        return row.code
+
+    @strawberry.field(
+        description="The category that your past choices speak for, where neither the file nor a "
+        "rule names one: of what it became, or would become.",
+        graphql_type=CategorySuggestion | None,
+    )
+    async def suggestion(row: Parent[ImportLineRow], info: Info) -> Any:
+        """Loaded together with those of other rows."""
+        load, user_id = info.context.load, info.context.actor.user_id
+        if row.transaction_id is not None:
+            found = await load(transactions_by_id, (row.ledger_id, row.transaction_id))
+            return found and await load(suggestions_of_transactions, (user_id, found))
+        if row.decision != "NEW" or row.minor is None or row.category or row.currency is None:
+            return None
+        run = await load(imports_by_id, (row.ledger_id, row.import_id))
+        line = LineKey(
+            row.ledger_id, account_in(run, row.currency), row.payee, row.description or "",
+            row.minor, row.currency,
+        )  # fmt: skip
+        return await load(suggestions_of_lines, (user_id, line))
 
     @strawberry.field(description="What it became or duplicates.")
     def transaction_id(row: Parent[ImportLineRow]) -> ID | None:
         """Wire id."""
         return id_text("txn", row.transaction_id)
+
+    @strawberry.field(description="The other side, where it is a transfer.")
+    def transfer_id(row: Parent[ImportLineRow]) -> ID | None:
+        """Wire id."""
+        return id_text("txn", row.other_id)
 
 
 ImportRowConnection = Connection[ImportRow]

@@ -83,6 +83,7 @@ def _import(row: ImportRunRow) -> dict[str, Any]:
         "errorMessage": row.error_message,
         "rowsDone": row.rows_done,
         "rowsTotal": row.rows_total,
+        "reverting": row.reverting,
     }
 
 
@@ -95,11 +96,23 @@ def _line(row: ImportLineRow) -> dict[str, Any]:
         "line": row.line,
         "decision": row.decision,
         "reason": row.reason,
+        "reasonCode": row.code,
+        "score": row.score,
+        "overruled": row.overruled,
         "transactionId": reference("txn", row.transaction_id),
+        "transferId": reference("txn", row.other_id),
         "date": row.date,
         "amount": row.amount,
         "currency": row.currency,
         "description": row.description,
+        "payee": row.payee,
+        "notes": row.notes,
+        "category": row.category,
+        "externalId": row.external_id,
+        "minor": row.minor,
+        "key": row.key,
+        "leftVersion": row.left_version,
+        "undo": row.undo,
     }
 
 

@@ -12,6 +12,7 @@ from resolvers.imports.rows import (
 )
 from resolvers.imports.run import BATCH_ROWS, abandon_import, run_import
 from resolvers.imports.start import process_import, start_import
+from resolvers.imports.targets import account_in
 from resolvers.imports.work import import_handler, import_last_words
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "ImportCreate",
     "ImportProcess",
     "abandon_import",
+    "account_in",
     "count_import_rows",
     "count_imports",
     "get_import",

@@ -1,12 +1,12 @@
 """Imports and their rows read from and written to the database."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import fields, replace
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Row, Uuid, cast, func, insert, literal, select, update
+from sqlalchemy import ARRAY, Row, Uuid, bindparam, cast, func, insert, literal, select, update
 
 from models.base import table
 from models.database import Transaction as Tx
@@ -27,11 +27,13 @@ NO_COUNTS: Final = {
 _REPORTED: Final = ("mapping", "detected", "questions", "warnings", "headers", "error_message")
 _PLAIN: Final = tuple(f.name for f in fields(ImportRunRow) if f.name not in _REPORTED)
 _COLUMNS: Final = tuple(M.c[name] for name in (*_PLAIN, "report"))
-_TOLD: Final = ("date", "amount", "currency", "description", "reason")
-_LINE_COLUMNS: Final = (
-    L.c.id, L.c.ledger_id, L.c.import_id, L.c.position, L.c.line, L.c.decision,
-    L.c.transaction_id, L.c.content,
+_CLEAR: Final = (
+    "id", "ledger_id", "import_id", "position", "line", "decision", "transaction_id", "other_id",
+    "left_version",
 )  # fmt: skip
+_TOLD: Final = tuple(f.name for f in fields(ImportLineRow) if f.name not in _CLEAR)
+_SHOWN: Final = ("date", "amount", "currency", "description", "reason")
+LINE_COLUMNS: Final = tuple(L.c[name] for name in (*_CLEAR, "content"))
 
 
 async def open_imports(tx: Tx, rows: Iterable[Row[Any]]) -> list[ImportRunRow]:
@@ -154,44 +156,68 @@ async def insert_lines(write: LedgerWrite, lines: Sequence[ImportLineRow]) -> No
     """Store decided rows with their contents sealed."""
     if not lines:
         return
-    cells = []
+    await write.tx.run(insert(L), [_line_cells(write, line) for line in lines])
+
+
+def _line_cells(write: LedgerWrite, line: ImportLineRow) -> dict[str, Any]:
+    told = {name: getattr(line, name) for name in _TOLD}
+    said = {k: v for k, v in told.items() if k in _SHOWN or (v is not None and v is not False)}
+    content = json.dumps(said).encode()
+    cells = {name: getattr(line, name) for name in _CLEAR}
+    cells["content"] = write.ring.seal("import_rows.content", line.id, content)
+    return cells
+
+
+async def update_lines(write: LedgerWrite, lines: Sequence[ImportLineRow]) -> None:
+    """Store rows whose decision or effect has changed."""
+    if not lines:
+        return
+    changed = ("decision", "transaction_id", "other_id", "left_version", "content")
+    statement = (
+        update(L)
+        .where(L.c.ledger_id == write.ledger_id, L.c.id == bindparam("which"))
+        .values({name: bindparam(f"new_{name}") for name in changed})
+    )
+    values = []
     for line in lines:
-        content = json.dumps({name: getattr(line, name) for name in _TOLD}).encode()
-        cells.append(
-            {
-                "ledger_id": line.ledger_id,
-                "id": line.id,
-                "import_id": line.import_id,
-                "position": line.position,
-                "line": line.line,
-                "decision": line.decision,
-                "transaction_id": line.transaction_id,
-                "content": write.ring.seal("import_rows.content", line.id, content),
-            }
-        )
-    await write.tx.run(insert(L), cells)
+        cells = _line_cells(write, line)
+        values.append({"which": line.id} | {f"new_{name}": cells[name] for name in changed})
+    await write.tx.run(statement, values)
 
 
-async def _open_lines(tx: Tx, rows: Iterable[Row[Any]]) -> list[ImportLineRow]:
+async def open_lines(tx: Tx, rows: Iterable[Row[Any]]) -> list[ImportLineRow]:
+    """Database rows, read as ``LINE_COLUMNS``, with their contents opened."""
     found = list(rows)
     await tx.unlock(row.ledger_id for row in found)
     opened = []
     for row in found:
         content = tx.ring(row.ledger_id).unseal("import_rows.content", row.id, row.content)
         told = json.loads(content)
-        opened.append(
-            ImportLineRow(
-                id=row.id,
-                ledger_id=row.ledger_id,
-                import_id=row.import_id,
-                position=row.position,
-                line=row.line,
-                decision=row.decision,
-                transaction_id=row.transaction_id,
-                **{name: told[name] for name in _TOLD},
-            )
-        )
+        plain = {name: getattr(row, name) for name in _CLEAR}
+        opened.append(ImportLineRow(**plain, **told))
     return opened
+
+
+async def walk_lines(
+    tx: Tx, run: ImportRunRow, *, after: int = -1, size: int = 5_000
+) -> AsyncIterator[list[ImportLineRow]]:
+    """All decided rows of an import behind a position, page by page in the order of the file."""
+    while True:
+        page = await tx.rows(
+            select(*LINE_COLUMNS)
+            .where(
+                L.c.ledger_id == run.ledger_id,
+                L.c.import_id == run.id,
+                L.c.position > after,
+            )
+            .order_by(L.c.position)
+            .limit(size)
+        )
+        if page:
+            yield await open_lines(tx, page)
+        if len(page) < size:
+            return
+        after = page[-1].position
 
 
 async def list_import_rows(
@@ -203,11 +229,11 @@ async def list_import_rows(
     decision: str | None = None,
 ) -> Page[ImportLineRow]:
     """A page of an import's decided rows in the order of the file."""
-    statement = select(*_LINE_COLUMNS).where(L.c.ledger_id == ledger_id, L.c.import_id == import_id)
+    statement = select(*LINE_COLUMNS).where(L.c.ledger_id == ledger_id, L.c.import_id == import_id)
     if decision is not None:
         statement = statement.where(L.c.decision == decision)
     page = await fetch_page(tx, statement, Order((L.c.position,)), request)
-    rows = await _open_lines(tx, page.items)
+    rows = await open_lines(tx, page.items)
     return Page(rows, page.keys, page.has_next, page.has_previous)
 
 
@@ -234,7 +260,7 @@ async def rows_by_import(
         wanted = [key[1] for key in keys if key[0] == ledger_id and key[2] == size]
         which = func.unnest(cast(wanted, ARRAY(Uuid))).table_valued("import_id").render_derived()
         top = (
-            select(*_LINE_COLUMNS)
+            select(*LINE_COLUMNS)
             .where(L.c.ledger_id == ledger_id, L.c.import_id == which.c.import_id)
             .order_by(L.c.position)
             .limit(size + 1)
@@ -242,7 +268,7 @@ async def rows_by_import(
         )
         found = await tx.rows(select(top).select_from(which.join(top, literal(True))))
         groups: dict[UUID, list[ImportLineRow]] = {}
-        for line in sorted(await _open_lines(tx, found), key=lambda line: line.position):
+        for line in sorted(await open_lines(tx, found), key=lambda line: line.position):
             groups.setdefault(line.import_id, []).append(line)
         for import_id in wanted:
             lines = groups.get(import_id, [])

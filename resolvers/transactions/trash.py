@@ -103,6 +103,14 @@ async def restore_transaction(write: LedgerWrite, transaction_id: UUID | None) -
     What a group's transaction moved comes back with the amount that was paid by now.  Raises
     CONFLICT for one that is not in the trash, or that the group's transaction holds no more.
     """
+    rows = await restorable(write, transaction_id)
+    await restore_rows(write, rows)
+    row = rows[0]
+    return (await transactions_by_id(write.tx, [(write.ledger_id, row.id)]))[0] or row
+
+
+async def restorable(write: LedgerWrite, transaction_id: UUID | None) -> list[TransactionRow]:
+    """A deleted transaction, first, and what would come back with it; raises as its restoring."""
     if transaction_id is not None:
         key = (write.ledger_id, transaction_id)
         if (await transactions_by_id(write.tx, [key]))[0] is not None:
@@ -122,8 +130,8 @@ async def restore_transaction(write: LedgerWrite, transaction_id: UUID | None) -
             "It follows a group's transaction, which was deleted, changed or booked anew since; "
             "restore that, or book what you paid with it again."
         )
-    await restore_rows(write, rows)
-    return (await transactions_by_id(write.tx, [(write.ledger_id, row.id)]))[0] or row
+    await _require_free_ids(write, rows)
+    return rows
 
 
 async def restore_rows_of_account(
@@ -148,18 +156,7 @@ async def restore_rows_of_account(
 
 async def restore_rows(write: LedgerWrite, rows: Sequence[TransactionRow]) -> None:
     """Bring rows back; an external id that was taken meanwhile is a CONFLICT."""
-    external = [row.external_id for row in rows if row.external_id is not None]
-    if external:
-        taken = await write.tx.rows(
-            select(T.c.id, T.c.account_id, T.c.external_id).where(
-                T.c.ledger_id == write.ledger_id,
-                among(T.c.external_id, external),
-                T.c.deleted_at.is_(None),
-            )
-        )
-        refs = References(external={(r.account_id, r.external_id): r.id for r in taken})
-        for row in rows:
-            check_external(refs, row.account_id, row.external_id, row.id)
+    await _require_free_ids(write, rows)
     rejoined, alone = await _rejoined(write, rows)
     await update_rows(write, rejoined)
     changed = [
@@ -180,6 +177,22 @@ async def restore_rows(write: LedgerWrite, rows: Sequence[TransactionRow]) -> No
         transfer_id=None,
     )
     await as_shares_say(write, rows)
+
+
+async def _require_free_ids(write: LedgerWrite, rows: Sequence[TransactionRow]) -> None:
+    external = [row.external_id for row in rows if row.external_id is not None]
+    if not external:
+        return
+    taken = await write.tx.rows(
+        select(T.c.id, T.c.account_id, T.c.external_id).where(
+            T.c.ledger_id == write.ledger_id,
+            among(T.c.external_id, external),
+            T.c.deleted_at.is_(None),
+        )
+    )
+    refs = References(external={(r.account_id, r.external_id): r.id for r in taken})
+    for row in rows:
+        check_external(refs, row.account_id, row.external_id, row.id)
 
 
 async def _rejoined(

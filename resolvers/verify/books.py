@@ -27,6 +27,7 @@ from resolvers.uploads.rows import U, upload_row
 from resolvers.verify.finder import Finder, pages
 from resolvers.verify.groups import check_groups
 from resolvers.verify.images import Stored, check_images, check_lost
+from resolvers.verify.learned import check_learned
 from resolvers.verify.report import Kind, named
 from resolvers.verify.segments import check_segments
 
@@ -77,6 +78,7 @@ async def check_books(finder: Finder) -> int:
     await _check_notifications(finder)
     await _check_rates(finder)
     await check_segments(finder)
+    await check_learned(finder)
     await _check_uploads(finder)
     for entity in _ENTITIES:
         await check_lost(finder, entity)

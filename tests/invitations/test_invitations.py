@@ -79,6 +79,7 @@ async def test_nobody_learns_who_has_an_account(world: Circle, door: Door, bob: 
     assert all(one == shown[0] for one in shown)
 
 
+@pytest.mark.case("T09")
 async def test_accepting_makes_a_member_once(world: Circle, door: Door, bob: Person) -> None:
     wanted = await world.invite(bob, "VIEWER")
     theirs = door.as_person(bob)
@@ -114,6 +115,7 @@ async def test_declining_leaves_no_trace_of_membership(
     assert await world.invite(bob) != wanted
 
 
+@pytest.mark.case("T09")
 async def test_only_who_is_asked_answers_and_only_owners_cancel(
     world: Circle, door: Door, bob: Person
 ) -> None:
@@ -251,15 +253,15 @@ async def test_an_unproved_address_has_an_empty_box_where_addresses_are_proved(
     world: Circle, door: Door, bob: Person, running: Running, services: Services
 ) -> None:
     wanted = await world.invite(bob)
-    strict = services.database._set_actor
-    services.database._set_actor = text("SELECT set_config('app.user_id', :user, true)")
+    strict = services.database._begun
+    services.database._begun = "', true)"
     theirs = door.as_person(bob)
     try:
         assert (await theirs.call("ListInvitations"))["items"] == []
         assert (await told(theirs.call("GetInvitation", id=wanted))).code == "NOT_FOUND"
         assert (await told(theirs.call("AcceptInvitation", id=wanted))).code == "NOT_FOUND"
     finally:
-        services.database._set_actor = strict
+        services.database._begun = strict
     assert len((await theirs.call("ListInvitations"))["items"]) == 1
 
 

@@ -93,7 +93,7 @@ async def test_the_cost_does_not_grow_with_rows_and_rules(world: World, services
         file = "Date,Text,Amount\n" + "".join(
             f"2026-01-{n + 1:02},card {n},-1.00\n" for n in range(size)
         )
-        with counted(services) as seen:
+        with counted(services.database) as seen:
             await world.bring_in(file, giro)
         counts.append(len(seen))
         assert {row.category_id for row in await world.booked(giro)} == {ids["rent"]}

@@ -307,7 +307,7 @@ async def test_statements_do_not_grow_with_rules(
             "{ rules { totalCount nodes { accounts { name } actions { category { name } } } } }",
             '{ testRule(rule: {conditions: [{field: TEXT, value: "x"}], actions: {tags: ["y"]}}) { matched rows { nodes { transaction { account { name } } after { category { name } } } } } }',
         ):
-            with counted(services) as seen:
+            with counted(services.database) as seen:
                 await door.query(document)
             counts.append(len(seen))
     assert counts[:2] == counts[2:]

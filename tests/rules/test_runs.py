@@ -285,12 +285,12 @@ async def test_statements_of_a_run_do_not_grow_with_rows(
             await book(door, giro, None, description="x")
         await rule(door, says("TEXT", "x"), actions={"categoryId": food, "payee": "P"})
         made = (await door.query(START))["data"]["runRules"]["run"]["id"]
-        with counted(services) as forth:
+        with counted(services.database) as forth:
             await work(services)
         await door.query(UNDO, id=made)
-        with counted(services) as back:
+        with counted(services.database) as back:
             await work(services)
-        with counted(services) as shown:
+        with counted(services.database) as shown:
             await door.query(SHOW, id=made)
         counts.append((len(forth), len(back), len(shown)))
     assert counts[0] == counts[1]
