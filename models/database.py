@@ -12,6 +12,7 @@ from collections.abc import (
 )
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final, TypeVar, cast
 from uuid import UUID, uuid4
 
@@ -23,7 +24,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import PoolProxiedConnection
 
-from models.sealing import KeyMissing, RingCache
+from models.sealing import KEY_CACHE_SECONDS, KeyMissing, RingCache
 from models.statements import Prepared, Writer
 from models.stores.keys import KeyProvider
 from models.transacting import Params, Reading, Statement, Transaction, Upkeep, Writing, key_context
@@ -73,11 +74,17 @@ class Database:
         lock_timeout_ms: int = 3_000,
         statement_timeout_ms: int = 30_000,
         trust_addresses: bool = False,
+        key_pause_seconds: float = KEY_CACHE_SECONDS + 60,
     ) -> None:
-        """``trust_addresses`` counts every address as proved (the local profile)."""
+        """``trust_addresses`` counts every address as proved (the local profile).
+
+        ``key_pause_seconds`` is how long a new data key waits before it seals: longer than any
+        process remembers a ring without it.
+        """
         self.engine = engine
         self.keys = keys
         self.rings = RingCache()
+        self.key_pause = timedelta(seconds=key_pause_seconds)
         trusted = ", set_config('app.trust_addresses', 'on', true)" if trust_addresses else ""
         self._begin_read = (
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT set_config('app.user_id', '"
@@ -323,8 +330,13 @@ def connect(
     password: str,
     pooler: str = "session",
     pool_size: int = 10,
+    command_seconds: float = 35,
+    connect_seconds: float = 10,
 ) -> AsyncEngine:
     """An engine on a PostgreSQL server.
+
+    A server that hangs, or a line that is only open on our side, is given up after
+    ``command_seconds``: longer than a statement may run there, so that its own word comes first.
 
     ``pooler="transaction"`` is for PgBouncer in transaction mode: no statement outlives its
     transaction there, so nothing is cached and every prepared name is unique.
@@ -336,6 +348,8 @@ def connect(
         "user": user,
         "password": password,
         "server_settings": {"application_name": "pockettrend"},
+        "command_timeout": command_seconds,
+        "timeout": connect_seconds,
     }
     if pooler == "transaction":
         arguments |= {

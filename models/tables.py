@@ -18,7 +18,7 @@ from models.groups import (
     Share,
 )
 from models.idempotency import IdempotencyKey
-from models.imports import Import, ImportRefusal, ImportRow
+from models.imports import Import, ImportMemory, ImportRow
 from models.invitations import Inbox, Invitation
 from models.jobs import Job
 from models.ledgers import Ledger, LedgerKey, Membership, SystemKey
@@ -50,7 +50,7 @@ __all__ = [
     "GroupTransaction",
     "IdempotencyKey",
     "Import",
-    "ImportRefusal",
+    "ImportMemory",
     "ImportRow",
     "Inbox",
     "Invitation",

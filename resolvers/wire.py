@@ -250,7 +250,7 @@ def _import(row: ImportRunRow) -> dict[str, Any]:
     return {
         **stored("imp", row),
         "uploadId": ids.encode("file", row.upload_id),
-        "accountId": ids.encode("acct", row.account_id),
+        "accountId": reference("acct", row.account_id),
         "status": row.status,
         "format": row.format,
         "dryRun": row.dry_run,

@@ -84,6 +84,8 @@ def _import(row: ImportRunRow) -> dict[str, Any]:
         "rowsDone": row.rows_done,
         "rowsTotal": row.rows_total,
         "reverting": row.reverting,
+        "opened": list(row.opened),
+        "kept": row.kept,
     }
 
 
@@ -109,6 +111,8 @@ def _line(row: ImportLineRow) -> dict[str, Any]:
         "notes": row.notes,
         "category": row.category,
         "externalId": row.external_id,
+        "bankId": row.bank_id,
+        "memory": row.memory,
         "minor": row.minor,
         "key": row.key,
         "leftVersion": row.left_version,

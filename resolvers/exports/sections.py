@@ -206,7 +206,7 @@ NOT_TOLD: Final[Mapping[str, str]] = {
     "refresh_tokens": "hashes of secrets that open nothing elsewhere",
     "mailed_tokens": "hashes of secrets that open nothing elsewhere",
     "idempotency_keys": "answers to repeats, kept for a day",
-    "import_refusals": "hashes under a key that never leaves the server",
+    "import_memories": "hashes under a key that never leaves the server",
     "budget_marks": "which thresholds were told of: the notifications say so",
     "learned_categories": "computed from the transactions",
     "segments": "computed from the transactions",

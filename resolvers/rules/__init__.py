@@ -1,7 +1,7 @@
 """Rules: what is done to transactions that look like this, to new ones and on request to old ones."""
 
 import resolvers.rules.wire  # noqa: F401 - registers the wire form
-from resolvers.rules.applying import Newcomers, changed_fields, labels_of
+from resolvers.rules.applying import apply_to_new, changed_fields, labels_of
 from resolvers.rules.inputs import RowsInput, RuleCreate, RuleDraft, RuleUpdate
 from resolvers.rules.rows import count_rules, get_rule, list_rules, rules_by_id
 from resolvers.rules.run_rows import (
@@ -25,13 +25,13 @@ from resolvers.rules.writes import (
 __all__ = [
     "RUN_RULES",
     "Match",
-    "Newcomers",
     "RowsInput",
     "RuleCreate",
     "RuleDraft",
     "RuleUpdate",
     "RunInput",
     "Trial",
+    "apply_to_new",
     "begin_trial",
     "changed_fields",
     "count_changes",

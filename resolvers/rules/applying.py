@@ -147,22 +147,16 @@ async def kinds_of(tx: Tx, ledger_id: UUID, rules: Iterable[RuleRow]) -> dict[UU
     return {row.id: row.kind for row in found if row is not None}
 
 
-@dataclass(frozen=True, slots=True)
-class Newcomers:
-    """The active rules of a ledger, ready for the rows that a file brings."""
+async def apply_to_new(write: LedgerWrite, rows: Sequence[TransactionRow]) -> list[TransactionRow]:
+    """Rows that a file brings, as the active rules leave them; two statements for a batch.
 
-    rules: Sequence[Compiled]
-    kinds: Kinds
-
-    @classmethod
-    async def load(cls, write: LedgerWrite) -> "Newcomers":
-        """Read the rules and the kinds of their categories, in two statements."""
-        rules = await all_rules(write.tx, write.ledger_id, R.c.active.is_(True))
-        return cls(compile_rules(rules), await kinds_of(write.tx, write.ledger_id, rules))
-
-    def left(self, row: TransactionRow) -> TransactionRow:
-        """A new row as the rules leave it.
-
-        A category that the file itself names stays: it is what somebody said about this very row.
-        """
-        return apply_rules(self.rules, row, self.kinds).row
+    A category that the file itself names stays: it is what somebody said about this very row.
+    """
+    if not rows:
+        return []
+    rules = await all_rules(write.tx, write.ledger_id, R.c.active.is_(True))
+    if not rules:
+        return list(rows)
+    kinds = await kinds_of(write.tx, write.ledger_id, rules)
+    compiled = compile_rules(rules)
+    return [apply_rules(compiled, row, kinds).row for row in rows]

@@ -50,7 +50,10 @@ def _parts(write: LedgerWrite, rows: Sequence[TransactionRow]) -> list[dict[str,
 
 
 async def insert_rows(write: LedgerWrite, rows: Sequence[TransactionRow]) -> None:
-    """Store new rows with their parts; their accounts' totals move with them."""
+    """Store new rows with their parts; their accounts' totals move with them.
+
+    A row that comes back into the trash it lay in moves none, and is told with its tombstone.
+    """
     if not rows:
         return
     await write.tx.run(insert(T), [_cells(write, row) for row in rows])
@@ -59,8 +62,11 @@ async def insert_rows(write: LedgerWrite, rows: Sequence[TransactionRow]) -> Non
         await write.tx.run(insert(S), parts)
     await _mark(write, {place for row in rows for place in places_of(None, row)})
     for row in rows:
-        write.move(row.account_id, row.amount_minor)
         write.record("transaction", "CREATE", None, row)
+        if row.deleted_at is None:
+            write.move(row.account_id, row.amount_minor)
+        else:
+            write.record("transaction", "DELETE", row, None)
 
 
 async def update_rows(

@@ -44,6 +44,7 @@ _OTHER_CELLS: Final[tuple[tuple[Table, str, str, str], ...]] = (
     # table, column of its order, sealed column, what a row is called
     (table(IdempotencyKey), "key", "answer", "idempotency key"),
     (table(Import), "id", "report", "import"),
+    (table(Import), "id", "rulings", "import"),
     (table(ImportRow), "id", "content", "import row"),
     (table(RuleChange), "id", "content", "change of a rule run"),
     (table(RuleRun), "id", "rules", "rule run"),

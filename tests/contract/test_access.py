@@ -186,6 +186,11 @@ MATRIX: dict[str, tuple[str, str]] = {
         "VALIDATION_ERROR",
     ),
     "processImport": ('mutation{processImport(id:"$import"){import{id}}}', "NOT_FOUND"),
+    "overruleImportRows": (
+        'mutation{overruleImportRows(id:"$import",rows:[{position:0,decision:SKIPPED}]){import{id}}}',
+        "NOT_FOUND",
+    ),
+    "revertImport": ('mutation{revertImport(id:"$import"){import{id}}}', "NOT_FOUND"),
     "createGroup": ('mutation{createGroup(input:{name:"x"}){group{id}}}', "OWN"),
     "updateGroup": ('mutation{updateGroup(id:"$group",input:{name:"N"}){group{id}}}', "NOT_FOUND"),
     "addGroupMember": (
@@ -271,13 +276,16 @@ PUBLIC = {
     "resetPassword",
     "verifyEmail",
 }
-# An import that waits for nobody cannot be processed: right for its owner, too.
+# An import that waits for nobody cannot be processed, nor taken back while it is at work: right
+# for its owner, too.
 # Nobody answers an invitation that she sent; the last owner of a group cannot leave it.
 OWNER_REFUSED = {
     "processImport": "CONFLICT",
     # One run of rules at a time, and no worker runs here.
     "runRules": "CONFLICT",
     "undoRuleRun": "CONFLICT",
+    "overruleImportRows": "CONFLICT",
+    "revertImport": "CONFLICT",
     "acceptInvitation": "NOT_FOUND",
     "declineInvitation": "NOT_FOUND",
     "removeGroupMember": "CONFLICT",

@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0016"
-down_revision = "0015"
+revision = "0017"
+down_revision = "0016"
 
 # Nobody wrote down until now what a hand has set.  A row that no file and no template made, and an
 # imported one that was changed since, keep what they hold; what they lack stays open.
