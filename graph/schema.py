@@ -21,7 +21,7 @@ from graph.invitations import InvitationMutations, InvitationQueries
 from graph.nodes import Node, find_node
 from graph.notifications import NotificationMutations, NotificationQueries
 from graph.rates import RateMutations, RateQueries
-from graph.rules import RuleMutations, RuleQueries
+from graph.rules import RuleMutations, RuleQueries, RuleRunMutations, RuleRunQueries
 from graph.scalars import CONFIG
 from graph.sessions import SessionMutations
 from graph.subscriptions import Subscription
@@ -48,6 +48,7 @@ class Query(
     RateQueries,
     TemplateQueries,
     RuleQueries,
+    RuleRunQueries,
     GroupQueries,
     InvitationQueries,
     UploadQueries,
@@ -90,6 +91,7 @@ class Mutation(
     RateMutations,
     TemplateMutations,
     RuleMutations,
+    RuleRunMutations,
     GroupMutations,
     GroupTransactionMutations,
     InvitationMutations,

@@ -25,8 +25,9 @@ from models.ledgers import Ledger, LedgerKey, Membership, SystemKey
 from models.limits import LimitHit
 from models.notifications import BudgetMark, Notification
 from models.rates import Rate
-from models.rules import Rule
+from models.rules import Rule, RuleChange, RuleRun
 from models.segments import Segment
+from models.suggestions import LearnedCategories
 from models.templates import Template
 from models.transactions import Split, Transaction
 from models.uploads import Upload
@@ -54,6 +55,7 @@ __all__ = [
     "Inbox",
     "Invitation",
     "Job",
+    "LearnedCategories",
     "Ledger",
     "LedgerKey",
     "LimitHit",
@@ -64,6 +66,8 @@ __all__ = [
     "RefreshToken",
     "Registration",
     "Rule",
+    "RuleChange",
+    "RuleRun",
     "Segment",
     "Session",
     "Share",

@@ -21,12 +21,14 @@ from graph.paging import (
     connection,
 )
 from graph.scalars import Instant, JSONObject, id_text
+from graph.suggestions import CategorySuggestion
 from graph.transactions import Transaction
 from graph.uploads import Upload
 from models.imports import ImportLineRow, ImportRunRow
 from resolvers.accounts import accounts_by_id
 from resolvers.imports import (
     Offer,
+    account_in,
     count_import_rows,
     header_of,
     imports_by_id,
@@ -35,6 +37,7 @@ from resolvers.imports import (
     rows_by_import,
 )
 from resolvers.paging import page_request
+from resolvers.suggestions import LineKey, suggestions_of_lines, suggestions_of_transactions
 from resolvers.transactions import transactions_by_id
 from resolvers.uploads import uploads_by_id
 
@@ -209,6 +212,26 @@ class ImportRow:
     def reason_code(row: Parent[ImportLineRow]) -> str | None:
         """Absent for rows that were decided before there were codes."""
         return row.code
+
+    @strawberry.field(
+        description="The category that your past choices speak for, where neither the file nor a "
+        "rule names one: of what it became, or would become.",
+        graphql_type=CategorySuggestion | None,
+    )
+    async def suggestion(row: Parent[ImportLineRow], info: Info) -> Any:
+        """Loaded together with those of other rows."""
+        load, user_id = info.context.load, info.context.actor.user_id
+        if row.transaction_id is not None:
+            found = await load(transactions_by_id, (row.ledger_id, row.transaction_id))
+            return found and await load(suggestions_of_transactions, (user_id, found))
+        if row.decision != "NEW" or row.minor is None or row.category or row.currency is None:
+            return None
+        run = await load(imports_by_id, (row.ledger_id, row.import_id))
+        line = LineKey(
+            row.ledger_id, account_in(run, row.currency), row.payee, row.description or "",
+            row.minor, row.currency,
+        )  # fmt: skip
+        return await load(suggestions_of_lines, (user_id, line))
 
     @strawberry.field(description="What it became or duplicates.")
     def transaction_id(row: Parent[ImportLineRow]) -> ID | None:

@@ -1,5 +1,6 @@
-"""Rules in the graph."""
+"""Rules in the graph, and their runs over what is there."""
 
 from graph.rules.operations import RuleMutations, RuleQueries
+from graph.rules.runs import RuleRun, RuleRunMutations, RuleRunQueries
 
-__all__ = ["RuleMutations", "RuleQueries"]
+__all__ = ["RuleMutations", "RuleQueries", "RuleRun", "RuleRunMutations", "RuleRunQueries"]

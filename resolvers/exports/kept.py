@@ -13,6 +13,7 @@ from models.accounts import AccountRow
 from models.auth import SessionRow
 from models.groups import GroupTransactionRow, MemberRow, ShareRow
 from models.imports import ImportLineRow, ImportRunRow
+from models.rules import RuleChangeRow, RuleRunRow
 from models.templates import TemplateRow
 from models.transactions import TransactionRow
 from resolvers.wire import instant, reference, wire
@@ -117,6 +118,25 @@ def _line(row: ImportLineRow) -> dict[str, Any]:
         "key": row.key,
         "leftVersion": row.left_version,
         "undo": row.undo,
+    }
+
+
+@kept.register
+def _run(row: RuleRunRow) -> dict[str, Any]:
+    return {**wire(row), "lastUuid": None if row.last_id is None else str(row.last_id)}
+
+
+@kept.register
+def _change(row: RuleChangeRow) -> dict[str, Any]:
+    return {
+        "uuid": str(row.id),
+        "runId": ids.encode("run", row.run_id),
+        "transactionId": ids.encode("txn", row.transaction_id),
+        "before": wire(row.before),
+        "after": wire(row.after),
+        "ruleIds": [ids.encode("rule", one) for one in row.rule_ids],
+        "outcome": row.outcome,
+        "kept": list(row.kept),
     }
 
 

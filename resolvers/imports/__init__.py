@@ -21,6 +21,7 @@ from resolvers.imports.rows import (
 )
 from resolvers.imports.run import BATCH_ROWS, abandon_import, run_import
 from resolvers.imports.start import process_import, start_import
+from resolvers.imports.targets import account_in
 from resolvers.imports.work import import_handler, import_last_words
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "ImportRevert",
     "Offer",
     "abandon_import",
+    "account_in",
     "count_import_rows",
     "count_imports",
     "get_import",

@@ -39,7 +39,7 @@ RULE = (
 MATRIX: dict[str, tuple[str, str]] = {
     "viewer": ("{viewer{id accounts(first:1){nodes{id}}}}", "OWN"),
     "node": ('{node(id:"$account"){id}}', "NULL"),
-    "nodes": ('{nodes(ids:["$account","$transaction","$upload","$import","$budget","$item","$template","$rule","$notification","$rate","$group","$entry","$invitation"]){id}}', "NULL"),
+    "nodes": ('{nodes(ids:["$account","$transaction","$upload","$import","$budget","$item","$template","$rule","$run","$notification","$rate","$group","$entry","$invitation"]){id}}', "NULL"),
     "account": ('{account(id:"$account"){id}}', "NOT_FOUND"),
     "accounts": ("{accounts(first:1){nodes{id}}}", "OWN"),
     "accountBalance": ('{accountBalance(id:"$account"){balance}}', "NOT_FOUND"),
@@ -98,6 +98,10 @@ MATRIX: dict[str, tuple[str, str]] = {
     "createRule": (f'mutation{{createRule(input:{{name:"x",{RULE}}}){{rule{{id}}}}}}', "VALIDATION_ERROR"),
     "updateRule": ('mutation{updateRule(id:"$rule",input:{name:"N"}){rule{id}}}', "NOT_FOUND"),
     "deleteRule": ('mutation{deleteRule(id:"$rule"){id}}', "NOT_FOUND"),
+    "ruleRun": ('{ruleRun(id:"$run"){id changes{nodes{transactionId}}}}', "NOT_FOUND"),
+    "ruleRuns": ("{ruleRuns(first:1){nodes{id}}}", "OWN"),
+    "runRules": ('mutation{runRules(input:{accountId:"$account"}){run{id}}}', "VALIDATION_ERROR"),
+    "undoRuleRun": ('mutation{undoRuleRun(id:"$run"){run{id}}}', "NOT_FOUND"),
     "export": ("{export(format:CSV){downloadUrl}}", "OWN"),
     "requestTakeout": ("mutation{requestTakeout{export{downloadUrl}}}", "OWN"),
     "groups": ("{groups(first:1){nodes{id}}}", "OWN"),
@@ -277,6 +281,9 @@ PUBLIC = {
 # Nobody answers an invitation that she sent; the last owner of a group cannot leave it.
 OWNER_REFUSED = {
     "processImport": "CONFLICT",
+    # One run of rules at a time, and no worker runs here.
+    "runRules": "CONFLICT",
+    "undoRuleRun": "CONFLICT",
     "overruleImportRows": "CONFLICT",
     "revertImport": "CONFLICT",
     "acceptInvitation": "NOT_FOUND",
@@ -326,6 +333,7 @@ async def owned(door: GraphQLDoor, services: Services) -> dict[str, str]:
     return {
         "rule": rules[0],
         "secondRule": rules[1],
+        "run": (await door.query("mutation{runRules{run{id}}}"))["data"]["runRules"]["run"]["id"],
         "notification": ids.encode("notif", told.value.id),
         "email": door.person.email,
         "rate": (await door.query(rate))["data"]["setRate"]["rate"]["id"],

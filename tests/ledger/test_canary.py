@@ -64,7 +64,8 @@ async def ruled(door: Door, client: Any) -> None:
     """A rule with the amount in a condition and a note."""
     what = f'conditions: [{{field: AMOUNT, min: "{AMOUNT}"}}], actions: {{notes: "{SECRET}"}}'
     make = f'mutation {{ createRule(input: {{name: "{SECRET}", {what}}}) {{ rule {{ id }} }} }}'
-    for document in (make, f"{{ testRule(rule: {{{what}}}) {{ matched changed }} }}"):
+    trial = f"{{ testRule(rule: {{{what}}}) {{ matched changed }} }}"
+    for document in (make, trial, "mutation { runRules { run { id } } }"):
         answer = await client.post("/graphql", json={"query": document}, headers=door.headers)
         assert "errors" not in answer.json()
 
