@@ -163,7 +163,7 @@ class AuthMutations:
             await context.services.registrations.begin(data)
             return RegisterPayload(session=None)
         session = await context.services.auth.register(data, user_agent=context.user_agent)
-        return RegisterPayload(session=_entered(info, session))
+        return RegisterPayload(session=entered(info, session))
 
     @strawberry.mutation(description="Sign in.", graphql_type=LoginPayload | None)
     async def login(self, info: Info, input: Annotated[LoginInput, said("Who you are.")]) -> Any:
@@ -171,7 +171,7 @@ class AuthMutations:
         context = info.context
         data = parsed(LoginRules, input)
         session = await context.services.auth.login(data, user_agent=context.user_agent)
-        return LoginPayload(session=_entered(info, session))
+        return LoginPayload(session=entered(info, session))
 
     @strawberry.mutation(
         description="Trade a refresh token for the next pair.", graphql_type=RefreshPayload | None
@@ -184,7 +184,7 @@ class AuthMutations:
         if not token or len(token) > 1_024:
             raise InvalidCredentials("The refresh token is not valid; sign in again.")
         session = await info.context.services.auth.refresh(token)
-        return RefreshPayload(session=_entered(info, session))
+        return RefreshPayload(session=entered(info, session))
 
     @strawberry.mutation(
         description="End the session of the bearer token, or of a refresh token.",
@@ -238,12 +238,12 @@ class AuthMutations:
             data.token, user_agent=context.user_agent
         )
         if session is not None:
-            return VerifyEmailPayload(email_verified=True, session=_entered(info, session))
+            return VerifyEmailPayload(email_verified=True, session=entered(info, session))
         await context.services.recovery.verify(data)
         return VerifyEmailPayload(email_verified=True, session=None)
 
 
-def _entered(info: Info, session: SignIn) -> Any:
+def entered(info: Info, session: SignIn) -> Any:
     """Let the rest of the answer be read as the person who just signed in."""
     info.context.actor_or_none = actor_of(session.user)
     return session

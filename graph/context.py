@@ -20,8 +20,11 @@ from resolvers.errors import Unauthenticated
 from resolvers.exports import Asked, Exports
 from resolvers.ledgers import Ledgers, LedgerWrite, Outcome, repeat_of
 from resolvers.limits import Limits
+from resolvers.oidc import SignInsElsewhere
+from resolvers.personal_tokens import PersonalTokens
 from resolvers.recovery import Recovery
 from resolvers.registration import Registrations
+from resolvers.second_factor import SecondFactors
 from resolvers.sessions import Sessions
 from resolvers.uploads import Received
 
@@ -40,6 +43,9 @@ class Services:
     ledgers: Ledgers
     auth: Auth
     recovery: Recovery
+    second_factors: SecondFactors
+    personal_tokens: PersonalTokens
+    elsewhere: SignInsElsewhere
     registrations: Registrations
     sessions: Sessions
     limits: Limits

@@ -73,10 +73,15 @@ class Database:
         lock_timeout_ms: int = 3_000,
         statement_timeout_ms: int = 30_000,
         trust_addresses: bool = False,
+        audit_key: bytes = b"",
     ) -> None:
-        """``trust_addresses`` counts every address as proved (the local profile)."""
+        """``trust_addresses`` counts every address as proved (the local profile).
+
+        ``audit_key`` keys the chain of audit entries.
+        """
         self.engine = engine
         self.keys = keys
+        self.audit_key = audit_key
         self.rings = RingCache()
         trusted = ", set_config('app.trust_addresses', 'on', true)" if trust_addresses else ""
         self._begin_read = (

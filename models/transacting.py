@@ -40,6 +40,11 @@ class Transaction(ABC):
         self._rings: dict[UUID, LedgerRing] = {}
         self.leftovers: list[Upkeep] = []
 
+    @property
+    def audit_key(self) -> bytes:
+        """What keys the chain of audit entries."""
+        return self._database.audit_key
+
     def afterwards(self, work: "Upkeep") -> None:
         """Leave upkeep for when this reading has ended; nobody waits for it, and it may be lost."""
         self.leftovers.append(work)

@@ -10,6 +10,7 @@ from graph.context import Context, Services
 from models.ids import new_id
 from resolvers.access import Actor
 from resolvers.errors import Unauthenticated
+from resolvers.personal_tokens import is_personal
 
 
 def request_id_of(request: Request) -> str:
@@ -37,7 +38,10 @@ async def actor_of_request(services: Services, request: Request) -> Actor | None
     token = bearer(request)
     if token is None:
         return None
-    actor = await services.auth.actor(token)
+    if is_personal(token):
+        actor = await services.personal_tokens.actor(token)
+    else:
+        actor = await services.auth.actor(token)
     request.state.user_id = actor.user_id
     return actor
 
