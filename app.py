@@ -22,6 +22,7 @@ from assembly import (
     migrate_all,
     passwords_of,
     provider_of,
+    queue_of,
     warm,
 )
 from graph.context import Services
@@ -50,6 +51,7 @@ from resolvers.noticing import notice
 from resolvers.oidc import SignInsElsewhere
 from resolvers.passwords import Passwords
 from resolvers.personal_tokens import PersonalTokens
+from resolvers.prompts import Teller
 from resolvers.recovery import Recovery
 from resolvers.registration import Registrations
 from resolvers.second_factor import SecondFactors
@@ -60,6 +62,7 @@ from settings import Settings
 
 if TYPE_CHECKING:
     from models.embedded.parts import Endpoints
+    from models.stores.sqs import SqsQueue
 
 __all__ = ["Running", "create_app", "mailer_of", "migrate_all", "start"]
 
@@ -82,6 +85,8 @@ class Running:
     cache: Cache | None = None
     broker: LocalBroker = field(default_factory=LocalBroker)
     passwords: Passwords | None = None
+    queue: "SqsQueue | None" = None
+    teller: Teller | None = None
     demo_password: str | None = None
     """Shown on the pages of a local server with a demo account."""
 
@@ -112,6 +117,7 @@ class Running:
             job_handlers(self.services),
             last_words=last_words(self.services),
             observe=self.metrics.job,
+            queue=self.queue,
         )
         async with asyncio.TaskGroup() as both:
             both.create_task(worker.run(stopping))
@@ -120,6 +126,8 @@ class Running:
     async def close(self) -> None:
         """Close everything, the database last."""
         await self.services.live.close()
+        if self.teller is not None:
+            await self.teller.close()
         if self.passwords is not None:
             self.passwords.close()
         if self.cache is not None:
@@ -203,12 +211,17 @@ async def start(
         import_secret=derive(system.chain, "imports"),
         build=await build,
         public_url=public_url,
+        files_url=settings.files_url or public_url,
         production=settings.production,
         introspection=not settings.production,
     )
     running = Running.around(services, settings)
     running.cache, running.broker, running.passwords = cache, broker, hasher
     running.chain_key = system.chain
+    running.queue = queue_of(settings)
+    if running.queue is not None:
+        running.teller = Teller(database, running.queue)
+        broker.tell_others = running.teller.tell
     return running
 
 
@@ -225,7 +238,7 @@ def create_app(services: Services, settings: Settings, running: Running | None =
     running = running or Running.around(services, settings)
     token = settings.operator_token.get_secret_value()
     operator = Operator(token, everyone=not settings.production)
-    parts = part_checks(services.database, running.cache, settings.data / "files")
+    parts = part_checks(services.database, running.cache, services.files, running.queue)
     gauges = part_gauges(services.database, parts, running.draining)
     engine = Engine(introspection=services.introspection, query_seconds=settings.query_seconds)
     routes = [

@@ -1,6 +1,7 @@
 """Parts out of settings: the database, keys, cache, files, mail and limits of one process."""
 
 import asyncio
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import structlog
@@ -14,7 +15,7 @@ from models.limits import DatabaseWindows, SharedWindows
 from models.migrate import migrate, newest_revision, present_revision
 from models.sealing import derive
 from models.stores.files import FileStore, LocalFiles
-from models.stores.keys import LocalKeys
+from models.stores.keys import KeyProvider, LocalKeys
 from models.stores.limits import RedisWindows
 from models.stores.mail import FolderMailer, Mailer, SmtpMailer
 from models.stores.redis import Cache
@@ -27,6 +28,8 @@ from settings import Settings, SettingsError, database_address, smtp_server
 
 if TYPE_CHECKING:
     from models.embedded.parts import Endpoints
+    from models.stores.aws import Aws
+    from models.stores.sqs import SqsQueue
 
 _log: Final = structlog.get_logger("app")
 
@@ -69,7 +72,26 @@ def engine_of(settings: Settings, endpoints: "Endpoints | None", *, owner: bool)
     )
 
 
-def master_keys(settings: Settings) -> LocalKeys:
+def master_keys(settings: Settings) -> KeyProvider:
+    """Who wraps data keys: KMS where its keys are named, else the key file."""
+    if not settings.kms_keys:
+        return _file_keys(settings)
+    from models.stores.kms import KmsKeys  # noqa: PLC0415
+
+    before = None if settings.master_key_file is None else _file_keys(settings)
+    return KmsKeys(_aws("kms"), settings.kms_keys, before=before)
+
+
+@lru_cache
+def _aws(service: str) -> "Aws":
+    """One client of a service for this process; its library is imported only where it is used."""
+    from models.stores.aws import Aws  # noqa: PLC0415
+
+    # A long poll takes its time, the answer included.
+    return Aws(service, read_seconds=10) if service == "sqs" else Aws(service)
+
+
+def _file_keys(settings: Settings) -> LocalKeys:
     """The master key; the local profile makes one at its first start."""
     path = settings.key_file
     fresh = not path.exists()
@@ -151,7 +173,25 @@ def provider_of(settings: Settings) -> Provider | None:
 
 def files_of(settings: Settings) -> FileStore:
     """Where uploaded files lie."""
+    if settings.s3_bucket:
+        from models.stores.s3 import S3Files  # noqa: PLC0415
+
+        return S3Files(
+            _aws("s3"),
+            settings.s3_bucket,
+            prefix=settings.s3_prefix,
+            kms_key=settings.s3_kms_key or None,
+        )
     return LocalFiles(settings.data / "files")
+
+
+def queue_of(settings: Settings) -> "SqsQueue | None":
+    """What tells workers of other machines of jobs, where one is set."""
+    if not settings.sqs_url:
+        return None
+    from models.stores.sqs import SqsQueue  # noqa: PLC0415
+
+    return SqsQueue(_aws("sqs"), settings.sqs_url)
 
 
 def mailer_of(settings: Settings) -> Mailer:

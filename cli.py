@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 failed, 2 refused to start (a wrong setting, a port in use
 """
 
 import asyncio
+import json
 import os
 import socket
 import sys
@@ -243,6 +244,39 @@ def verify() -> None:
     raise SystemExit(run_with_services(work, beside=True))
 
 
+@cli.command("import")
+def import_file(
+    file: Annotated[
+        Path, typer.Argument(help="The bank's file, of any format.", exists=True, dir_okay=False)
+    ],
+    *,
+    account: Annotated[str, typer.Option(help="Id or name of the account that it fills.")],
+    email: Annotated[
+        str, typer.Option(help="Who imports; the password is asked for, or piped in.")
+    ],
+    url: Annotated[
+        str | None, typer.Option(help="The server (default: the one that the settings speak of).")
+    ] = None,
+    mapping: Annotated[
+        str | None,
+        typer.Option(help='What you know of the file, as JSON: {"signRule": "NEGATED"}.'),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option(help="Only show what it would do.")] = False,
+    restore_deleted: Annotated[
+        bool, typer.Option(help="Bring rows back that you deleted earlier.")
+    ] = False,
+) -> None:
+    """Import a bank's file through a running server, with a progress bar."""
+    from importing import Order, run_import  # noqa: PLC0415
+
+    try:
+        known = None if mapping is None else json.loads(mapping)
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}", param_hint="--mapping") from None
+    order = Order(file, account, dry_run, restore_deleted, known)
+    raise SystemExit(run_import(order, url=url or read_settings().base_url(), email=email))
+
+
 @cli.command()
 def backup(
     file: Annotated[Path, typer.Argument(help="The archive to write; it must not exist yet.")],
@@ -273,6 +307,26 @@ def restore(
     from operating import run_restore  # noqa: PLC0415
 
     raise SystemExit(run_restore(file, master_key=master_key, keep_sessions=keep_sessions))
+
+
+@cli.command()
+def rotate_keys(
+    *,
+    older_than_days: Annotated[
+        int, typer.Option(min=0, help="Ledgers whose newest key is at least this old; 0 is all.")
+    ] = 365,
+    master: Annotated[
+        bool,
+        typer.Option("--master", help="Also make a new master key and wrap every key under it."),
+    ] = False,
+) -> None:
+    """Give ledgers their next data key, and the installation its next master key.
+
+    Servers go on meanwhile.  A new data key seals some minutes later, when every process knows it.
+    """
+    from operating import run_rotation  # noqa: PLC0415
+
+    run_rotation(older_than_days, master=master)
 
 
 def main() -> None:

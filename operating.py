@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -63,8 +64,9 @@ def run_backup(target: Path) -> None:
 
     made = _told(lambda: with_parts(settings, work, beside=True))
     typer.echo(f"backup: {made.path} ({made.size:,} bytes, {made.files:,} files)")
+    where = "KMS" if settings.kms_keys else str(settings.key_file)
     typer.echo(
-        f"The master key in {settings.key_file} is not in it, and without that key nobody can read "
+        f"The master key in {where} is not in it, and without that key nobody can read "
         "it.  Keep a copy of the key in another place than the archive.",
         err=True,
     )
@@ -75,7 +77,7 @@ def run_restore(source: Path, *, master_key: Path | None, keep_sessions: bool) -
     settings = read_settings()
     if master_key is not None:
         _place_key(settings, master_key)
-    if not settings.key_file.exists():
+    if not settings.kms_keys and not settings.key_file.exists():
         refuse(
             [f"The backup's master key must lie in {settings.key_file}, or name it: --master-key."]
         )
@@ -94,6 +96,64 @@ def run_restore(source: Path, *, master_key: Path | None, keep_sessions: bool) -
         return FAILED if report.differences or missing else 0
 
     return _told(lambda: with_parts(settings, work))
+
+
+def run_rotation(days: int, *, master: bool) -> None:
+    """Rotate data keys, and the master key where that is asked for; says what was done."""
+    settings = read_settings()
+
+    async def work(endpoints: "Endpoints | None", _parts: "EmbeddedParts | None") -> None:
+        from assembly import engine_of, master_keys, require_newest  # noqa: PLC0415
+        from models.base import utc_now  # noqa: PLC0415
+        from models.database import Database  # noqa: PLC0415
+        from resolvers.rotation import rotate_all  # noqa: PLC0415
+
+        await require_newest(engine_of(settings, endpoints, owner=False))
+        database = Database(engine_of(settings, endpoints, owner=False), master_keys(settings))
+        try:
+            with _bars() as progress:
+                before = utc_now() - timedelta(days=days)
+                done = await rotate_all(
+                    database, before, progress=lambda count: progress("ledgers", count)
+                )
+        finally:
+            await database.close()
+        typer.echo(f"new data keys: {done:,}")
+        if master:
+            await _rotate_master(settings, endpoints)
+
+    with_parts(settings, work, beside=True)
+
+
+async def _rotate_master(settings: Settings, endpoints: "Endpoints | None") -> None:
+    from assembly import engine_of, master_keys  # noqa: PLC0415
+    from models.rewrapping import rewrap_all  # noqa: PLC0415
+    from models.sealing import new_key  # noqa: PLC0415
+    from models.stores.keys import name_of, read_keys, replace_keys  # noqa: PLC0415
+
+    path = settings.key_file
+    master_keys(settings)
+    # KMS makes its keys itself: the first one that is named is the new one.
+    held = [] if settings.kms_keys else list(read_keys(path))
+    # With several keys in the file somebody has begun already: the first one is the new one.
+    if len(held) == 1:
+        held = [new_key(), *held]
+        replace_keys(path, held)
+    owner = engine_of(settings, endpoints, owner=True)
+    try:
+        with _bars() as progress:
+            done = await rewrap_all(
+                owner, master_keys(settings), progress=lambda count: progress("keys", count)
+            )
+    finally:
+        await owner.dispose()
+    typer.echo(f"keys wrapped by the new master key: {done:,}")
+    for old in held[1:]:
+        kept = path.with_name(f"{path.name}.{name_of(old).hex()}.old")
+        replace_keys(kept, [old])
+        typer.echo(f"Backups from before need the old master key, now in {kept}.", err=True)
+    if held:
+        replace_keys(path, held[:1])
 
 
 def _told(run: Callable[[], T]) -> T:

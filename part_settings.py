@@ -1,14 +1,35 @@
 """Settings of the parts behind the process: databases, cache, keys, files, queue and mail."""
 
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from models.stores.addresses import DatabaseUrl, MailAddress, RedisUrl, SmtpUrl
 
 PREFIX: Final = "POCKETTREND_"
+
+
+def _split(value: object) -> object:
+    """Words between commas; what already is a list stays one."""
+    if isinstance(value, str):
+        return tuple(word.strip() for word in value.split(",") if word.strip())
+    return value
+
+
+def web_address(value: str) -> str:
+    """An http address without a slash at its end; raises ValueError."""
+    parts = urlsplit(value)
+    if value and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.query):
+        raise ValueError("not a web address")
+    return value.rstrip("/")
+
+
+Between = BeforeValidator(_split)
+"""Reads words between commas."""
+Words = Annotated[tuple[str, ...], NoDecode, Between]
 
 
 def field(meaning: str, right: str, default: Any, **limits: Any) -> Any:
@@ -71,6 +92,35 @@ class PartSettings(BaseSettings):
         "File with the master key, 64 hexadecimal digits (default: DATA/keys/master.key).",
         "a file of mode 0600 with 64 hexadecimal digits",
         None,
+    )
+    kms_keys: Words = field(
+        "KMS keys that wrap data keys in place of the key file, between commas: the first one wraps, "
+        "all of them unwrap.  The key file, where it is named, opens what it wrapped before.",
+        "ids, aliases or ARNs of KMS keys, between commas",
+        (),
+    )
+    s3_bucket: str = field(
+        "Bucket of uploaded files; empty keeps them in DATA/files.", "the name of an S3 bucket", ""
+    )
+    s3_prefix: str = field(
+        "What the names of our objects in the bucket begin with.", "text such as files/", ""
+    )
+    s3_kms_key: str = field(
+        "KMS key under which S3 encrypts once more (default: S3's own).",
+        "id or ARN of a KMS key",
+        "",
+    )
+    sqs_url: Annotated[str, AfterValidator(web_address)] = field(
+        "FIFO queue in SQS that tells workers of other machines of jobs at once; without it they "
+        "look every second.",
+        "the address of an SQS queue that ends in .fifo",
+        "",
+    )
+    files_url: Annotated[str, AfterValidator(web_address)] = field(
+        "Address that signed links to files begin with, where a CDN stands before us (default: the "
+        "public address).",
+        "an address such as https://files.example.org",
+        "",
     )
     smtp_url: SmtpUrl = field(
         "Mail server; empty writes mails to DATA/mail.  smtp asks for STARTTLS, smtps is TLS from "

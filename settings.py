@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationError
+from pydantic import AfterValidator, SecretStr, ValidationError
 from pydantic import model_validator as checked
 from pydantic_settings import NoDecode
 
 from models.stores.addresses import database_address, smtp_server
-from part_settings import PREFIX, PartSettings, field
+from part_settings import PREFIX, Between, PartSettings, Words, field, web_address
 
 __all__ = ["Settings", "SettingsError", "database_address", "describe", "load", "smtp_server"]
 
@@ -41,25 +41,11 @@ class SettingsError(Exception):
         self.problems = problems
 
 
-def _split(value: object) -> object:
-    """Words between commas; what already is a list stays one."""
-    if isinstance(value, str):
-        return tuple(word.strip() for word in value.split(",") if word.strip())
-    return value
-
-
 def _origin(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path not in {"", "/"}:
         raise ValueError("not an origin")
     return value.rstrip("/").lower()
-
-
-def _web_address(value: str) -> str:
-    parts = urlsplit(value)
-    if value and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.query):
-        raise ValueError("not a web address")
-    return value.rstrip("/")
 
 
 def _token(secret: SecretStr) -> SecretStr:
@@ -69,11 +55,7 @@ def _token(secret: SecretStr) -> SecretStr:
     return secret
 
 
-Origins = Annotated[
-    tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_split)
-]
-
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, Between]
 
 
 class Settings(PartSettings):
@@ -94,7 +76,7 @@ class Settings(PartSettings):
         Path(".pockettrend"),
     )
     demo: bool = field("Create the demo account at the first start.", "1 or 0", default=False)
-    public_url: Annotated[str, AfterValidator(_web_address)] = field(
+    public_url: Annotated[str, AfterValidator(web_address)] = field(
         "Address under which others reach us, in mails and links (default: http://HOST:PORT).",
         "an address such as https://money.example.org",
         "",
@@ -124,7 +106,7 @@ class Settings(PartSettings):
         "origins such as https://app.example.org, between commas",
         (),
     )
-    oidc_issuer: Annotated[str, AfterValidator(_web_address)] = field(
+    oidc_issuer: Annotated[str, AfterValidator(web_address)] = field(
         "Issuer of another provider that may sign in (OpenID Connect); empty for none.",
         "an address such as https://accounts.example.org",
         "",
@@ -272,9 +254,9 @@ def _refusals(settings: Settings) -> list[str]:
         (settings.log_level == "debug", "LOG_LEVEL", "must not be debug in production"),
         (settings.embedded_database, "DATABASE_URL", "must name a PostgreSQL server in production"),
         (
-            settings.master_key_file is None,
+            settings.master_key_file is None and not settings.kms_keys,
             "MASTER_KEY_FILE",
-            "must name the key file in production, apart from the data",
+            "must name the key file in production, apart from the data, unless KMS_KEYS is set",
         ),
         (
             bool(settings.oidc_issuer)

@@ -61,6 +61,8 @@ class Services:
     build: str
     """Names this build in validators, so that a new release answers anew."""
     public_url: str
+    files_url: str
+    """Where signed links to files point: us, or a CDN before us."""
     mail_from: str = ""
     """Sender of mails; empty: ``no-reply@`` the public address' host."""
     registration_key: bytes = field(default=b"", repr=False)

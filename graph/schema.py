@@ -23,6 +23,7 @@ from graph.nodes import Node, find_node
 from graph.notifications import NotificationMutations, NotificationQueries
 from graph.personal_tokens import PersonalTokenMutations
 from graph.rates import RateMutations, RateQueries
+from graph.rules import RuleMutations, RuleQueries
 from graph.scalars import CONFIG
 from graph.second_factor import SecondFactorMutations
 from graph.sessions import SessionMutations
@@ -49,6 +50,7 @@ class Query(
     AnalyticsQueries,
     RateQueries,
     TemplateQueries,
+    RuleQueries,
     GroupQueries,
     InvitationQueries,
     UploadQueries,
@@ -93,6 +95,7 @@ class Mutation(
     BudgetMutations,
     RateMutations,
     TemplateMutations,
+    RuleMutations,
     GroupMutations,
     GroupTransactionMutations,
     InvitationMutations,

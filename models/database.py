@@ -12,6 +12,7 @@ from collections.abc import (
 )
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final, TypeVar, cast
 from uuid import UUID, uuid4
 
@@ -23,7 +24,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import PoolProxiedConnection
 
-from models.sealing import KeyMissing, RingCache
+from models.sealing import KEY_CACHE_SECONDS, KeyMissing, RingCache
 from models.statements import Prepared, Writer
 from models.stores.keys import KeyProvider
 from models.transacting import Params, Reading, Statement, Transaction, Upkeep, Writing, key_context
@@ -73,16 +74,19 @@ class Database:
         lock_timeout_ms: int = 3_000,
         statement_timeout_ms: int = 30_000,
         trust_addresses: bool = False,
+        key_pause_seconds: float = KEY_CACHE_SECONDS + 60,
         audit_key: bytes = b"",
     ) -> None:
         """``trust_addresses`` counts every address as proved (the local profile).
 
-        ``audit_key`` keys the chain of audit entries.
+        ``key_pause_seconds`` is how long a new data key waits before it seals: longer than any
+        process remembers a ring without it.  ``audit_key`` keys the chain of audit entries.
         """
         self.engine = engine
         self.keys = keys
         self.audit_key = audit_key
         self.rings = RingCache()
+        self.key_pause = timedelta(seconds=key_pause_seconds)
         trusted = ", set_config('app.trust_addresses', 'on', true)" if trust_addresses else ""
         self._begin_read = (
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT set_config('app.user_id', '"

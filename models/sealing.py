@@ -64,16 +64,18 @@ def open_bytes(key: bytes, sealed: bytes, context: bytes) -> bytes:
 
 @dataclass(slots=True)
 class LedgerRing:
-    """The opened data keys of one ledger; the highest number seals."""
+    """The opened data keys of one ledger; the highest number seals unless another is named."""
 
     ledger_id: UUID
     keys: dict[int, AESGCM]
     loaded_at: float = field(default_factory=monotonic)
+    sealing: int | None = None
+    """Number of the key that seals while a newer one is not known everywhere yet."""
 
     @property
     def current(self) -> int:
         """Number of the key that seals."""
-        return max(self.keys)
+        return self.sealing or max(self.keys)
 
     def _context(self, place: str, row_id: UUID, key_no: int) -> bytes:
         return b"".join(

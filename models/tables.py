@@ -29,13 +29,14 @@ from models.groups import (
     Share,
 )
 from models.idempotency import IdempotencyKey
-from models.imports import Import, ImportRefusal, ImportRow
+from models.imports import Import, ImportMemory, ImportRow
 from models.invitations import Inbox, Invitation
 from models.jobs import Job
 from models.ledgers import Ledger, LedgerKey, Membership, SystemKey
 from models.limits import LimitHit
 from models.notifications import BudgetMark, Notification
 from models.rates import Rate
+from models.rules import Rule
 from models.segments import Segment
 from models.templates import Template
 from models.transactions import Split, Transaction
@@ -62,7 +63,7 @@ __all__ = [
     "IdempotencyKey",
     "Identity",
     "Import",
-    "ImportRefusal",
+    "ImportMemory",
     "ImportRow",
     "Inbox",
     "Invitation",
@@ -78,6 +79,7 @@ __all__ = [
     "RecoveryCode",
     "RefreshToken",
     "Registration",
+    "Rule",
     "SecondFactor",
     "Segment",
     "Session",

@@ -3,11 +3,12 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Executable, Row, select
+from sqlalchemy import Executable, Row, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.pool import PoolProxiedConnection
 
@@ -15,6 +16,7 @@ from models.base import table
 from models.ledgers import LedgerKey
 from models.sealing import KeyMissing, LedgerRing
 from models.statements import Prepared, plain
+from models.stores.keys import KeyProvider
 
 if TYPE_CHECKING:
     from models.database import Database
@@ -37,6 +39,7 @@ class Transaction(ABC):
     def __init__(self, database: "Database") -> None:
         self._database = database
         self._turn = asyncio.Lock()
+        self._began = monotonic()
         self._rings: dict[UUID, LedgerRing] = {}
         self.leftovers: list[Upkeep] = []
 
@@ -44,6 +47,11 @@ class Transaction(ABC):
     def audit_key(self) -> bytes:
         """What keys the chain of audit entries."""
         return self._database.audit_key
+
+    @property
+    def keys(self) -> KeyProvider:
+        """Who wraps data keys."""
+        return self._database.keys
 
     def afterwards(self, work: "Upkeep") -> None:
         """Leave upkeep for when this reading has ended; nobody waits for it, and it may be lost."""
@@ -78,17 +86,26 @@ class Transaction(ABC):
             return
         keys = table(LedgerKey)
         found = await self.rows(
-            select(keys.c.ledger_id, keys.c.key_no, keys.c.wrapped).where(
-                keys.c.ledger_id.in_(missing)
-            )
+            select(
+                keys.c.ledger_id,
+                keys.c.key_no,
+                keys.c.wrapped,
+                (keys.c.created_at < func.now() - self._database.key_pause).label("known"),
+            ).where(keys.c.ledger_id.in_(missing))
         )
         opened: dict[UUID, dict[int, AESGCM]] = {}
+        known: dict[UUID, int] = {}
         for row in found:
             ledger_id, key_no = row.ledger_id, row.key_no
             plain = await self._database.keys.unwrap(row.wrapped, key_context(ledger_id, key_no))
             opened.setdefault(ledger_id, {})[key_no] = AESGCM(plain)
+            if row.known:
+                known[ledger_id] = max(key_no, known.get(ledger_id, 0))
         for ledger_id, ring_keys in opened.items():
-            ring = LedgerRing(ledger_id, ring_keys)
+            # A new key seals only when no process can still hold a ring without it.  The ring is as
+            # old as what this transaction sees.
+            sealing = known.get(ledger_id, min(ring_keys))
+            ring = LedgerRing(ledger_id, ring_keys, self._began, sealing)
             self._rings[ledger_id] = ring
             self._database.rings.put(ring)
 

@@ -34,6 +34,8 @@ class LocalBroker:
         self._ears: list[Ear] = []
         self.work = asyncio.Event()
         """Set when a worker of this process should look for jobs at once."""
+        self.tell_others: Callable[[], None] | None = None
+        """Tells workers of other machines, where there is a queue."""
 
     def listen(self, ear: Ear) -> None:
         """Let somebody of this process hear from now on."""
@@ -49,8 +51,10 @@ class LocalBroker:
             await self._send(_ENDED + session_id.bytes)
 
     async def wake_workers(self) -> None:
-        """Tell the worker of this process; workers elsewhere poll every second."""
+        """Tell the worker of this process; workers elsewhere poll, or hear of it by a queue."""
         self.work.set()
+        if self.tell_others is not None:
+            self.tell_others()
 
     async def relay(self, heard: Callable[[], None]) -> None:
         """Pass on what other processes tell, until cancelled.

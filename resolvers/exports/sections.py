@@ -29,6 +29,7 @@ from resolvers.oidc import list_identities
 from resolvers.paging import Order, Page, PageRequest, fetch_page
 from resolvers.personal_tokens import list_personal_tokens
 from resolvers.rates import list_rates
+from resolvers.rules import list_rules
 from resolvers.sessions import list_sessions
 from resolvers.templates import list_templates
 from resolvers.transactions import TransactionFilter, walk_transactions
@@ -150,6 +151,7 @@ CORE: Final[Mapping[str, Section]] = {
 REST: Final[Mapping[str, Section]] = {
     "budgets": _listed(list_budgets),
     "templates": _templates,
+    "rules": _listed(list_rules),
     "uploads": _listed(list_uploads),
     "imports": _listed(list_imports),
     "importRows": _import_rows,
@@ -178,6 +180,7 @@ TABLES: Final[Mapping[str, str]] = {
     "budgets": "budgets",
     "budget_items": "budgets",
     "templates": "templates",
+    "rules": "rules",
     "uploads": "uploads",
     "imports": "imports",
     "import_rows": "importRows",
@@ -209,7 +212,7 @@ NOT_TOLD: Final[Mapping[str, str]] = {
     "sign_in_failures": "counters under keyed hashes of addresses",
     "mailed_tokens": "hashes of secrets that open nothing elsewhere",
     "idempotency_keys": "answers to repeats, kept for a day",
-    "import_refusals": "hashes under a key that never leaves the server",
+    "import_memories": "hashes under a key that never leaves the server",
     "budget_marks": "which thresholds were told of: the notifications say so",
     "segments": "computed from the transactions",
     "group_nets": "computed from the transactions of groups",

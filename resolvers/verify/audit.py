@@ -8,6 +8,7 @@ from sqlalchemy import select
 from models.audit import AuditEntry, AuditHead, details_place, entry_hash
 from models.auth import SecondFactor
 from models.base import table
+from models.sealing import derive
 from resolvers.verify.finder import Finder, pages
 from resolvers.verify.report import Kind
 
@@ -18,11 +19,12 @@ _F: Final = table(SecondFactor)
 
 async def check_audit(finder: Finder) -> None:
     """Name the entry that was altered, and tell of those that are missing; open the secrets."""
+    key = derive(finder.chain_key, "audit")
     ledger, last, before, told = finder.ledger_id, 0, b"", False
     async for page in pages(finder.tx, select(_E).where(_E.c.ledger_id == ledger), (_E.c.seq,)):
         for row in page:
             link = entry_hash(
-                finder.tx.audit_key, before, ledger, row.seq, row.event, row.at, row.session_id,
+                key, before, ledger, row.seq, row.event, row.at, row.session_id,
                 row.details,
             )  # fmt: skip
             if not told and row.seq != last + 1:
