@@ -9,6 +9,7 @@ from uuid import UUID
 from aiodataloader import DataLoader
 from strawberry.types import Info as StrawberryInfo
 
+from graph.cookies import SessionCookie
 from graph.live import Hub
 from models.database import Database, Reading, Transaction
 from models.stores.files import FileStore
@@ -81,6 +82,8 @@ class Context:
     actor_or_none: Actor | None
     request_id: str
     user_agent: str | None = None
+    cookie: SessionCookie = field(default_factory=SessionCookie)
+    """A browser's refresh token, where it is kept as a cookie."""
     replayed: bool = False
     """Whether a write answered with an earlier write's stored result."""
     written: tuple[UUID, int] | None = None

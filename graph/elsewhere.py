@@ -107,6 +107,7 @@ class ElsewhereMutations:
         self, info: Info, input: Annotated[FinishSignInInput, said("What came back.")]
     ) -> Any:
         """Raises INVALID_CREDENTIALS, TWO_FACTOR_REQUIRED, CONFLICT."""
+        info.context.cookie.ready()
         context, data = info.context, parsed(FinishInput, input)
         session = await context.services.elsewhere.finish(data, user_agent=context.user_agent)
         return FinishSignInPayload(session=entered(info, session))

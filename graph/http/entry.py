@@ -7,6 +7,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from graph.context import Context, Services
+from graph.http.cookies import cookie_of
 from models.ids import new_id
 from resolvers.access import Actor
 from resolvers.errors import Unauthenticated
@@ -53,6 +54,7 @@ def new_context(services: Services, request: Request, actor: Actor | None) -> Co
         actor_or_none=actor,
         request_id=request_id_of(request),
         user_agent=request.headers.get("user-agent"),
+        cookie=cookie_of(request, services.public_url),
     )
 
 
