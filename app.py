@@ -21,6 +21,7 @@ from assembly import (
     master_keys,
     migrate_all,
     passwords_of,
+    provider_of,
     queue_of,
     warm,
 )
@@ -43,13 +44,17 @@ from models.system_keys import load_system_keys
 from resolvers.auth import Auth
 from resolvers.erasure import Erasures
 from resolvers.exports import Exports
+from resolvers.failures import Failures
 from resolvers.jobs import Worker
 from resolvers.ledgers import Ledgers
 from resolvers.noticing import notice
+from resolvers.oidc import SignInsElsewhere
 from resolvers.passwords import Passwords
+from resolvers.personal_tokens import PersonalTokens
 from resolvers.prompts import Teller
 from resolvers.recovery import Recovery
 from resolvers.registration import Registrations
+from resolvers.second_factor import SecondFactors
 from resolvers.sessions import Sessions
 from resolvers.tokens import AccessTokens
 from resolvers.uploads import keep_swept
@@ -169,6 +174,7 @@ async def start(
         keys,
         trust_addresses=not settings.production,
         keeps=settings.db_pooler != "transaction",
+        audit_key=derive(system.chain, "audit"),
     )
     cache = cache_of(settings, endpoints)
     broker = LocalBroker(cache)
@@ -180,13 +186,17 @@ async def start(
     tokens = AccessTokens(system.tokens, issuer=issuer, audience=_AUDIENCE)
     hasher = await passwords
     files = files_of(settings)
-    auth = Auth(database, ledgers, hasher, tokens, sessions)
+    failures = Failures(database, derive(system.chain, "sign-in failures"))
+    auth = Auth(database, ledgers, hasher, tokens, sessions, failures)
     registration_key = derive(system.chain, "registrations")
     services = Services(
         database=database,
         ledgers=ledgers,
         auth=auth,
-        recovery=Recovery(ledgers, hasher, sessions),
+        recovery=Recovery(ledgers, hasher, sessions, failures),
+        second_factors=SecondFactors(ledgers, hasher),
+        personal_tokens=PersonalTokens(database),
+        elsewhere=SignInsElsewhere(auth, provider_of(settings), derive(system.chain, "oidc")),
         registrations=Registrations(ledgers, auth, registration_key),
         registration_key=registration_key,
         verified_registration=settings.registration == "verified",

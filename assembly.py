@@ -22,6 +22,7 @@ from models.stores.redis import Cache
 from models.system_keys import ensure_system_keys
 from resolvers.auth import Auth
 from resolvers.limits import LOCAL_WIDTH, Limits
+from resolvers.oidc import Provider
 from resolvers.passwords import Passwords
 from settings import Settings, SettingsError, database_address, smtp_server
 
@@ -154,6 +155,19 @@ def cache_of(settings: Settings, endpoints: "Endpoints | None") -> Cache | None:
         socket=endpoints.redis_socket,
         username=endpoints.redis_username,
         password=endpoints.redis_password,
+    )
+
+
+def provider_of(settings: Settings) -> Provider | None:
+    """The other provider that may sign in, if the settings name one."""
+    if not settings.oidc_issuer:
+        return None
+    return Provider(
+        name=settings.oidc_name,
+        issuer=settings.oidc_issuer,
+        client_id=settings.oidc_client_id,
+        client_secret=settings.oidc_client_secret.get_secret_value(),
+        redirects=settings.oidc_redirects or (f"{settings.base_url()}/",),
     )
 
 

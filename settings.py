@@ -106,6 +106,22 @@ class Settings(PartSettings):
         "origins such as https://app.example.org, between commas",
         (),
     )
+    oidc_issuer: Annotated[str, AfterValidator(web_address)] = field(
+        "Issuer of another provider that may sign in (OpenID Connect); empty for none.",
+        "an address such as https://accounts.example.org",
+        "",
+    )
+    oidc_name: str = field("How that provider is called.", "a word", "oidc")
+    oidc_client_id: str = field("Our name at that provider.", "what it gave you", "")
+    oidc_client_secret: SecretStr = field(
+        "Our secret at that provider.", "what it gave you", SecretStr("")
+    )
+    oidc_redirects: Words = field(
+        "Addresses to which that provider may send people back, between commas (default: the "
+        "public address).",
+        "addresses such as https://app.example.org/signed-in, between commas",
+        (),
+    )
     trusted_proxies: Words = field(
         "Addresses of proxies whose X-Forwarded-For and -Proto are believed, between commas.",
         "IP addresses or networks, between commas",
@@ -241,6 +257,12 @@ def _refusals(settings: Settings) -> list[str]:
             settings.master_key_file is None and not settings.kms_keys,
             "MASTER_KEY_FILE",
             "must name the key file in production, apart from the data, unless KMS_KEYS is set",
+        ),
+        (
+            bool(settings.oidc_issuer)
+            and not (settings.oidc_issuer.startswith("https://") and settings.oidc_client_id),
+            "OIDC_ISSUER",
+            "must be an https:// address in production, with a OIDC_CLIENT_ID",
         ),
         (
             not settings.public_url.startswith("https://"),

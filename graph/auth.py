@@ -24,7 +24,9 @@ class Session:
     """A view over SignIn."""
 
     access_token: str = plain("Send it as a bearer token; good for 15 minutes.")
-    refresh_token: str = plain("Trade it for the next pair; good once, within 7 days of sign-in.")
+    refresh_token: str = plain(
+        "Trade it for the next pair; good once, within 7 days of sign-in. Empty in cookie mode."
+    )
     expires_in: int = plain("Seconds until the access token is over.")
     user: User = plain("Who signed in.")
 
@@ -59,7 +61,9 @@ class LoginInput:
 class RefreshInput:
     """The refresh token."""
 
-    refresh_token: str = strawberry.field(description="The newest one you were given.")
+    refresh_token: str | None = strawberry.field(
+        default=UNSET, description="The newest one you were given; in cookie mode the cookie's."
+    )
 
 
 @strawberry.input(description="What ends a session without its access token.")
@@ -157,21 +161,23 @@ class AuthMutations:
         self, info: Info, input: Annotated[RegisterInput, said("Who you are.")]
     ) -> Any:
         """Raises CONFLICT for a known address, unless addresses are proved first."""
+        info.context.cookie.ready()
         context = info.context
         data = parsed(RegisterRules, input)
         if context.services.verified_registration:
             await context.services.registrations.begin(data)
             return RegisterPayload(session=None)
         session = await context.services.auth.register(data, user_agent=context.user_agent)
-        return RegisterPayload(session=_entered(info, session))
+        return RegisterPayload(session=entered(info, session))
 
     @strawberry.mutation(description="Sign in.", graphql_type=LoginPayload | None)
     async def login(self, info: Info, input: Annotated[LoginInput, said("Who you are.")]) -> Any:
         """Raises INVALID_CREDENTIALS, the same for unknown addresses and wrong passwords."""
+        info.context.cookie.ready()
         context = info.context
         data = parsed(LoginRules, input)
         session = await context.services.auth.login(data, user_agent=context.user_agent)
-        return LoginPayload(session=_entered(info, session))
+        return LoginPayload(session=entered(info, session))
 
     @strawberry.mutation(
         description="Trade a refresh token for the next pair.", graphql_type=RefreshPayload | None
@@ -180,11 +186,12 @@ class AuthMutations:
         self, info: Info, input: Annotated[RefreshInput, said("The newest refresh token.")]
     ) -> Any:
         """Raises INVALID_CREDENTIALS; reuse of an old token ends the whole session."""
-        token = input.refresh_token
+        given = None if input.refresh_token is UNSET else input.refresh_token
+        token = given or info.context.cookie.token()
         if not token or len(token) > 1_024:
             raise InvalidCredentials("The refresh token is not valid; sign in again.")
         session = await info.context.services.auth.refresh(token)
-        return RefreshPayload(session=_entered(info, session))
+        return RefreshPayload(session=entered(info, session))
 
     @strawberry.mutation(
         description="End the session of the bearer token, or of a refresh token.",
@@ -199,7 +206,9 @@ class AuthMutations:
         context = info.context
         token = None if input is None or input.refresh_token is UNSET else input.refresh_token
         actor = context.actor_or_none
-        await context.services.auth.logout(actor, token)
+        held = context.cookie.token() if actor is None and token is None else None
+        await context.services.auth.logout(actor, token or held)
+        context.cookie.drop()
         return LogoutPayload(logged_out=True)
 
     @strawberry.mutation(
@@ -232,18 +241,19 @@ class AuthMutations:
         self, info: Info, input: Annotated[VerifyEmailInput, said("The token.")]
     ) -> Any:
         """Raises INVALID_TOKEN, or CONFLICT where the address got an account meanwhile."""
+        info.context.cookie.ready()
         context, data = info.context, parsed(VerifyRules, input)
         await context.close()
         session = await context.services.registrations.finish(
             data.token, user_agent=context.user_agent
         )
         if session is not None:
-            return VerifyEmailPayload(email_verified=True, session=_entered(info, session))
+            return VerifyEmailPayload(email_verified=True, session=entered(info, session))
         await context.services.recovery.verify(data)
         return VerifyEmailPayload(email_verified=True, session=None)
 
 
-def _entered(info: Info, session: SignIn) -> Any:
+def entered(info: Info, session: SignIn) -> Any:
     """Let the rest of the answer be read as the person who just signed in."""
     info.context.actor_or_none = actor_of(session.user)
-    return session
+    return info.context.cookie.hold(session)

@@ -9,6 +9,7 @@ from uuid import UUID
 from aiodataloader import DataLoader
 from strawberry.types import Info as StrawberryInfo
 
+from graph.cookies import SessionCookie
 from graph.live import Hub
 from models.database import Database, Reading, Transaction
 from models.stores.files import FileStore
@@ -20,8 +21,11 @@ from resolvers.errors import Unauthenticated
 from resolvers.exports import Asked, Exports
 from resolvers.ledgers import Ledgers, LedgerWrite, Outcome, repeat_of
 from resolvers.limits import Limits
+from resolvers.oidc import SignInsElsewhere
+from resolvers.personal_tokens import PersonalTokens
 from resolvers.recovery import Recovery
 from resolvers.registration import Registrations
+from resolvers.second_factor import SecondFactors
 from resolvers.sessions import Sessions
 from resolvers.uploads import Received
 
@@ -40,6 +44,9 @@ class Services:
     ledgers: Ledgers
     auth: Auth
     recovery: Recovery
+    second_factors: SecondFactors
+    personal_tokens: PersonalTokens
+    elsewhere: SignInsElsewhere
     registrations: Registrations
     sessions: Sessions
     limits: Limits
@@ -75,6 +82,8 @@ class Context:
     actor_or_none: Actor | None
     request_id: str
     user_agent: str | None = None
+    cookie: SessionCookie = field(default_factory=SessionCookie)
+    """A browser's refresh token, where it is kept as a cookie."""
     replayed: bool = False
     """Whether a write answered with an earlier write's stored result."""
     written: tuple[UUID, int] | None = None

@@ -37,6 +37,7 @@ from graph.context import Context
 from graph.errors import as_app_error, masked, request_errors, response_errors
 from graph.execution import OperationPlan, Outcome, Plans
 from graph.schema import AUTH_MUTATIONS, schema
+from graph.scopes import Scopes
 from resolvers.errors import AppError, FieldError, Invalid, Unavailable
 
 _REMEMBERED: Final = 512
@@ -100,6 +101,7 @@ class Engine:
         self._plans = Plans(strawberry_schema, _load_many, hide_suggestions=not introspection)
         self.reference = reference
         self.schema: GraphQLSchema = strawberry_schema._schema  # noqa: SLF001 - no public name
+        self._scopes = Scopes(strawberry_schema)
         self._limits = limits or Limits()
         self._budget = Budget(self.schema, self._limits, AUTH_MUTATIONS)
         self._introspection = introspection
@@ -193,6 +195,7 @@ class Engine:
         answer = Answer(cost=cost)
         try:
             operation = self._prepared(answer, compiled, variables, operation_name, trusted=trusted)
+            self._scopes.require(context.actor_or_none, compiled.document, operation)
             plan, coerced = self._planned(compiled, operation, variables)
             values = {} if coerced is not None else self.variables(operation, variables)
         except AppError as error:
@@ -235,6 +238,7 @@ class Engine:
         first = Answer(cost=cost)
         try:
             operation = self._prepared(first, compiled, variables, operation_name)
+            self._scopes.require(context.actor_or_none, compiled.document, operation)
             values = self.variables(operation, variables)
             source = await self._subscribed(context, compiled.document, values, operation_name)
             if isinstance(source, ExecutionResult):

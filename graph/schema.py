@@ -14,15 +14,18 @@ from graph.categories import CategoryMutations, CategoryQueries
 from graph.changes import ChangeQueries
 from graph.context import Info
 from graph.edges import said
+from graph.elsewhere import ElsewhereMutations
 from graph.exports import ExportMutations, ExportQueries
 from graph.groups import GroupMutations, GroupQueries, GroupTransactionMutations
 from graph.imports import ImportMutations, ImportQueries
 from graph.invitations import InvitationMutations, InvitationQueries
 from graph.nodes import Node, find_node
 from graph.notifications import NotificationMutations, NotificationQueries
+from graph.personal_tokens import PersonalTokenMutations
 from graph.rates import RateMutations, RateQueries
 from graph.rules import RuleMutations, RuleQueries, RuleRunMutations, RuleRunQueries
 from graph.scalars import CONFIG
+from graph.second_factor import SecondFactorMutations
 from graph.sessions import SessionMutations
 from graph.subscriptions import Subscription
 from graph.templates import TemplateMutations, TemplateQueries
@@ -81,6 +84,9 @@ class Query(
 class Mutation(
     AuthMutations,
     SessionMutations,
+    SecondFactorMutations,
+    ElsewhereMutations,
+    PersonalTokenMutations,
     UserMutations,
     AccountMutations,
     CategoryMutations,
@@ -114,6 +120,13 @@ AUTH_MUTATIONS = frozenset(
         "verifyEmail",
         "changePassword",
         "deleteUser",
+        "beginSignIn",
+        "finishSignIn",
+        "linkIdentity",
+        "setUpTwoFactor",
+        "enableTwoFactor",
+        "disableTwoFactor",
+        "renewRecoveryCodes",
     }
 )
 

@@ -9,12 +9,14 @@ from strawberry import UNSET
 
 from graph.accounts import AccountConnection, account_connection
 from graph.analytics.operations import Reports
+from graph.audit import AuditConnection, audit_connection
 from graph.budgets import BudgetConnection, budget_connection
 from graph.categories import CategoryConnection, CategoryKind, category_connection
 from graph.changes import present_cursor
 from graph.context import Info
 from graph.edges import plain, said
 from graph.groups import GroupConnection, ShareConnection, group_connection, share_connection
+from graph.identities import UserIdentity, own_identities
 from graph.inputs import expected, object_or_none, parsed, raw_value
 from graph.nodes import Stored, node_kind
 from graph.notifications import (
@@ -24,6 +26,7 @@ from graph.notifications import (
     unread_count,
 )
 from graph.paging import After, Before, First, Last
+from graph.personal_tokens import PersonalToken, own_tokens
 from graph.rates import Currency as RateCurrency
 from graph.rates import ExchangeRateConnection, rate_connection
 from graph.scalars import Date, JSONObject
@@ -218,6 +221,38 @@ class User(Stored, Reports):
     async def sessions(self, info: Info) -> Any:
         """Where the person is signed in."""
         return await own_sessions(info)
+
+    @strawberry.field(
+        description="The person's personal tokens that stand, the newest first; at most 100.",
+        graphql_type=list[PersonalToken],
+    )
+    async def personal_tokens(self, info: Info) -> Any:
+        """Which programs have a key."""
+        return await own_tokens(info)
+
+    @strawberry.field(
+        description="The person's accounts elsewhere that may sign in, the oldest first.",
+        graphql_type=list[UserIdentity],
+    )
+    async def identities(self, info: Info) -> Any:
+        """Which other accounts open this one."""
+        return await own_identities(info)
+
+    @strawberry.field(
+        description="What happened to the person's sign-in, newest first: sign-ins, changes of "
+        "password and codes, tokens, exports.",
+        graphql_type=AuditConnection,
+    )
+    async def audit(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Any:
+        """A page of the audit."""
+        return await audit_connection(info, first, after, last, before)
 
     @strawberry.field(
         description="Where the change feed stands at the moment of this answer: whoever has read "

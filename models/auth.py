@@ -5,7 +5,17 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Column, ForeignKeyConstraint, Index, LargeBinary, Text, Uuid
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    Text,
+    Uuid,
+)
 from sqlmodel import Field, SQLModel
 
 from models.base import INSTANT, KEY_TEXT, one_of
@@ -113,3 +123,95 @@ class Registration(SQLModel, table=True):
     """Of the mailed token; absent until the mail is written."""
     created_at: datetime = Field(sa_column=Column(INSTANT, nullable=False))
     expires_at: datetime = Field(sa_column=Column(INSTANT, nullable=False))
+
+
+class SecondFactor(SQLModel, table=True):
+    """The secret of a person's one-time codes (RFC 6238), sealed; good once it is confirmed."""
+
+    __tablename__ = "second_factors"
+    __table_args__ = (ForeignKeyConstraint(["ledger_id"], ["ledgers.id"], ondelete="CASCADE"),)
+
+    ledger_id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    user_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
+    secret: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    last_step: int = Field(sa_column=Column(BigInteger, nullable=False))
+    """The newest time step whose code was used: no code of it or before is good again."""
+    created_at: datetime = Field(sa_column=Column(INSTANT, nullable=False))
+    confirmed_at: datetime | None = Field(default=None, sa_column=Column(INSTANT))
+
+
+class RecoveryCode(SQLModel, table=True):
+    """A code that stands in for a lost device, once; only its hash rests here."""
+
+    __tablename__ = "recovery_codes"
+    __table_args__ = (ForeignKeyConstraint(["ledger_id"], ["ledgers.id"], ondelete="CASCADE"),)
+
+    ledger_id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    used_at: datetime | None = Field(default=None, sa_column=Column(INSTANT))
+
+
+class PersonalToken(SQLModel, table=True):
+    """A token for a program of its owner, with the scopes that it was given; by its hash only."""
+
+    __tablename__ = "personal_tokens"
+    __table_args__ = (
+        ForeignKeyConstraint(["ledger_id"], ["ledgers.id"], ondelete="CASCADE"),
+        Index("uq_personal_tokens_hash", "hash", unique=True),
+    )
+
+    ledger_id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    user_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
+    name: str = Field(sa_column=Column(Text, nullable=False))
+    hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    scopes: list[str] = Field(sa_column=Column(ARRAY(KEY_TEXT), nullable=False))
+    created_at: datetime = Field(sa_column=Column(INSTANT, nullable=False))
+    last_used_at: datetime | None = Field(default=None, sa_column=Column(INSTANT))
+    expires_at: datetime | None = Field(default=None, sa_column=Column(INSTANT))
+    revoked_at: datetime | None = Field(default=None, sa_column=Column(INSTANT))
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalTokenRow:
+    """A personal token as its owner sees it among others: without its secret."""
+
+    ledger_id: UUID
+    id: UUID
+    name: str
+    scopes: list[str]
+    created_at: datetime
+    last_used_at: datetime | None
+    expires_at: datetime | None
+
+
+class Identity(SQLModel, table=True):
+    """Who a person is at another provider (OpenID Connect), as a keyed hash of issuer and subject."""
+
+    __tablename__ = "identities"
+    __table_args__ = (
+        ForeignKeyConstraint(["ledger_id"], ["ledgers.id"], ondelete="CASCADE"),
+        Index("uq_identities_subject", "subject", unique=True),
+    )
+
+    ledger_id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    user_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
+    provider: str = Field(sa_column=Column(KEY_TEXT, nullable=False))
+    subject: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    created_at: datetime = Field(sa_column=Column(INSTANT, nullable=False))
+
+
+class SignInFailure(SQLModel, table=True):
+    """How often in a row signing in with an address failed, whether anybody has it or not.
+
+    It is nobody's and so lies outside row-level security; ``address`` is a keyed hash.
+    """
+
+    __tablename__ = "sign_in_failures"
+    __table_args__ = (Index(None, "last_at"),)
+
+    address: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    failures: int = Field(sa_column=Column(Integer, nullable=False))
+    last_at: datetime = Field(sa_column=Column(INSTANT, nullable=False))

@@ -77,15 +77,17 @@ class Database:
         trust_addresses: bool = False,
         keeps: bool = True,
         key_pause_seconds: float = KEY_CACHE_SECONDS + 60,
+        audit_key: bytes = b"",
     ) -> None:
         """``trust_addresses`` counts every address as proved (the local profile).
 
         ``keeps`` keeps connections for a moment between readings; not through a pooler.
         ``key_pause_seconds`` is how long a new data key waits before it seals: longer than any
-        process remembers a ring without it.
+        process remembers a ring without it.  ``audit_key`` keys the chain of audit entries.
         """
         self.engine = engine
         self.keys = keys
+        self.audit_key = audit_key
         self.rings = RingCache()
         self.key_pause = timedelta(seconds=key_pause_seconds)
         trusted = ", set_config('app.trust_addresses', 'on', true)" if trust_addresses else ""

@@ -1,7 +1,18 @@
 """Every table at once: importing this module fills the metadata that migrations compare with."""
 
 from models.accounts import Account
-from models.auth import MailedToken, RefreshToken, Registration, Session
+from models.audit import AuditEntry, AuditHead
+from models.auth import (
+    Identity,
+    MailedToken,
+    PersonalToken,
+    RecoveryCode,
+    RefreshToken,
+    Registration,
+    SecondFactor,
+    Session,
+    SignInFailure,
+)
 from models.base import metadata
 from models.budgets import Budget, BudgetItem
 from models.categories import Category
@@ -35,6 +46,8 @@ from models.users import User
 
 __all__ = [
     "Account",
+    "AuditEntry",
+    "AuditHead",
     "Budget",
     "BudgetItem",
     "BudgetMark",
@@ -49,6 +62,7 @@ __all__ = [
     "GroupPart",
     "GroupTransaction",
     "IdempotencyKey",
+    "Identity",
     "Import",
     "ImportMemory",
     "ImportRow",
@@ -62,15 +76,19 @@ __all__ = [
     "MailedToken",
     "Membership",
     "Notification",
+    "PersonalToken",
     "Rate",
+    "RecoveryCode",
     "RefreshToken",
     "Registration",
     "Rule",
     "RuleChange",
     "RuleRun",
+    "SecondFactor",
     "Segment",
     "Session",
     "Share",
+    "SignInFailure",
     "Split",
     "SystemKey",
     "Template",

@@ -44,6 +44,11 @@ class Transaction(ABC):
         self.leftovers: list[Upkeep] = []
 
     @property
+    def audit_key(self) -> bytes:
+        """What keys the chain of audit entries."""
+        return self._database.audit_key
+
+    @property
     def keys(self) -> KeyProvider:
         """Who wraps data keys."""
         return self._database.keys

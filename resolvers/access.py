@@ -3,10 +3,21 @@
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
+from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from resolvers.errors import Forbidden
+
+RESOURCES: Final = frozenset(
+    {
+        "accounts", "analytics", "budgets", "categories", "changes", "exports", "groups",
+        "imports", "invitations", "notifications", "profile", "rates", "templates",
+        "transactions", "uploads",
+    }
+)  # fmt: skip
+"""What a scope can be about."""
+ACTIONS: Final = frozenset({"read", "write"})
 
 
 @dataclass(frozen=True)
@@ -29,8 +40,11 @@ class Actor:
         return datetime.now(UTC).astimezone(ZoneInfo(self.time_zone)).date()
 
     def may(self, scope: str) -> bool:
-        """Whether the token holds a scope."""
-        return "*" in self.scopes or scope in self.scopes
+        """Whether the token holds a scope; to write something is to read it too."""
+        if "*" in self.scopes or scope in self.scopes:
+            return True
+        resource, _, action = scope.partition(":")
+        return action == "read" and f"{resource}:write" in self.scopes
 
     def require(self, scope: str) -> None:
         """Raise FORBIDDEN unless the token holds the scope."""

@@ -2,13 +2,11 @@
 
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Annotated, Any, Final
+from typing import Any, Final
 from uuid import UUID
 
-from pydantic import Field
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
@@ -28,27 +26,29 @@ from models.sealing import derive, new_key, open_bytes, seal_bytes
 from models.stores.sessions import SessionCache
 from models.users import User, UserRow
 from resolvers.access import Actor
+from resolvers.audit import note
+from resolvers.auth_inputs import Admission, LoginInput, RegisterInput, Secret, SignIn
 from resolvers.categories import create_starter_set
 from resolvers.errors import Conflict, Invalid, InvalidCredentials, Unauthenticated
 from resolvers.events import image_of
-from resolvers.inputs import CurrencyCode, Input, Name
+from resolvers.failures import MOST, Failures
 from resolvers.ledgers import Ledgers, LedgerWrite
 from resolvers.mails import MAIL_VERIFY
 from resolvers.notifications import agent_name, leave_security, leave_sign_in
 from resolvers.passwords import Passwords
 from resolvers.remembered import actor_of_image
-from resolvers.tokens import LIFETIME_SECONDS, AccessTokens
+from resolvers.second_factor import prove_second_factor
+from resolvers.tokens import AccessTokens
 from resolvers.users import (
     COLUMNS,
-    Email,
-    Locale,
-    TimeZone,
     actor_of,
     email_key,
     get_user,
     searchable_email,
     user_row,
 )
+
+__all__ = ["Admission", "Auth", "LoginInput", "RegisterInput", "Secret", "SignIn", "user_by_email"]
 
 _U: Final = table(User)
 _S: Final = table(Session)
@@ -57,45 +57,6 @@ _R: Final = table(RefreshToken)
 SESSION_DAYS: Final = 7
 REPLAY_SECONDS: Final = 10
 """How long the parent of a lost answer still gets the same child."""
-Secret = Annotated[str, Field(min_length=1, max_length=1_024)]
-
-
-class RegisterInput(Input):
-    """What opens an account with us."""
-
-    email: Email
-    password: Secret
-    name: Name
-    base_currency: CurrencyCode = "EUR"
-    time_zone: TimeZone = "UTC"
-    locale: Locale = "en"
-
-
-class LoginInput(Input):
-    """What signs in."""
-
-    email: Annotated[str, Field(max_length=1_024)]
-    password: Secret
-    code: Annotated[str, Field(max_length=64)] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SignIn:
-    """A session as its owner receives it, once."""
-
-    user: UserRow
-    access_token: str = field(repr=False)
-    refresh_token: str = field(repr=False)
-    expires_in: int = LIFETIME_SECONDS
-
-
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """Somebody who was let in for a while."""
-
-    actor: Actor
-    expires_at: float
-    """Seconds since the epoch."""
 
 
 def _hash(token: str) -> bytes:
@@ -112,12 +73,19 @@ class Auth:
         passwords: Passwords,
         tokens: AccessTokens,
         sessions: SessionCache,
+        failures: Failures,
     ) -> None:
         self._database = database
+        self._failures = failures
         self._ledgers = ledgers
         self._passwords = passwords
         self._tokens = tokens
         self._sessions = sessions
+
+    @property
+    def database(self) -> Database:
+        """Where people are kept."""
+        return self._database
 
     async def register(self, data: RegisterInput, *, user_agent: str | None = None) -> SignIn:
         """Found a person's ledger with its key and starter categories, and sign in.
@@ -138,20 +106,22 @@ class Auth:
     async def found(
         self,
         data: RegisterInput,
-        hashed: str,
+        hashed: str | None,
         *,
         user_agent: str | None = None,
         proved: Callable[[Transaction], Awaitable[None]] | None = None,
+        linked: Callable[[Transaction, UUID, UUID], Awaitable[None]] | None = None,
     ) -> SignIn:
-        """Found a ledger for who signs up with a password's hash; raises CONFLICT.
+        """Found a ledger for who signs up with a password's hash, or without; raises CONFLICT.
 
         ``proved`` runs first in the same transaction: it spends what proved the address.
+        ``linked`` runs in it with ledger and person: it notes who vouched for her.
         """
         now = utc_now()
         user = UserRow(
             id=new_id(), ledger_id=new_id(), email=data.email, name=data.name,
             base_currency=data.base_currency, locale=data.locale, time_zone=data.time_zone,
-            email_verified=proved is not None, two_factor_enabled=False, version=1,
+            email_verified=bool(proved or linked), two_factor_enabled=False, version=1,
             created_at=now, updated_at=now,
         )  # fmt: skip
         actor = actor_of(user)
@@ -166,6 +136,9 @@ class Auth:
             await create_starter_set(write)
             if not user.email_verified:
                 write.enqueue(MAIL_VERIFY, user.id)
+            if linked is not None:
+                await linked(write.tx, user.ledger_id, user.id)
+            await note(write.tx, user.ledger_id, "SIGNED_UP")
             return await self._open_session(write.tx, user, now, agent_name(user_agent), new_id())
 
         try:
@@ -177,7 +150,7 @@ class Auth:
             raise
         return outcome.value
 
-    async def _found_ledger(self, tx: Transaction, user: UserRow, hashed: str) -> None:
+    async def _found_ledger(self, tx: Transaction, user: UserRow, hashed: str | None) -> None:
         await tx.run(text("SELECT open_personal_ledger(:ledger)"), {"ledger": user.ledger_id})
         wrapped = await self._database.keys.wrap(new_key(), key_context(user.ledger_id, 1))
         await tx.run(
@@ -213,9 +186,11 @@ class Auth:
                 row = await tx.first(select(*COLUMNS, _U.c.password_hash).where(_U.c.id == user_id))
                 if row is not None:
                     user, stored = user_row(row), row.password_hash
+        failed = await self._failures.count(data.email)
         right = await self._passwords.verify(stored, data.password)
         refused = InvalidCredentials("The address or the password is not right.")
-        if user is None or not right:
+        if user is None or not right or failed >= MOST:
+            await self._failures.note(data.email)
             raise refused
         known = user
 
@@ -224,11 +199,28 @@ class Auth:
             present = select(_U.c.password_hash).where(_U.c.id == known.id)
             if await tx.scalar(present.with_for_update(read=True)) != stored:
                 raise refused
-            session_id, agent = new_id(), agent_name(user_agent)
-            await leave_sign_in(tx, known.ledger_id, known.id, session_id, agent)
-            return await self._open_session(tx, known, utc_now(), agent, session_id)
+            await self._failures.clear(tx, data.email)
+            return await self._enter(tx, known, data.code, user_agent, failedBefore=failed)
 
         return await self._database.change(known.id, work)
+
+    async def enter(self, user_id: UUID, code: str | None, *, user_agent: str | None) -> SignIn:
+        """Sign in somebody for whom another provider vouched; her second factor is asked for."""
+
+        async def work(tx: Transaction) -> SignIn:
+            return await self._enter(tx, await get_user(tx, user_id), code, user_agent, by="OIDC")
+
+        return await self._database.change(user_id, work)
+
+    async def _enter(
+        self, tx: Transaction, user: UserRow, code: str | None, user_agent: str | None, **told: Any
+    ) -> SignIn:
+        session_id, agent = new_id(), agent_name(user_agent)
+        await prove_second_factor(tx, user, code, session_id)
+        told["userAgent"] = agent
+        await note(tx, user.ledger_id, "SIGNED_IN", session_id=session_id, **told)
+        await leave_sign_in(tx, user.ledger_id, user.id, session_id, agent)
+        return await self._open_session(tx, user, utc_now(), agent, session_id)
 
     async def _open_session(
         self, tx: Transaction, user: UserRow, now: datetime, agent: str | None, session_id: UUID
@@ -342,11 +334,10 @@ class Auth:
         ended = session_id
 
         async def work(tx: Transaction) -> None:
-            await tx.run(
-                update(_S)
-                .where(_S.c.id == ended, _S.c.revoked_at.is_(None))
-                .values(revoked_at=utc_now(), revoked_reason="LOGOUT")
-            )
+            standing = update(_S).where(_S.c.id == ended, _S.c.revoked_at.is_(None))
+            over = standing.values(revoked_at=utc_now(), revoked_reason="LOGOUT")
+            for row in await tx.rows(over.returning(_S.c.ledger_id)):
+                await note(tx, row.ledger_id, "SIGNED_OUT", session_id=ended)
 
         await self._database.change(user_id, work)
         await self._sessions.deny([ended])

@@ -42,6 +42,7 @@ USER: Final = Policy("user", 1_000, HOUR, "PERSON")
 UPLOAD: Final = Policy("upload", 60, HOUR, "PERSON")
 IMPORT: Final = Policy("import", 200, DAY, "PERSON")
 EXPORT: Final = Policy("export", 10, HOUR, "PERSON")
+SECOND_FACTOR: Final = Policy("second-factor", 10, 15 * MINUTE, "PERSON")
 INVITATION: Final = Policy("invitation", 30, DAY, "PERSON")
 # Root field of the graph -> its limit beside that of the person.
 POLICIES: Final[Mapping[str, Policy]] = {
@@ -53,6 +54,14 @@ POLICIES: Final[Mapping[str, Policy]] = {
     "createUpload": UPLOAD,
     "createImport": IMPORT,
     "createInvitation": INVITATION,
+    "setUpTwoFactor": SECOND_FACTOR,
+    "enableTwoFactor": SECOND_FACTOR,
+    "disableTwoFactor": SECOND_FACTOR,
+    "renewRecoveryCodes": SECOND_FACTOR,
+    "beginSignIn": Policy("begin-sign-in", 30, HOUR, "ADDRESS"),
+    "finishSignIn": Policy("finish-sign-in", 30, HOUR, "ADDRESS"),
+    "linkIdentity": SECOND_FACTOR,
+    "createPersonalToken": Policy("tokens", 30, DAY, "PERSON"),
     "export": EXPORT,
     "requestTakeout": EXPORT,
     # Each try checks a password.
@@ -60,7 +69,7 @@ POLICIES: Final[Mapping[str, Policy]] = {
     "addGroupMember": INVITATION,
 }
 SIGNING_IN: Final = frozenset(
-    {"login", "register", "forgotPassword", "resetPassword", "verifyEmail"}
+    {"login", "register", "forgotPassword", "resetPassword", "verifyEmail", "finishSignIn"}
 )
 """What a blocked address may not do; counted in the database while Redis is away."""
 GUARDED: Final = SIGNING_IN | {"refresh"}
@@ -80,6 +89,8 @@ _BLOCKS: Final = Policy("blocks", 1_000, DAY, "ADDRESS")
 _BLOCK_ONCE: Final = Policy("block-once", 1, 10 * MINUTE, "ADDRESS")
 FIRST_BLOCK_SECONDS: Final = 15 * MINUTE
 _MOST_BLOCK_SECONDS: Final = DAY
+# Who is asked for the code has given the right password.
+_NO_FAILURES: Final = frozenset({ErrorCode.ADDRESS_BLOCKED, ErrorCode.TWO_FACTOR_REQUIRED})
 _MOST_TOKEN: Final = 1_024
 
 
@@ -186,7 +197,7 @@ class Limits:
     async def failed(self, caller: Caller, calls: Sequence[Call], error: AppError) -> None:
         """Note that signing in failed; too much of it blocks the address."""
         signing = [call for call in calls if call.name in SIGNING_IN]
-        mine = 400 <= error.status < 500 and error.code is not ErrorCode.ADDRESS_BLOCKED
+        mine = 400 <= error.status < 500 and error.code not in _NO_FAILURES
         if not self.on or not signing or not mine:
             return
         call = signing[0]

@@ -13,8 +13,10 @@ from models.database import Transaction
 from models.stores.sessions import SessionCache
 from models.users import User, UserRow
 from resolvers.access import Actor
-from resolvers.auth import Secret, user_by_email
+from resolvers.auth import user_by_email
+from resolvers.auth_inputs import Secret
 from resolvers.errors import AppError, ErrorCode, Invalid
+from resolvers.failures import Failures
 from resolvers.inputs import Input
 from resolvers.ledgers import Ledgers, LedgerWrite
 from resolvers.mails import MAIL_RESET, MAIL_VERIFY, enqueue_mail, token_hash
@@ -50,7 +52,14 @@ class VerifyInput(Input):
 class Recovery:
     """The ways back in, and the way to a proved address."""
 
-    def __init__(self, ledgers: Ledgers, passwords: Passwords, sessions: SessionCache) -> None:
+    def __init__(
+        self,
+        ledgers: Ledgers,
+        passwords: Passwords,
+        sessions: SessionCache,
+        failures: Failures,
+    ) -> None:
+        self._failures = failures
         self._ledgers = ledgers
         self._database = ledgers.database
         self._passwords = passwords
@@ -84,6 +93,7 @@ class Recovery:
         async def work(tx: Transaction) -> list[UUID]:
             await _spend(tx, user, "RESET", data.token)
             await void_resets(tx, actor)
+            await self._failures.clear(tx, user.email)
             await tx.run(update(_U).where(_U.c.id == user.id).values(password_hash=stored))
             await leave_security(tx, "PASSWORD_RESET", actor.ledger_id, actor.user_id, None)
             return await end_sessions(tx, actor, "RESET")

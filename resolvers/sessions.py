@@ -12,7 +12,8 @@ from models.database import Database, Transaction
 from models.stores.sessions import SessionCache
 from models.users import User
 from resolvers.access import Actor
-from resolvers.auth import Secret
+from resolvers.audit import note
+from resolvers.auth_inputs import Secret
 from resolvers.errors import Conflict, Invalid, NotFound, invalid
 from resolvers.inputs import Input
 from resolvers.notifications import leave_security
@@ -45,7 +46,12 @@ class Sessions:
         session_id = ids.decode("ses", wanted)
 
         async def work(tx: Transaction) -> list[UUID]:
-            return await end_sessions(tx, actor, "REVOKED", only=session_id)
+            ended = await end_sessions(tx, actor, "REVOKED", only=session_id)
+            for one in ended:
+                told = {"session": ids.encode("ses", one)}
+                here = actor.session_id
+                await note(tx, actor.ledger_id, "SESSION_REVOKED", session_id=here, **told)
+            return ended
 
         ended = [] if session_id is None else await self._database.change(actor.user_id, work)
         if not ended:

@@ -16,6 +16,7 @@ from graph.changes import ChangeCursors
 from graph.context import Context, Services
 from graph.engine import Answer, Engine, first_failure
 from graph.errors import masked
+from graph.http.cookies import with_cookie
 from graph.http.downloads import Download
 from graph.http.entry import AnyMethod, actor_of_request, new_context, request_id_of
 from graph.http.limits import Gate
@@ -219,7 +220,7 @@ async def _answer(
         row = replace(row, status=202, message=row.later)
     response = await _respond(rest, row, request, context, _data(operation, found), tag)
     response.headers.update(headers)
-    return response
+    return with_cookie(response, context.cookie)
 
 
 async def _body_variables(

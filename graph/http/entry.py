@@ -7,9 +7,11 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from graph.context import Context, Services
+from graph.http.cookies import cookie_of
 from models.ids import new_id
 from resolvers.access import Actor
 from resolvers.errors import Unauthenticated
+from resolvers.personal_tokens import is_personal
 
 
 def request_id_of(request: Request) -> str:
@@ -37,7 +39,10 @@ async def actor_of_request(services: Services, request: Request) -> Actor | None
     token = bearer(request)
     if token is None:
         return None
-    actor = await services.auth.actor(token)
+    if is_personal(token):
+        actor = await services.personal_tokens.actor(token)
+    else:
+        actor = await services.auth.actor(token)
     request.state.user_id = actor.user_id
     return actor
 
@@ -49,6 +54,7 @@ def new_context(services: Services, request: Request, actor: Actor | None) -> Co
         actor_or_none=actor,
         request_id=request_id_of(request),
         user_agent=request.headers.get("user-agent"),
+        cookie=cookie_of(request, services.public_url),
     )
 
 

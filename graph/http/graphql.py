@@ -17,6 +17,7 @@ from graph.engine import (
 )
 from graph.errors import graphql_shape, masked
 from graph.http.answers import answer_body, refusal_errors
+from graph.http.cookies import with_cookie
 from graph.http.entry import actor_of_request, bearer, new_context, request_id_of
 from graph.http.limits import Gate
 from graph.http.negotiate import EVENTS, JSON, answer_type, takes_events
@@ -103,7 +104,8 @@ class GraphQLEndpoint:
             return _failure(answer.refused, kind)
         if answer.refused is not None:
             return _refused(answer.refused, kind)
-        return _response(answer_body(answer, replayed=context.replayed), 200, kind)
+        body = answer_body(answer, replayed=context.replayed)
+        return with_cookie(_response(body, 200, kind), context.cookie)
 
     async def _stream(
         self, request: Request, context: Context, compiled: Compiled, params: GraphQLParams

@@ -16,7 +16,8 @@ _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _LOCAL_ORIGIN: Final = re.compile(r"http://(localhost|127\.0\.0\.1)(:\d{1,5})?")
 _METHODS: Final = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _ALLOWED: Final = (
-    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-Id"
+    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-Id, "
+    "X-Session-Mode"
 )
 _EXPOSED: Final = (
     "ETag, Location, RateLimit, RateLimit-Policy, Retry-After, Idempotency-Replayed, "
@@ -165,6 +166,8 @@ class Edge:
         headers.add_vary_header("Origin")
         if origin is not None and self._rules.allows_origin(origin):
             headers["Access-Control-Allow-Origin"] = origin
+            # For the session cookie, which asks for more than to be sent along.
+            headers["Access-Control-Allow-Credentials"] = "true"
             headers["Access-Control-Expose-Headers"] = _EXPOSED
 
     async def _preflight(self, state: MutableMapping[str, Any], origin: str, send: Send) -> None:

@@ -22,7 +22,7 @@ from models.sealing import derive, open_bytes, seal_bytes
 from models.stores.sessions import SessionCache
 from models.users import User, UserRow
 from resolvers.access import Actor
-from resolvers.auth import Secret
+from resolvers.auth_inputs import Secret
 from resolvers.erasure.leaving import hindrances, leave_groups
 from resolvers.erasure.receipt import Receipt, receipt_of
 from resolvers.errors import Conflict, Unauthenticated, invalid

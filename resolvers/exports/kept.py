@@ -10,12 +10,14 @@ from typing import Any
 
 from models import ids
 from models.accounts import AccountRow
-from models.auth import SessionRow
+from models.audit import AuditRow
+from models.auth import PersonalTokenRow, SessionRow
 from models.groups import GroupTransactionRow, MemberRow, ShareRow
 from models.imports import ImportLineRow, ImportRunRow
 from models.rules import RuleChangeRow, RuleRunRow
 from models.templates import TemplateRow
 from models.transactions import TransactionRow
+from resolvers.oidc import IdentityRow
 from resolvers.wire import instant, reference, wire
 
 
@@ -148,4 +150,33 @@ def _session(row: SessionRow) -> dict[str, Any]:
         "createdAt": instant(row.created_at),
         "lastUsedAt": instant(row.last_used_at),
         "expiresAt": instant(row.expires_at),
+    }
+
+
+@kept.register
+def _personal_token(row: PersonalTokenRow) -> dict[str, Any]:
+    return {
+        "id": ids.encode("tok", row.id),
+        "name": row.name,
+        "scopes": row.scopes,
+        "createdAt": instant(row.created_at),
+        "lastUsedAt": instant(row.last_used_at),
+        "expiresAt": instant(row.expires_at),
+    }
+
+
+@kept.register
+def _identity(row: IdentityRow) -> dict[str, Any]:
+    told = instant(row.created_at)
+    return {"uuid": str(row.id), "provider": row.provider, "createdAt": told}
+
+
+@kept.register
+def _audit(row: AuditRow) -> dict[str, Any]:
+    return {
+        "number": row.seq,
+        "event": row.event,
+        "at": instant(row.at),
+        "sessionId": reference("ses", row.session_id),
+        "details": row.details,
     }

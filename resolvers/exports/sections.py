@@ -17,6 +17,7 @@ from models.database import Transaction as Tx
 from models.templates import Template
 from resolvers.access import Actor
 from resolvers.accounts import list_accounts, open_accounts
+from resolvers.audit import list_audit
 from resolvers.budgets import list_budgets
 from resolvers.categories import list_categories
 from resolvers.exports.every import Pages, pages
@@ -24,7 +25,9 @@ from resolvers.exports.groups import group_transactions, groups, invitations, sh
 from resolvers.exports.kept import kept
 from resolvers.imports import list_import_rows, list_imports
 from resolvers.notifications import list_notifications
+from resolvers.oidc import list_identities
 from resolvers.paging import Order, Page, PageRequest, fetch_page
+from resolvers.personal_tokens import list_personal_tokens
 from resolvers.rates import list_rates
 from resolvers.rules import list_changes, list_rules, list_runs
 from resolvers.sessions import list_sessions
@@ -118,6 +121,14 @@ async def _sessions(tx: Tx, actor: Actor, _: TransactionFilter) -> Pages:
     yield [kept(row) for row in await list_sessions(tx, actor)]
 
 
+async def _personal_tokens(tx: Tx, actor: Actor, _: TransactionFilter) -> Pages:
+    yield [kept(row) for row in await list_personal_tokens(tx, actor)]
+
+
+async def _identities(tx: Tx, actor: Actor, _: TransactionFilter) -> Pages:
+    yield [kept(row) for row in await list_identities(tx, actor)]
+
+
 async def _changes(tx: Tx, actor: Actor, _: TransactionFilter) -> Pages:
     """Who changed what and when, without what it was: the present state stands above."""
     columns = (_C.c.version, _C.c.seq, _C.c.entity, _C.c.entity_id, _C.c.op, _C.c.actor_id, _C.c.at)
@@ -166,6 +177,9 @@ REST: Final[Mapping[str, Section]] = {
     "trashedAccounts": _trashed_accounts,
     "trashedTransactions": _trashed_transactions,
     "sessions": _sessions,
+    "personalTokens": _personal_tokens,
+    "identities": _identities,
+    "audit": _listed(list_audit),
     "changes": _changes,
 }
 """What an export without a filter adds, so that nothing is lost."""
@@ -195,6 +209,9 @@ TABLES: Final[Mapping[str, str]] = {
     "notifications": "notifications",
     "sessions": "sessions",
     "changes": "changes",
+    "personal_tokens": "personalTokens",
+    "identities": "identities",
+    "audit_entries": "audit",
 }
 """The section that tells what a table holds of a person."""
 
@@ -204,6 +221,10 @@ NOT_TOLD: Final[Mapping[str, str]] = {
     "system_keys": "keys never leave the server",
     "memberships": "a personal ledger has one member: the profile",
     "refresh_tokens": "hashes of secrets that open nothing elsewhere",
+    "second_factors": "a secret that your authenticator has",
+    "recovery_codes": "hashes of secrets that open nothing elsewhere",
+    "audit_heads": "only where the audit ends",
+    "sign_in_failures": "counters under keyed hashes of addresses",
     "mailed_tokens": "hashes of secrets that open nothing elsewhere",
     "idempotency_keys": "answers to repeats, kept for a day",
     "import_memories": "hashes under a key that never leaves the server",

@@ -1,6 +1,6 @@
 """Events of signing in that their owner is told of, by a job that leaves with what caused it."""
 
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import insert, select
@@ -10,6 +10,7 @@ from models.base import table, utc_now
 from models.database import Transaction as Tx
 from models.ids import new_id
 from models.jobs import Job
+from resolvers.audit import EVENTS, note
 
 SECURITY_JOBS: Final = {
     "security_sign_in": "SIGN_IN",
@@ -17,6 +18,11 @@ SECURITY_JOBS: Final = {
     "security_reset": "PASSWORD_RESET",
     "security_reused": "TOKEN_REUSED",
     "security_revoked": "SESSIONS_REVOKED",
+    "security_factor_on": "TWO_FACTOR_ENABLED",
+    "security_factor_off": "TWO_FACTOR_DISABLED",
+    "security_recovery": "RECOVERY_CODE_USED",
+    "security_token": "PERSONAL_TOKEN_CREATED",
+    "security_identity": "IDENTITY_LINKED",
 }
 """Kind of job -> event."""
 _KINDS: Final = {event: kind for kind, event in SECURITY_JOBS.items()}
@@ -30,9 +36,11 @@ def agent_name(user_agent: str | None) -> str | None:
 
 
 async def leave_security(
-    tx: Tx, event: str, ledger_id: UUID, user_id: UUID, session_id: UUID | None
+    tx: Tx, event: str, ledger_id: UUID, user_id: UUID, session_id: UUID | None, **details: Any
 ) -> None:
-    """Have the person told, once what happens in this transaction is committed."""
+    """Have the person told, once what happens in this transaction is committed; note it."""
+    if event in EVENTS:
+        await note(tx, ledger_id, event, session_id=session_id, **details)
     now = utc_now()
     await tx.run(
         insert(_JOBS).values(

@@ -134,4 +134,21 @@ SECURITY: Final[Mapping[str, Words]] = {
     "SESSIONS_REVOKED": Words(
         "Other sessions were ended", "If it was not you, change your password."
     ),
+    "TWO_FACTOR_ENABLED": Words(
+        "Signing in asks for a code now", "Keep your recovery codes where you find them."
+    ),
+    "TWO_FACTOR_DISABLED": Words(
+        "Signing in asks for no code any more",
+        "If it was not you, change your password and turn it on again.",
+    ),
+    "RECOVERY_CODE_USED": Words(
+        "A recovery code was used", "If it was not you, change your password and renew the codes."
+    ),
+    "PERSONAL_TOKEN_CREATED": Words(
+        "A personal token was made", "If it was not you, end it and change your password."
+    ),
+    "IDENTITY_LINKED": Words(
+        "An account elsewhere may sign in now",
+        "If it was not you, unlink it and change your password.",
+    ),
 }

@@ -50,6 +50,8 @@ class Kind(StrEnum):
     """Two sides of a transfer do not agree."""
     CHAIN = "CHAIN"
     """A change was altered, moved or removed."""
+    AUDIT = "AUDIT"
+    """An entry of the audit was altered, moved or removed."""
     HEAD = "HEAD"
     """The chain does not end where the ledger says."""
     ROW = "ROW"

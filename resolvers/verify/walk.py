@@ -10,6 +10,7 @@ from models.base import table
 from models.database import Database, Transaction
 from models.ledgers import Ledger, pruned_place
 from models.sealing import KeyMissing, LedgerRing, SealBroken
+from resolvers.verify.audit import check_audit
 from resolvers.verify.books import check_books
 from resolvers.verify.chain import Checkpoint, check_chain
 from resolvers.verify.finder import Finder
@@ -65,6 +66,7 @@ async def verify_ledger(
         finder.ring = await _ring(tx, finder)
         begin = _checkpoint(finder, head)
         changes = await check_chain(finder, head.version, head.head_hash, begin)
+        await check_audit(finder)
         transactions = 0 if finder.ring is None else await check_books(finder)
         return Report(1, transactions, changes, tuple(finder.found))
 

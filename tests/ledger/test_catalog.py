@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.case("T06")]
 GATES = {
     "app_user", "my_ledgers", "my_writable_ledgers", "visible_versions", "open_personal_ledger",
     "user_by_email", "session_by_refresh", "due_trash", "ledgers_to_verify", "due_templates",
-    "mailed_token", "take_limit", "due_reminders", "live_versions", "ended_sessions", "due_pruning", "prune_changes",
+    "mailed_token", "personal_token", "identity_owner", "take_limit", "due_reminders", "live_versions", "ended_sessions", "due_pruning", "prune_changes",
     "due_rotation",
     "forget_person", "files_to_erase", "erase_ledger",
     # groups: the ways in and out, and the last look of who left
@@ -22,7 +22,7 @@ GATES = {
     "my_inbox", "bump_inbox", "invitation_by_token", "due_invitations", "admit_invitee", "withdraw",
 }  # fmt: skip
 OUTSIDE = {
-    "jobs", "registrations", "system_keys", "erasures", "limit_hits", "alembic_version",
+    "jobs", "registrations", "sign_in_failures", "system_keys", "erasures", "limit_hits", "alembic_version",
 }  # fmt: skip
 NOT_FORCED = {"memberships"}
 

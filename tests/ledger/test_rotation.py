@@ -54,6 +54,7 @@ async def sealed_under(root: asyncpg.Connection, books: Books) -> list[int]:
     return [row["key"] for row in rows]
 
 
+@pytest.mark.case("E05")
 async def test_reads_and_writes_go_on_while_keys_rotate(
     books: Books, root: asyncpg.Connection
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from graph.context import Services
 from resolvers.passwords import Passwords
 from tests.doors import PASSWORD, GraphQLDoor, Person, Refused, RestDoor, row_of
 
@@ -69,3 +70,36 @@ async def test_fields_that_nobody_asked_for_are_refused(
         with pytest.raises(Refused):
             await door.call("UpdateMe", {name: SMUGGLED[name]})
     assert await door.call("GetMe") == before
+
+
+@pytest.mark.case("A07")
+@pytest.mark.parametrize("failures", [99, 100])
+async def test_a_hundred_failures_in_a_row_ask_for_a_new_password(
+    eager: httpx2.AsyncClient, eve: Person, services: Services, failures: int
+) -> None:
+    """Spread over many machines, so that no limit of an address stands in the way."""
+    door = RestDoor(eager, None)
+    right = {"email": eve.email.upper(), "password": PASSWORD}
+    counter = services.auth._failures
+    for _ in range(failures - 1):
+        await counter.note(eve.email)
+    with pytest.raises(Refused):
+        await door.call("Login", {**right, "password": "wrong"})
+    if failures == 99:
+        await door.call("Login", right)
+        # It counts anew.
+        assert await counter.count(eve.email) == 0
+        return
+    with pytest.raises(Refused) as refused:
+        await door.call("Login", right)
+    assert (refused.value.code, refused.value.message) == (
+        "INVALID_CREDENTIALS", "The address or the password is not right.",
+    )  # fmt: skip
+    # Who is inside stays inside, and the mailbox leads back in.
+    assert (await eager.get("/v1/auth/me", headers=eve.headers)).status_code == 200
+
+    async def work(tx: Any) -> None:
+        await counter.clear(tx, eve.email)
+
+    await services.database.change(None, work)
+    await door.call("Login", right)
