@@ -22,6 +22,7 @@ from assembly import (
     migrate_all,
     passwords_of,
     queue_of,
+    replica_of,
     warm,
 )
 from graph.context import Services
@@ -35,6 +36,7 @@ from graph.http.parts import part_checks, part_gauges
 from graph.http.sizes import BodyLimit
 from graph.live import Hub
 from models.database import Database
+from models.replica import Replica
 from models.sealing import derive
 from models.stores.broker import LocalBroker
 from models.stores.redis import Cache
@@ -80,6 +82,7 @@ class Running:
     cache: Cache | None = None
     broker: LocalBroker = field(default_factory=LocalBroker)
     passwords: Passwords | None = None
+    replica: Replica | None = None
     queue: "SqsQueue | None" = None
     teller: Teller | None = None
     demo_password: str | None = None
@@ -127,6 +130,8 @@ class Running:
             self.passwords.close()
         if self.cache is not None:
             await self.cache.close()
+        if self.replica is not None:
+            await self.replica.close()
         await self.services.database.close()
 
 
@@ -163,7 +168,9 @@ async def start(
     build = loop.run_in_executor(None, build_name)
     passwords = loop.run_in_executor(None, passwords_of, settings)
     system, _ = await asyncio.gather(load_system_keys(engine, keys), warm(engine))
-    database = Database(engine, keys, trust_addresses=not settings.production)
+    options = {"trust_addresses": not settings.production}
+    database = Database(engine, keys, **options)
+    replica = replica_of(settings, database, **options)
     cache = cache_of(settings, endpoints)
     broker = LocalBroker(cache)
     sessions = AnnouncedSessions(
@@ -204,6 +211,7 @@ async def start(
     running = Running.around(services, settings)
     running.cache, running.broker, running.passwords = cache, broker, hasher
     running.chain_key = system.chain
+    running.replica = replica
     running.queue = queue_of(settings)
     if running.queue is not None:
         running.teller = Teller(database, running.queue)
@@ -224,11 +232,13 @@ def create_app(services: Services, settings: Settings, running: Running | None =
     running = running or Running.around(services, settings)
     token = settings.operator_token.get_secret_value()
     operator = Operator(token, everyone=not settings.production)
-    parts = part_checks(services.database, running.cache, services.files, running.queue)
+    parts = part_checks(
+        services.database, running.cache, services.files, running.queue, running.replica
+    )
     gauges = part_gauges(services.database, parts, running.draining)
     engine = Engine(introspection=services.introspection, query_seconds=settings.query_seconds)
     routes = [
-        *health_routes(parts, running.rules, operator, optional=frozenset({"cache"})),
+        *health_routes(parts, running.rules, operator, optional=frozenset({"cache", "replica"})),
         *metrics_routes(running.metrics, operator, gauges),
         *graph_routes(
             services, engine, demo_password=running.demo_password, pages=services.introspection

@@ -60,6 +60,12 @@ class PartSettings(BaseSettings):
         "postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
         SecretStr(""),
     )
+    database_replica_url: DatabaseUrl = field(
+        "A streaming replica, as the application's role: reports and exports are read there when it "
+        "has all that their reader has seen.",
+        "postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
+        SecretStr(""),
+    )
     database_backup_url: DatabaseUrl = field(
         "PostgreSQL as a role that reads past row-level security (BYPASSRLS), for backups only.",
         "postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
@@ -69,6 +75,18 @@ class PartSettings(BaseSettings):
         "Folder of pg_dump and pg_restore for backups (default: those of the embedded PostgreSQL, "
         "which speak no TLS, else those in PATH).",
         "a folder with pg_dump and pg_restore",
+        None,
+    )
+    db_tls: Literal["", "disable", "require", "verify-ca", "verify-full"] = field(
+        "TLS to PostgreSQL, in the words of libpq (default: what PGSSLMODE says; production asks "
+        "for verify-full of every server that is not on this machine).",
+        "disable, require, verify-ca or verify-full",
+        "",
+    )
+    tls_ca: Path | None = field(
+        "File of the certificate authorities of PostgreSQL, Redis and the mail server (default: the "
+        "system's).",
+        "a file with certificates in PEM",
         None,
     )
     db_pooler: Literal["session", "transaction"] = field(

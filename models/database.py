@@ -1,6 +1,7 @@
 """The only place that begins and commits: reads, writes and upkeep under row-level security."""
 
 import asyncio
+import ssl
 from collections.abc import (
     AsyncIterator,
     Awaitable,
@@ -98,6 +99,8 @@ class Database:
         self._writer = Writer(engine.dialect)
         self.watch: Callable[[str, Sequence[Any]], None] | None = None
         """Told the text of every read; SQLAlchemy's own events tell the rest."""
+        self.reports: Callable[[UUID | None], Awaitable[Reading]] | None = None
+        """Opens moments for reports elsewhere (``models.replica``)."""
         self._maintaining = asyncio.Semaphore(1)
         self._upkeep: set[asyncio.Task[None]] = set()
 
@@ -138,9 +141,14 @@ class Database:
             return
 
     @asynccontextmanager
-    async def read(self, user_id: UUID | None) -> AsyncIterator[Transaction]:
-        """One consistent read-only moment, seen as one person (or as nobody)."""
-        reading = await self.open_read(user_id)
+    async def read(
+        self, user_id: UUID | None, *, report: bool = False
+    ) -> AsyncIterator[Transaction]:
+        """One consistent read-only moment, seen as one person (or as nobody).
+
+        A ``report`` may be read from a replica.
+        """
+        reading = await (self.open_report if report else self.open_read)(user_id)
         try:
             yield reading
         except BaseException:
@@ -276,6 +284,10 @@ class Database:
         finally:
             await self.release(pooled, driver)
 
+    async def open_report(self, user_id: UUID | None) -> "Reading":
+        """Begin a moment for a report: on a replica where one is set and has all that it takes."""
+        return await (self.reports or self.open_read)(user_id)
+
     async def visible_versions(self, user_id: UUID) -> list[VisibleVersion]:
         """Version and books of every ledger that a person can see, in order of ledger."""
         found = await self.call(_VISIBLE_VERSIONS, {"user": user_id})
@@ -312,6 +324,12 @@ _VISIBLE_VERSIONS: Final = Prepared(
 )
 
 
+async def visible_in(tx: Transaction, user_id: UUID) -> list[VisibleVersion]:
+    """Version and books of every ledger that a person can see, as of a moment."""
+    found = await tx.rows(_VISIBLE_VERSIONS, {"user": user_id})
+    return [VisibleVersion(r.ledger_id, r.version, r.books, r.inbox) for r in found]
+
+
 def _raise_told(error: BaseException, driver: Any = None) -> None:
     """A failure of the driver as SQLAlchemy tells it, so that both ways fail alike."""
     if isinstance(error, _DRIVER_ERRORS):
@@ -330,8 +348,9 @@ def connect(
     password: str,
     pooler: str = "session",
     pool_size: int = 10,
+    tls: ssl.SSLContext | bool | None = None,
 ) -> AsyncEngine:
-    """An engine on a PostgreSQL server.
+    """An engine on a PostgreSQL server; without ``tls`` that goes by PGSSLMODE, as in libpq.
 
     ``pooler="transaction"`` is for PgBouncer in transaction mode: no statement outlives its
     transaction there, so nothing is cached and every prepared name is unique.
@@ -344,6 +363,8 @@ def connect(
         "password": password,
         "server_settings": {"application_name": "pockettrend"},
     }
+    if tls is not None:
+        arguments["ssl"] = tls
     if pooler == "transaction":
         arguments |= {
             "statement_cache_size": 0,

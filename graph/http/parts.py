@@ -10,6 +10,7 @@ from graph.http.headers import Draining
 from graph.http.health import Check
 from graph.http.metrics import Gather, Metrics
 from models.database import Database
+from models.replica import Replica
 from models.stores.files import FileStore
 from models.stores.redis import Cache
 
@@ -29,7 +30,11 @@ class Probed(Protocol):
 
 
 def part_checks(
-    database: Database, cache: Cache | None, files: FileStore, prompts: Probed | None = None
+    database: Database,
+    cache: Cache | None,
+    files: FileStore,
+    prompts: Probed | None = None,
+    replica: Replica | None = None,
 ) -> dict[str, Check]:
     """How each part is touched; a part that is not there is not among them."""
 
@@ -42,6 +47,13 @@ def part_checks(
         return await database.call(_QUEUE)
 
     checks: dict[str, Check] = {"database": touch, "queue": queue, "storage": files.probe}
+    if replica is not None:
+        near = replica.near
+
+        async def touch_replica() -> object:
+            return await near.call(_TOUCH)
+
+        checks["replica"] = touch_replica
     if cache is not None:
         there = cache
 
