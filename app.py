@@ -11,6 +11,7 @@ import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.types import Scope
 
 from assembly import (
     cache_of,
@@ -34,6 +35,7 @@ from graph.http.logs import RequestLog
 from graph.http.metrics import Metrics, metrics_routes
 from graph.http.parts import part_checks, part_gauges
 from graph.http.sizes import BodyLimit
+from graph.http.slow import SlowLog
 from graph.live import Hub
 from models.database import Database
 from models.replica import Replica
@@ -42,6 +44,7 @@ from models.stores.broker import LocalBroker
 from models.stores.redis import Cache
 from models.stores.sessions import AnnouncedSessions, NoSessions, RedisSessions
 from models.system_keys import load_system_keys
+from models.telemetry import COUNTERS, LISTENERS, Tally
 from resolvers.auth import Auth
 from resolvers.erasure import Erasures
 from resolvers.exports import Exports
@@ -77,6 +80,7 @@ class Running:
     services: Services
     metrics: Metrics
     rules: EdgeRules
+    slow: SlowLog
     chain_key: bytes = field(default=b"", repr=False)
     """Opens the change chain, for those who verify it."""
     cache: Cache | None = None
@@ -97,9 +101,17 @@ class Running:
             origins=frozenset(settings.cors_origins),
         )
         metrics = Metrics(build=services.build, profile=settings.profile)
+        slow = SlowLog(services.database.engine, threshold_seconds=settings.slow_ms / 1_000)
         services.live.metrics = metrics
+        LISTENERS.append(metrics.figures.statement)
+        COUNTERS.append(metrics.figures.counted)
         rules.draining.then(services.live.drain)
-        return cls(settings, services, metrics, rules)
+        return cls(settings, services, metrics, rules, slow)
+
+    def observe(self, scope: Scope, status: int, seconds: float, tally: Tally) -> None:
+        """A request ended."""
+        self.metrics.observe(scope, status, seconds, tally)
+        self.slow.finished(scope, status, seconds, tally)
 
     @property
     def draining(self) -> Draining:
@@ -124,6 +136,10 @@ class Running:
     async def close(self) -> None:
         """Close everything, the database last."""
         await self.services.live.close()
+        await self.slow.close()
+        if self.metrics.figures.statement in LISTENERS:
+            LISTENERS.remove(self.metrics.figures.statement)
+            COUNTERS.remove(self.metrics.figures.counted)
         if self.teller is not None:
             await self.teller.close()
         if self.passwords is not None:
@@ -235,7 +251,13 @@ def create_app(services: Services, settings: Settings, running: Running | None =
     parts = part_checks(
         services.database, running.cache, services.files, running.queue, running.replica
     )
-    gauges = part_gauges(services.database, parts, running.draining)
+    gauges = part_gauges(
+        services.database,
+        parts,
+        running.draining,
+        cache=running.cache,
+        replica=running.replica,
+    )
     engine = Engine(introspection=services.introspection, query_seconds=settings.query_seconds)
     routes = [
         *health_routes(parts, running.rules, operator, optional=frozenset({"cache", "replica"})),
@@ -248,7 +270,7 @@ def create_app(services: Services, settings: Settings, running: Running | None =
     return Starlette(
         routes=routes,
         middleware=[
-            Middleware(RequestLog, observe=running.metrics.observe, began=running.metrics.began),
+            Middleware(RequestLog, observe=running.observe, began=running.metrics.began),
             Middleware(Edge, rules=running.rules),
             Middleware(BodyLimit),
         ],

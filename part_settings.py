@@ -140,6 +140,31 @@ class PartSettings(BaseSettings):
         "an address such as https://files.example.org",
         "",
     )
+    slow_ms: int = field(
+        "Operations that take longer are logged with their slowest statement and its plan.",
+        "a number of milliseconds from 1 to 60000",
+        500,
+        ge=1,
+        le=60_000,
+    )
+    otlp_url: Annotated[str, AfterValidator(web_address)] = field(
+        "OpenTelemetry collector that gets traces by OTLP over HTTP (needs the extra `tracing`).",
+        "an address such as http://collector:4318",
+        "",
+    )
+    trace_percent: int = field(
+        "How many of a hundred requests are traced, unless their caller decided.",
+        "a number from 0 to 100",
+        100,
+        ge=0,
+        le=100,
+    )
+    sentry_dsn: SecretStr = field(
+        "Where unexpected errors are sent, with their stacks and without any value (needs the extra "
+        "`errors`).",
+        "the DSN of a project",
+        SecretStr(""),
+    )
     smtp_url: SmtpUrl = field(
         "Mail server; empty writes mails to DATA/mail.  smtp asks for STARTTLS, smtps is TLS from "
         "the start, smtp+plain is neither; certificates are checked against the system's.",

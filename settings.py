@@ -100,6 +100,13 @@ class Settings(PartSettings):
         "on or off",
         "on",
     )
+    servers: int = field(
+        "How many processes `serve` starts on its port; about as many as there are cores.",
+        "a number from 1 to 64",
+        1,
+        ge=1,
+        le=64,
+    )
     processes: int = field(
         "How many processes serve side by side: without Redis each of them admits its part of "
         "every limit.",

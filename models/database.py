@@ -14,6 +14,7 @@ from collections.abc import (
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from time import monotonic
 from typing import Any, Final, TypeVar, cast
 from uuid import UUID, uuid4
 
@@ -28,6 +29,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 from models.sealing import KEY_CACHE_SECONDS, KeyMissing, RingCache
 from models.statements import Prepared, Writer
 from models.stores.keys import KeyProvider
+from models.telemetry import note_statement, watch
 from models.transacting import Params, Reading, Statement, Transaction, Upkeep, Writing, key_context
 
 __all__ = ["Database", "Reading", "Transaction", "Upkeep", "key_context"]
@@ -205,6 +207,7 @@ class Database:
         written, sql, arguments = self._writer.write(statement, values)
         if self.watch is not None:
             self.watch(sql, arguments)
+        started = monotonic()
         try:
             found = await driver.fetch(sql, *arguments, record_class=written.line)
         except _DRIVER_ERRORS as error:
@@ -214,6 +217,8 @@ class Database:
             # Given up in the middle: what the server still does is nobody else's business.
             driver.terminate()
             raise
+        finally:
+            note_statement(sql, monotonic() - started)
         return cast("Sequence[Row[Any]]", written.read(found))
 
     async def release(self, pooled: PoolProxiedConnection, driver: Any) -> None:
@@ -381,6 +386,7 @@ def connect(
         hide_parameters=True,  # bound values are people's data: they stay out of errors and logs
     )
     event.listen(engine.sync_engine, "checkout", _leave_closed)
+    watch(engine.sync_engine)
     return engine
 
 
