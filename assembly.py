@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from models.connecting import COMMAND_SECONDS
 from models.database import Database, connect
 from models.embedded.postgres import APP, OWNER, SUPERUSER
 from models.limits import DatabaseWindows, SharedWindows
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 _log: Final = structlog.get_logger("app")
 
 
+_MIGRATION_SECONDS: Final = 1_000
 Role = Literal["app", "owner", "backup", "replica"]
 
 
@@ -80,6 +82,8 @@ def _engine(settings: Settings, endpoints: "Endpoints | None", role: Role) -> As
         pooler="session" if endpoints is not None else settings.db_pooler,
         pool_size=2 if role == "owner" else settings.db_pool_size,
         tls=None if endpoints is not None else database_tls(settings, address["host"]),
+        # A migration may work for longer than any request waits.
+        command_seconds=_MIGRATION_SECONDS if role == "owner" else COMMAND_SECONDS,
     )
 
 

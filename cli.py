@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 failed, 2 refused to start (a wrong setting, a port in use
 """
 
 import asyncio
+import json
 import os
 import socket
 import sys
@@ -176,6 +177,39 @@ def verify() -> None:
         return FAILED if report.differences else 0
 
     raise SystemExit(run_with_services(work, beside=True))
+
+
+@cli.command("import")
+def import_file(
+    file: Annotated[
+        Path, typer.Argument(help="The bank's file, of any format.", exists=True, dir_okay=False)
+    ],
+    *,
+    account: Annotated[str, typer.Option(help="Id or name of the account that it fills.")],
+    email: Annotated[
+        str, typer.Option(help="Who imports; the password is asked for, or piped in.")
+    ],
+    url: Annotated[
+        str | None, typer.Option(help="The server (default: the one that the settings speak of).")
+    ] = None,
+    mapping: Annotated[
+        str | None,
+        typer.Option(help='What you know of the file, as JSON: {"signRule": "NEGATED"}.'),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option(help="Only show what it would do.")] = False,
+    restore_deleted: Annotated[
+        bool, typer.Option(help="Bring rows back that you deleted earlier.")
+    ] = False,
+) -> None:
+    """Import a bank's file through a running server, with a progress bar."""
+    from importing import Order, run_import  # noqa: PLC0415
+
+    try:
+        known = None if mapping is None else json.loads(mapping)
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}", param_hint="--mapping") from None
+    order = Order(file, account, dry_run, restore_deleted, known)
+    raise SystemExit(run_import(order, url=url or read_settings().base_url(), email=email))
 
 
 @cli.command()

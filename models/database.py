@@ -1,7 +1,6 @@
 """The only place that begins and commits: reads, writes and upkeep under row-level security."""
 
 import asyncio
-import ssl
 from collections.abc import (
     AsyncIterator,
     Awaitable,
@@ -16,23 +15,24 @@ from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
 from typing import Any, Final, TypeVar, cast
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import asyncpg
 import structlog
-from sqlalchemy import BigInteger, Executable, Row, Uuid, column, event, text
-from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy import BigInteger, Executable, Row, Uuid, column, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import PoolProxiedConnection
 
+from models.connecting import connect
 from models.sealing import KEY_CACHE_SECONDS, KeyMissing, RingCache
 from models.statements import Prepared, Writer
 from models.stores.keys import KeyProvider
-from models.telemetry import note_statement, watch
+from models.telemetry import note_statement
 from models.transacting import Params, Reading, Statement, Transaction, Upkeep, Writing, key_context
 
-__all__ = ["Database", "Reading", "Transaction", "Upkeep", "key_context"]
+__all__ = ["Database", "Reading", "Transaction", "Upkeep", "connect", "key_context"]
 
 T = TypeVar("T")
 _log: Final = structlog.get_logger("database")
@@ -342,55 +342,3 @@ def _raise_told(error: BaseException, driver: Any = None) -> None:
         raise DBAPIError(
             None, None, error, hide_parameters=True, connection_invalidated=lost
         ) from error
-
-
-def connect(
-    *,
-    host: str,
-    port: int,
-    name: str,
-    user: str,
-    password: str,
-    pooler: str = "session",
-    pool_size: int = 10,
-    tls: ssl.SSLContext | bool | None = None,
-) -> AsyncEngine:
-    """An engine on a PostgreSQL server; without ``tls`` that goes by PGSSLMODE, as in libpq.
-
-    ``pooler="transaction"`` is for PgBouncer in transaction mode: no statement outlives its
-    transaction there, so nothing is cached and every prepared name is unique.
-    """
-    arguments: dict[str, Any] = {
-        "host": host,
-        "port": port,
-        "database": name,
-        "user": user,
-        "password": password,
-        "server_settings": {"application_name": "pockettrend"},
-    }
-    if tls is not None:
-        arguments["ssl"] = tls
-    if pooler == "transaction":
-        arguments |= {
-            "statement_cache_size": 0,
-            "prepared_statement_cache_size": 0,
-            "prepared_statement_name_func": lambda: f"__pt_{uuid4()}__",
-        }
-    engine = create_async_engine(
-        "postgresql+asyncpg://",
-        connect_args=arguments,
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=10,
-        pool_pre_ping=False,
-        hide_parameters=True,  # bound values are people's data: they stay out of errors and logs
-    )
-    event.listen(engine.sync_engine, "checkout", _leave_closed)
-    watch(engine.sync_engine)
-    return engine
-
-
-def _leave_closed(connection: Any, _record: Any, _proxy: Any) -> None:
-    """Take no connection from the pool that the server has closed: the driver knows of it."""
-    if connection.driver_connection.is_closed():
-        raise DisconnectionError("closed by the server while it lay in the pool")

@@ -23,6 +23,8 @@ from models.base import INSTANT, KEY_TEXT, TenantRow, VersionedRow, one_of
 STATUSES = ("PROCESSING", "PENDING", "COMPLETED", "FAILED", "REVERTED")
 DECISIONS = ("NEW", "DUPLICATE", "MATCHED", "TRANSFER", "SKIPPED", "FAILED")
 DELETED_POLICIES = ("SKIP", "RESTORE")
+MEMORIES = ("APART", "LEFT_OUT", "SAME")
+EDITED_POLICIES = ("KEEP", "REMOVE")
 
 
 class Import(VersionedRow, table=True):
@@ -32,6 +34,7 @@ class Import(VersionedRow, table=True):
     __table_args__ = (
         one_of("status", "status", STATUSES),
         one_of("deleted_policy", "deleted_policy", DELETED_POLICIES),
+        one_of("reverting", "reverting", EDITED_POLICIES),
         ForeignKeyConstraint(["ledger_id"], ["ledgers.id"], ondelete="CASCADE"),
         ForeignKeyConstraint(["ledger_id", "upload_id"], ["uploads.ledger_id", "uploads.id"]),
         ForeignKeyConstraint(["ledger_id", "account_id"], ["accounts.ledger_id", "accounts.id"]),
@@ -39,7 +42,8 @@ class Import(VersionedRow, table=True):
     )
 
     upload_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
-    account_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
+    account_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
+    """The account that it fills; null where the file itself says which ones."""
     status: str = Field(sa_column=Column(KEY_TEXT, nullable=False))
     format: str | None = Field(default=None, sa_column=Column(KEY_TEXT))
     dry_run: bool = Field(sa_column=Column(Boolean, nullable=False))
@@ -56,8 +60,8 @@ class Import(VersionedRow, table=True):
     rows_total: int | None = Field(default=None, sa_column=Column(Integer))
     started_at: datetime | None = Field(default=None, sa_column=Column(INSTANT))
     finished_at: datetime | None = Field(default=None, sa_column=Column(INSTANT))
-    reverting: bool = Field(sa_column=Column(Boolean, nullable=False, server_default="false"))
-    """What the worker does is to take the import back."""
+    reverting: str | None = Field(default=None, sa_column=Column(KEY_TEXT))
+    """What happens to rows that were changed since, while a worker takes the import back."""
     rulings: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
     """Sealed JSON: what a person decided about rows before they are booked."""
 
@@ -88,17 +92,21 @@ class ImportRow(TenantRow, table=True):
     """Version in which the import left its transaction: whoever finds another looks closer."""
 
 
-class ImportRefusal(TenantRow, table=True):
-    """A pair that a person has taken apart: never offered again, whichever file says it."""
+class ImportMemory(TenantRow, table=True):
+    """What a person has said about a row of a bank, for the next file that says the same."""
 
-    __tablename__ = "import_refusals"
+    __tablename__ = "import_memories"
     __table_args__ = (
+        one_of("kind", "kind", MEMORIES),
         ForeignKeyConstraint(["ledger_id"], ["ledgers.id"], ondelete="CASCADE"),
-        Index("uq_import_refusals_pair", "ledger_id", "pair", unique=True),
+        Index("ix_import_memories_print", "ledger_id", "print"),
     )
 
-    pair: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
-    """Keyed hash of what a row says and of the transaction that it is not."""
+    kind: str = Field(sa_column=Column(KEY_TEXT, nullable=False))
+    """APART: two rows are not one; LEFT_OUT: it is not booked; SAME: it is that transaction."""
+    print: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    """Content key of the row; of APART a keyed hash of the row and of what it is not."""
+    transaction_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
     created_at: datetime = Field(sa_column=Column(INSTANT, nullable=False))
 
 
@@ -109,7 +117,7 @@ class ImportRunRow:
     ledger_id: UUID
     id: UUID
     upload_id: UUID
-    account_id: UUID
+    account_id: UUID | None
     status: str
     format: str | None
     dry_run: bool
@@ -133,8 +141,12 @@ class ImportRunRow:
     version: int
     created_at: datetime
     updated_at: datetime
-    reverting: bool = False
-    """Absent where images were stored before imports could be taken back."""
+    reverting: str | None = None
+    """KEEP or REMOVE (what was changed since) while a worker takes it back."""
+    opened: tuple[str, ...] = ()
+    """Accounts, as on the wire, that it has opened."""
+    kept: int = 0
+    """Transactions that a revert has left because they were changed since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +178,10 @@ class ImportLineRow:
     category: str | None = None
     external_id: str | None = None
     """The bank's id, as far as the transaction was given it."""
+    bank_id: str | None = None
+    """The bank's id as the file has it."""
+    memory: str | None = None
+    """What was remembered of an earlier import and decided about the row."""
     minor: int | None = None
     """The amount in minor units of ``currency``."""
     key: str | None = None

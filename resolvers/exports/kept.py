@@ -39,6 +39,7 @@ def _transaction(row: TransactionRow) -> dict[str, Any]:
         **wire(row),
         "occurrenceDate": _day(row.occurrence_date),
         "groupTransactionId": reference("gtxn", row.group_transaction_id),
+        "lockedFields": list(row.locked),
     }
     return {**found, "deletedAt": instant(row.deleted_at)} if row.deleted_at else found
 
@@ -82,6 +83,8 @@ def _import(row: ImportRunRow) -> dict[str, Any]:
         "rowsDone": row.rows_done,
         "rowsTotal": row.rows_total,
         "reverting": row.reverting,
+        "opened": list(row.opened),
+        "kept": row.kept,
     }
 
 
@@ -107,6 +110,8 @@ def _line(row: ImportLineRow) -> dict[str, Any]:
         "notes": row.notes,
         "category": row.category,
         "externalId": row.external_id,
+        "bankId": row.bank_id,
+        "memory": row.memory,
         "minor": row.minor,
         "key": row.key,
         "leftVersion": row.left_version,

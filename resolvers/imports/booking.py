@@ -1,8 +1,9 @@
 """One batch of an import: every row decided, good ones booked, all of them noted."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from uuid import UUID
 
 from models.ids import new_id
 from models.imports import ImportLineRow, ImportRunRow
@@ -18,12 +19,15 @@ from resolvers.imports.decide import (
 )
 from resolvers.imports.effects import Category, match_notes, merged, print_of
 from resolvers.imports.join import Open, join
+from resolvers.imports.memories import forget_pairs, forget_rows, pair_prints, remember
 from resolvers.imports.pool import Pool
 from resolvers.imports.prepare import Line
 from resolvers.imports.rows import insert_lines
+from resolvers.imports.rulings import Ruling, mark_of, problem_of, ruled
 from resolvers.imports.targets import Accounts, CategoryNames
 from resolvers.ledgers import LedgerWrite
-from resolvers.transactions import transactions_by_id
+from resolvers.rules import apply_to_new
+from resolvers.transactions import any_transactions_by_id, transactions_by_id
 from resolvers.transactions.storing import insert_rows, update_rows
 from resolvers.transactions.trash import restorable, restore_rows
 
@@ -44,16 +48,24 @@ class Desk:
     run: ImportRunRow
     accounts: Accounts
     names: CategoryNames
+    secret: bytes
+    """Keys the hashes of the ledger's contents."""
 
     @classmethod
     async def open(
-        cls, write: LedgerWrite, run: ImportRunRow, accounts: Accounts, *, categories: bool
+        cls,
+        write: LedgerWrite,
+        run: ImportRunRow,
+        accounts: Accounts,
+        secret: bytes,
+        *,
+        categories: bool,
     ) -> "Desk":
         """Read the ledger's categories where the file names some."""
         names = CategoryNames()
         if categories:
             names = await CategoryNames.load(write.tx, write.ledger_id)
-        return cls(write, run, accounts, names)
+        return cls(write, run, accounts, names, secret)
 
     def category(self, line: Line) -> Category:
         """The category that the file names for a row."""
@@ -68,6 +80,7 @@ async def book_batch(
     *,
     claims: Claims,
     pool: Pool,
+    rulings: Mapping[int, Ruling],
     secret: bytes,
     book: bool,
 ) -> dict[str, int]:
@@ -77,11 +90,14 @@ async def book_batch(
     the same and nothing but them is stored.
     """
     categories = any(line.category for line, _ in batch)
-    desk = await Desk.open(write, run, accounts, categories=categories)
-    decisions = await _decide(desk, batch, claims, pool, secret)
+    desk = await Desk.open(write, run, accounts, secret, categories=categories)
+    decisions = await _decide(desk, batch, claims, pool, rulings)
     if book:
+        await keep_in_mind(desk, batch, decisions, rulings)
         decisions = await carry_out(desk, batch, decisions)
-    lines = [_shown(run, item, decision) for item, decision in zip(batch, decisions, strict=True)]
+    lines = [
+        shown_line(run, item, decision) for item, decision in zip(batch, decisions, strict=True)
+    ]
     await insert_lines(write, lines)
     return Counter(counted(line.decision) for line in lines)
 
@@ -92,26 +108,85 @@ def counted(decision: str) -> str:
 
 
 async def _decide(
-    desk: Desk, batch: Batch, claims: Claims, pool: Pool, secret: bytes
+    desk: Desk, batch: Batch, claims: Claims, pool: Pool, rulings: Mapping[int, Ruling]
 ) -> list[Decision]:
     """What becomes of every row: banks' ids and contents first, then what was entered."""
     write, run, accounts = desk.write, desk.run, desk.accounts
     restore = run.deleted_policy == "RESTORE"
     good = [(line, accounts[line.currency], key) for line, key in batch if key is not None]
     books = await load_books(write.tx, write.ledger_id, run.id, good, claims)
+    named = await _named(write, batch, rulings)
     decisions: list[Decision] = []
     for line, key in batch:
         if key is None:
             decisions.append(Decision(line.decision or "FAILED", line.reason, line.code))
             continue
-        decision = decide(line, accounts[line.currency], key, books, restore=restore)
+        account_id, lapsed = accounts[line.currency], None
+        ruling = rulings.get(line.position)
+        if ruling is not None and ruling.mark == mark_of(line):
+            row = named.get(ruling.transaction_id) if ruling.transaction_id else None
+            lapsed = problem_of(ruling, line, account_id, row)
+            if lapsed is None:
+                decisions.append(ruled(ruling, line, account_id, books))
+                continue
+        decision = decide(line, account_id, key, books, restore=restore)
+        if lapsed is not None:
+            said = f"{decision.reason or ''} What you said was not done: {lapsed}".lstrip()
+            decision = replace(decision, reason=said)
         decisions.append(await _feasible(write, decision, claims))
     rows = [
         Open(at, line, accounts[line.currency], key, transfer=desk.category(line) is None)
         for at, (line, key) in enumerate(batch)
-        if key is not None and decisions[at].decision == "NEW" and not decisions[at].restore
+        if key is not None and _may_be_joined(decisions[at])
     ]
-    return join(rows, decisions, pool, claims, secret)
+    return join(rows, decisions, pool, claims, desk.secret)
+
+
+def _may_be_joined(decision: Decision) -> bool:
+    return decision.decision == "NEW" and not decision.restore and not decision.overruled
+
+
+async def _named(
+    write: LedgerWrite, batch: Batch, rulings: Mapping[int, Ruling]
+) -> dict[UUID, TransactionRow]:
+    """Living transactions that rulings about a batch name."""
+    mine = [rulings[line.position] for line, _ in batch if line.position in rulings]
+    keys = [(write.ledger_id, one.transaction_id) for one in mine if one.transaction_id]
+    return {row.id: row for row in await transactions_by_id(write.tx, keys) if row is not None}
+
+
+async def keep_in_mind(
+    desk: Desk, batch: Batch, decisions: Sequence[Decision], rulings: Mapping[int, Ruling]
+) -> None:
+    """Remember what rulings say of rows, so that the next file with them is decided alike."""
+    write = desk.write
+    said: list[tuple[str, bytes, UUID | None]] = []
+    together: list[bytes] = []
+    forgotten: list[bytes] = []
+    mine = [rulings[line.position] for line, _ in batch if line.position in rulings]
+    others = [one.was_id for one in mine] + [one.transaction_id for one in mine]
+    ids = [(write.ledger_id, one) for one in others if one is not None]
+    found = await any_transactions_by_id(write.tx, ids) if ids else []
+    keys = {row.id: row.content_key for row in found if row is not None}
+    for (line, key), decision in zip(batch, decisions, strict=True):
+        ruling = rulings.get(line.position)
+        if ruling is None or key is None or not decision.overruled:
+            continue
+        forgotten += [key] if ruling.remembered else []
+        if ruling.decision == "SKIPPED":
+            said.append(("LEFT_OUT", key, None))
+        elif ruling.decision == "DUPLICATE":
+            said.append(("SAME", key, ruling.transaction_id))
+        elif ruling.transaction_id is not None:
+            one = ruling.transaction_id
+            together += pair_prints(desk.secret, key, one, keys.get(one))
+        joined = ruling.was in {"MATCHED", "TRANSFER"} and ruling.was_id != ruling.transaction_id
+        if joined and ruling.was_id is not None:
+            one = ruling.was_id
+            said += [("APART", p, None) for p in pair_prints(desk.secret, key, one, keys.get(one))]
+    await forget_pairs(write, together)
+    await forget_rows(write, forgotten)
+    await remember(write, said)
 
 
 async def _feasible(write: LedgerWrite, decision: Decision, claims: Claims) -> Decision:
@@ -164,17 +239,35 @@ async def carry_out(desk: Desk, batch: Batch, decisions: Sequence[Decision]) -> 
             new.append(row)
             if other is not None:
                 changed.append((other, _linked(write, other, row)))
-            undo = {"print": print_of(row)}
+            undo = {}
+            if other is not None and other.category_id is not None:
+                undo["category"] = str(other.category_id)
             made.append(
                 replace(decision, transaction_id=row.id, undo=undo, left_version=row.version)
             )
-    await insert_rows(write, new)
+    # What an import brought is told from what a person made of it by how rules left it.
+    ruled = await apply_to_new(write, new)
+    await insert_rows(write, ruled)
     await update_rows(write, changed)
-    return made
+    prints = {row.id: print_of(row) for row in ruled}
+    return [
+        replace(one, undo={**(one.undo or {}), "print": prints[one.transaction_id]})
+        if one.transaction_id in prints
+        else one
+        for one in made
+    ]
 
 
 def _linked(write: LedgerWrite, other: TransactionRow, row: TransactionRow) -> TransactionRow:
-    return replace(other, transfer_id=row.id, version=other.version + 1, updated_at=write.now)
+    """The other side of a new row; a transfer has no category."""
+    return replace(
+        other,
+        transfer_id=row.id,
+        category_id=None,
+        category_kind=None,
+        version=other.version + 1,
+        updated_at=write.now,
+    )
 
 
 async def _bring_back(write: LedgerWrite, decision: Decision) -> Decision:
@@ -185,6 +278,7 @@ async def _bring_back(write: LedgerWrite, decision: Decision) -> Decision:
     back = [row for row in await transactions_by_id(write.tx, keys) if row is not None]
     undo = {
         "deletedAt": {str(row.id): row.deleted_at.isoformat() for row in rows if row.deleted_at},
+        "links": {str(row.id): row.transfer_id and str(row.transfer_id) for row in rows},
         "prints": {str(row.id): print_of(row) for row in back},
     }
     return replace(decision, undo=undo, left_version=rows[0].version + 1)
@@ -213,7 +307,10 @@ def new_row(
     )  # fmt: skip
 
 
-def _shown(run: ImportRunRow, item: tuple[Line, bytes | None], decision: Decision) -> ImportLineRow:
+def shown_line(
+    run: ImportRunRow, item: tuple[Line, bytes | None], decision: Decision
+) -> ImportLineRow:
+    """A decided row as the import keeps it."""
     line, key = item
     return ImportLineRow(
         id=new_id(), ledger_id=run.ledger_id, import_id=run.id, position=line.position,
@@ -223,6 +320,7 @@ def _shown(run: ImportRunRow, item: tuple[Line, bytes | None], decision: Decisio
         currency=line.currency or None, description=line.description,
         other_id=decision.other_id, left_version=decision.left_version, code=decision.code,
         score=decision.score, overruled=decision.overruled, payee=line.payee, notes=line.notes,
-        category=line.category, external_id=decision.external_id, minor=line.minor,
+        category=line.category, external_id=decision.external_id, bank_id=line.external_id,
+        memory=None if decision.memory is None else str(decision.memory), minor=line.minor,
         key=None if key is None else key.hex(), undo=decision.undo,
     )  # fmt: skip

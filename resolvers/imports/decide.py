@@ -13,10 +13,11 @@ from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, LargeBinary, String, any_, literal, select
+from sqlalchemy import ARRAY, ColumnElement, LargeBinary, String, and_, any_, literal, select
 
 from models.database import Transaction as Tx
 from models.sealing import derive
+from resolvers.imports.memories import Y
 from resolvers.imports.prepare import Line
 from resolvers.transactions.rows import T
 
@@ -25,6 +26,9 @@ CODE_BACK: Final = "BROUGHT_BACK"
 CODE_DELETED: Final = "DELETED_EARLIER"
 DELETED_EARLIER: Final = "Deleted earlier."
 SURE: Final = 100
+LEFT_OUT: Final = "You left it out earlier."
+CODE_LEFT_OUT: Final = "LEFT_OUT_EARLIER"
+_AS_SAID: Final = "You said earlier which transaction it is."
 _SAME_ID: Final = "The account has a transaction with this id already."
 _SAME_ROW: Final = "The account has this row already."
 _OTHER_ID: Final = "Its id belongs to another booking, so it was not used."
@@ -63,6 +67,15 @@ class Known:
     minor: int
     deleted: bool
     transfer_id: UUID | None
+    memory: UUID | None = None
+    """What was remembered of an earlier ruling, if that is why it is known."""
+    left_out: bool = False
+    """There is no transaction: the row was left out by hand."""
+
+    @property
+    def claim(self) -> UUID:
+        """What is used up by the row that it stands for."""
+        return self.memory or self.id
 
 
 @dataclass(slots=True)
@@ -106,6 +119,8 @@ class Decision:
     external_id: str | None = None
     restore: bool = False
     overruled: bool = False
+    memory: UUID | None = None
+    """What was remembered of an earlier ruling and decided it."""
     undo: dict[str, Any] | None = None
     left_version: int | None = None
 
@@ -132,7 +147,8 @@ async def load_books(
         named = T.c.external_id == any_(literal(external, ARRAY(String)))
         found |= await _known(tx, ledger_id, import_id, named & T.c.account_id.in_(accounts))
     books = Books(claims)
-    for one in sorted(found.values(), key=lambda known: known.id):
+    remembered = await _remembered(tx, ledger_id, keys)
+    for one in sorted([*found.values(), *remembered], key=lambda known: known.claim):
         if one.key is not None:
             books.by_key.setdefault(one.key, []).append(one)
         if one.external_id is not None:
@@ -165,6 +181,45 @@ async def _known(
         )
         for row in rows
     }
+
+
+async def _remembered(tx: Tx, ledger_id: UUID, keys: Sequence[bytes]) -> list[Known]:
+    """Rows that were left out by hand, or were said to be some transaction that is still there."""
+    rows = await tx.rows(
+        select(
+            Y.c.id,
+            Y.c.kind,
+            Y.c.print,
+            T.c.id.label("transaction_id"),
+            T.c.account_id,
+            T.c.date,
+            T.c.deleted_at,
+        )
+        .join_from(
+            Y, T, and_(T.c.ledger_id == Y.c.ledger_id, T.c.id == Y.c.transaction_id), isouter=True
+        )
+        .where(
+            Y.c.ledger_id == ledger_id,
+            Y.c.kind.in_(("LEFT_OUT", "SAME")),
+            Y.c.print == any_(literal(list(keys), ARRAY(LargeBinary))),
+        )
+    )
+    return [
+        Known(
+            id=row.transaction_id or row.id,
+            account_id=row.account_id or row.id,
+            key=row.print,
+            external_id=None,
+            day=row.date or date.min,
+            minor=0,
+            deleted=row.deleted_at is not None,
+            transfer_id=None,
+            memory=row.id,
+            left_out=row.kind == "LEFT_OUT",
+        )
+        for row in rows
+        if row.kind == "LEFT_OUT" or row.transaction_id is not None
+    ]
 
 
 def decide(line: Line, account_id: UUID, key: bytes, books: Books, *, restore: bool) -> Decision:
@@ -201,8 +256,15 @@ def _agrees(known: Known, line: Line) -> bool:
 
 def _pick(candidates: Sequence[Known], claims: Claims) -> Known | None:
     """The first that is free, living ones before those in the trash."""
-    free = [known for known in candidates if known.id not in claims.used]
-    return min(free, key=lambda known: (_lost(known, claims), known.id), default=None)
+    free = [known for known in candidates if known.claim not in claims.used]
+    return min(free, key=lambda known: (_rank(known, claims), known.claim), default=None)
+
+
+def _rank(known: Known, claims: Claims) -> int:
+    """Living transactions, what a person has said, what lies in the trash."""
+    if known.memory is not None:
+        return 1
+    return 2 if _lost(known, claims) else 0
 
 
 def _lost(known: Known, claims: Claims) -> bool:
@@ -210,9 +272,13 @@ def _lost(known: Known, claims: Claims) -> bool:
 
 
 def _matched(match: Known, claims: Claims, code: str, reason: str, *, restore: bool) -> Decision:
-    claims.used.add(match.id)
+    claims.used.add(match.claim)
+    if match.left_out:
+        return Decision("SKIPPED", LEFT_OUT, CODE_LEFT_OUT, SURE, memory=match.memory)
+    if match.memory is not None:
+        code, reason = "SAME_AS_SAID", _AS_SAID
     if not _lost(match, claims):
-        return Decision("DUPLICATE", reason, code, SURE, match.id)
+        return Decision("DUPLICATE", reason, code, SURE, match.id, memory=match.memory)
     if not restore:
         return Decision("SKIPPED", DELETED_EARLIER, CODE_DELETED, SURE, match.id)
     return Decision(

@@ -23,7 +23,8 @@ from resolvers.imports.alike import (
     transfer_score,
 )
 from resolvers.imports.decide import Claims, Decision
-from resolvers.imports.pool import Candidate, Pool, nearest, pair_prints
+from resolvers.imports.memories import pair_prints
+from resolvers.imports.pool import Candidate, Pool, nearest
 from resolvers.imports.prepare import Line
 from resolvers.money import digits_of
 
@@ -82,9 +83,10 @@ def join(
 
 def _allowance(pool: Pool, secret: bytes) -> Callable[[_Pair], bool]:
     def allowed(pair: _Pair) -> bool:
-        if not pool.refused:
+        if not pool.apart:
             return True
-        return pool.refused.isdisjoint(pair_prints(secret, pair.row.key, pair.one))
+        prints = pair_prints(secret, pair.row.key, pair.one.id, pair.one.key)
+        return pool.apart.isdisjoint(prints)
 
     return allowed
 

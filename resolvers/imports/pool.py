@@ -5,21 +5,19 @@ and only those with an amount of the file are kept.  The pool is of one version 
 long as nobody else writes, the batches of an import share it.
 """
 
-import hmac
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Row, and_, or_, select, tuple_
 
-from models.base import among, table
+from models.base import among
 from models.database import Transaction as Tx
-from models.imports import ImportRefusal
 from resolvers.imports.alike import MATCH_DAYS
+from resolvers.imports.memories import pairs_apart
 from resolvers.imports.prepare import Line
 from resolvers.rates import RateBook, rate_book
 from resolvers.transactions.locks import RECONCILED
@@ -28,7 +26,6 @@ from resolvers.transactions.rows import T
 _PAGE: Final = 20_000
 NEAREST: Final = 50
 """Of so many candidates around a day the best is looked for; equal amounts may be thousands."""
-_F: Final = table(ImportRefusal)
 _COLUMNS: Final = (
     T.c.id, T.c.account_id, T.c.date, T.c.amount, T.c.currency, T.c.description, T.c.payee,
     T.c.external_id, T.c.import_id, T.c.content_key, T.c.template_id, T.c.transfer_id,
@@ -68,18 +65,8 @@ class Pool:
     """Possible sides of transfers, by currency and amount."""
     foreign: Buckets = field(default_factory=dict)
     """Possible sides of transfers from other currencies, by currency."""
-    refused: frozenset[bytes] = frozenset()
+    apart: frozenset[bytes] = frozenset()
     """Pairs that a person has taken apart."""
-
-
-def pair_prints(secret: bytes, key: bytes, other: Candidate) -> Iterator[bytes]:
-    """Keyed hashes of what a row of a file says beside a transaction: by its id and its content.
-
-    By content too, since a transaction that is imported anew has another id.
-    """
-    yield hmac.digest(secret, b"pair" + key + other.id.bytes, sha256)
-    if other.key is not None:
-        yield hmac.digest(secret, b"pair" + b"".join(sorted((key, other.key))), sha256)
 
 
 async def load_pool(
@@ -92,9 +79,8 @@ async def load_pool(
 ) -> Pool:
     """Read what the good rows of a file may be joined to."""
     good = [line for line in lines if line.decision is None and line.day and line.minor is not None]
-    refused = await tx.rows(select(_F.c.pair).where(_F.c.ledger_id == ledger_id))
     pool = Pool(version, await rate_book(tx, ledger_id, ()))
-    pool.refused = frozenset(row.pair for row in refused)
+    pool.apart = await pairs_apart(tx, ledger_id)
     if not good:
         return pool
     amounts = {(line.currency, line.minor) for line in good}

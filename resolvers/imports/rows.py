@@ -24,7 +24,9 @@ Key = tuple[UUID, UUID]
 NO_COUNTS: Final = {
     "rows": 0, "new": 0, "duplicate": 0, "matched": 0, "skipped": 0, "failed": 0,
 }  # fmt: skip
-_REPORTED: Final = ("mapping", "detected", "questions", "warnings", "headers", "error_message")
+_REPORTED: Final = (
+    "mapping", "detected", "questions", "warnings", "headers", "error_message", "opened", "kept",
+)  # fmt: skip
 _PLAIN: Final = tuple(f.name for f in fields(ImportRunRow) if f.name not in _REPORTED)
 _COLUMNS: Final = tuple(M.c[name] for name in (*_PLAIN, "report"))
 _CLEAR: Final = (
@@ -45,7 +47,9 @@ async def open_imports(tx: Tx, rows: Iterable[Row[Any]]) -> list[ImportRunRow]:
         sealed = tx.ring(row.ledger_id).unseal("imports.report", row.id, row.report)
         report = json.loads(sealed)
         plain = {name: getattr(row, name) for name in _PLAIN}
-        opened.append(ImportRunRow(**plain, **{name: report[name] for name in _REPORTED}))
+        told = {name: report[name] for name in _REPORTED if name in report}
+        told["opened"] = tuple(told.get("opened", ()))
+        opened.append(ImportRunRow(**plain, **told))
     return opened
 
 
@@ -59,6 +63,23 @@ def _cells(
     cells = {name: getattr(row, name) for name in _PLAIN}
     cells["report"] = ring.seal("imports.report", row.id, report)
     return cells
+
+
+def nothing_yet() -> dict[str, Any]:
+    """What an import knows before its file is read."""
+    return {
+        "detected": None,
+        "questions": [],
+        "warnings": [],
+        "headers": [],
+        "counts": dict(NO_COUNTS),
+        "error_code": None,
+        "error_message": None,
+        "rows_done": 0,
+        "rows_total": None,
+        "started_at": None,
+        "finished_at": None,
+    }
 
 
 async def insert_run(write: LedgerWrite, row: ImportRunRow) -> None:

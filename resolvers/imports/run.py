@@ -8,6 +8,7 @@ the last of them; no row is booked twice or left out.
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any, Final, Generic, Protocol, TypeVar
 from uuid import UUID
 
@@ -27,10 +28,14 @@ from resolvers.imports.booking import book_batch
 from resolvers.imports.decide import CODE_BACK, Claims, content_key, ledger_secret
 from resolvers.imports.pool import Pool, load_pool
 from resolvers.imports.prepare import Line, detected_json, prepare, read_statement
+from resolvers.imports.revert import revert_step
 from resolvers.imports.rows import NO_COUNTS, earlier_mapping, imports_by_id, update_run, walk_lines
+from resolvers.imports.rulings import Ruling, load_rulings
+from resolvers.imports.takeout import bring_in, keys_here
 from resolvers.imports.targets import Accounts, accounts_of, settle_accounts, told
 from resolvers.ledgers import Ledgers, LedgerWrite
 from resolvers.statements import CsvMapping, Statement, StatementError
+from resolvers.statements.archives import is_takeout
 from resolvers.uploads.reading import open_upload
 from resolvers.uploads.rows import uploads_by_id
 
@@ -77,6 +82,7 @@ class Plan:
     accounts: Accounts = field(default_factory=dict)
     keys: list[bytes | None] = field(default_factory=list)
     claims: Claims = field(default_factory=Claims)
+    rulings: dict[int, Ruling] = field(default_factory=dict)
     pool: Pool | None = None
     secret: bytes = b""
     """Keys the hashes of the ledger's contents."""
@@ -133,6 +139,8 @@ async def run_import(
         await _go(doer)
     except _Failure as failure:
         await doer.fail(failure.code, failure.message, failure.headers)
+    except StatementError as error:
+        await doer.fail(error.code, error.message, error.headers)
     except SealBroken:
         message = "The stored file failed its authenticity check."
         await doer.fail(ErrorCode.DATA_INTEGRITY, message)
@@ -145,14 +153,34 @@ async def run_import(
 async def _go(doer: _Run[J]) -> None:
     async with doer.database.read(doer.actor.user_id) as tx:
         run = await doer.current(tx)
+    if run is not None and run.reverting is not None:
+        while await doer.write(revert_step) == "PROCESSING":
+            pass
+    elif run is not None:
+        await _import(doer)
+
+
+async def _import(doer: _Run[J]) -> None:
+    async with doer.database.read(doer.actor.user_id) as tx:
+        run = await doer.current(tx)
         if run is None:
             return
-        target = await _target(tx, run)
         data = await _file(tx, doer.files, run)
+        if is_takeout(data):
+            here = await keys_here(tx, run.ledger_id)
+        else:
+            target = await _target(tx, run)
         claims = await _claims(tx, run)
+        rulings = await load_rulings(tx, run)
         earlier = await earlier_mapping(tx, run)
+    if is_takeout(data):
+        key = partial(content_key, ledger_secret(doer.secret, run.ledger_id))
+        await bring_in(doer, run, data, here, key)
+        return
     plan = await asyncio.to_thread(_plan, run, target, data, earlier)
-    plan.claims = claims
+    plan.claims, plan.rulings = claims, rulings
+    # What a person has given to a row is not for others to find.
+    plan.claims.used |= {one.claimed for one in rulings.values() if one.claimed is not None}
     plan.secret = ledger_secret(doer.secret, run.ledger_id)
     begun = await doer.write(lambda write, current: _begin(write, current, plan))
     if begun is None:
@@ -172,6 +200,9 @@ async def _go(doer: _Run[J]) -> None:
 
 
 async def _target(tx: Tx, run: ImportRunRow) -> AccountRow:
+    if run.account_id is None:
+        message = "The file does not say which account it is of; import it again with an account."
+        raise _Failure("ACCOUNT_REQUIRED", message)
     account = (await accounts_by_id(tx, [(run.ledger_id, run.account_id)]))[0]
     if account is None:
         raise _Failure("ACCOUNT_GONE", "The account has been deleted meanwhile.")
@@ -197,6 +228,7 @@ async def _claims(tx: Tx, run: ImportRunRow) -> Claims:
         for line in lines:
             back = line.code == CODE_BACK
             mine = {line.transaction_id} if back else {line.transaction_id, line.other_id}
+            mine.add(UUID(line.memory) if line.memory else None)
             claims.used |= {one for one in mine if one is not None}
             if back and line.other_id is not None:
                 claims.revived.add(line.other_id)
@@ -261,7 +293,7 @@ async def _begin(write: LedgerWrite, run: ImportRunRow, plan: Plan) -> ImportRun
         return run
     target = await _target(write.tx, run)
     currencies = {line.currency for line in plan.lines if line.decision is None}
-    accounts = await settle_accounts(write, run, target, currencies, book=plan.book)
+    accounts, opened = await settle_accounts(write, run, target, currencies, book=plan.book)
     return await update_run(
         write,
         run,
@@ -275,6 +307,7 @@ async def _begin(write: LedgerWrite, run: ImportRunRow, plan: Plan) -> ImportRun
         warnings=plan.warnings,
         headers=list(plan.statement.headers),
         accounts=told(accounts),
+        opened=opened,
         counts={**NO_COUNTS, "rows": len(plan.lines)},
         rows_total=len(plan.lines),
         started_at=run.started_at or write.now,
@@ -302,6 +335,7 @@ async def _step(write: LedgerWrite, run: ImportRunRow, plan: Plan) -> tuple[str,
         plan.accounts,
         claims=claims,
         pool=pool,
+        rulings=plan.rulings,
         secret=plan.secret,
         book=plan.book,
     )
@@ -326,6 +360,7 @@ async def _fail(
         headers=list(headers) or run.headers,
         started_at=run.started_at or write.now,
         finished_at=write.now,
+        reverting=None,
     )
 
 
@@ -333,5 +368,6 @@ async def abandon_import(write: LedgerWrite, import_id: UUID) -> None:
     """End an import whose job will not be tried again; batches that were booked stay."""
     run = (await imports_by_id(write.tx, [(write.ledger_id, import_id)]))[0]
     if run is not None and run.status == "PROCESSING":
-        message = "The import was given up after several attempts."
+        what = "import" if run.reverting is None else "revert"
+        message = f"The {what} was given up after several attempts."
         await _fail(write, run, ErrorCode.INTERNAL_ERROR, message)

@@ -30,7 +30,7 @@ COLUMNS: Final = (
     T.c.description, T.c.payee, T.c.notes, T.c.tags, T.c.status, T.c.split_count, T.c.transfer_id,
     T.c.refund_of, T.c.external_id, T.c.import_id, T.c.template_id, T.c.group_id, T.c.content_key,
     T.c.deleted_at, T.c.version, T.c.created_at, T.c.updated_at, T.c.occurrence_date,
-    T.c.group_transaction_id,
+    T.c.group_transaction_id, T.c.locked,
     _C.c.kind.label("category_kind"),
 )  # fmt: skip
 
@@ -119,6 +119,7 @@ async def open_transactions(tx: Tx, rows: Iterable[Row[Any]]) -> list[Transactio
                 row.occurrence_date,
                 row.group_transaction_id,
                 refunded.get((row.ledger_id, row.refund_of)),
+                tuple(row.locked),
             )
         )
     return opened

@@ -1,6 +1,6 @@
 """The trash: deleted transactions rest for 30 days and can come back."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -235,8 +235,58 @@ async def purge_trash(write: LedgerWrite, before: datetime) -> int:
     """
     where = (T.c.ledger_id == write.ledger_id, T.c.deleted_at < before)
     gone = [row.id for row in await write.tx.rows(select(T.c.id).where(*where))]
+    await _purge(write, gone)
+    return len(gone)
+
+
+async def remove_rows(write: LedgerWrite, rows: Sequence[TransactionRow]) -> None:
+    """Remove living rows for good, without their other sides: as if they had never been made."""
+    await _throw_away(write, rows)
+    await _purge(write, [row.id for row in rows])
+
+
+async def return_to_trash(
+    write: LedgerWrite, rows: Sequence[TransactionRow], links: Mapping[UUID, UUID | None]
+) -> None:
+    """Put restored rows, whose ``deleted_at`` says since when they lay there, back into the trash.
+
+    ``links`` are the other sides that they named there; living rows let go of them.
+    """
+    pointing = await write.tx.rows(
+        select(T.c.id).where(
+            T.c.ledger_id == write.ledger_id,
+            among(T.c.transfer_id, [row.id for row in rows]),
+            not_(among(T.c.id, [row.id for row in rows])),
+            T.c.deleted_at.is_(None),
+        )
+    )
+    sides = await transactions_by_id(write.tx, [(write.ledger_id, row.id) for row in pointing])
+    await update_rows(
+        write,
+        [
+            (row, replace(row, transfer_id=None, version=row.version + 1, updated_at=write.now))
+            for row in sides
+            if row is not None
+        ],
+    )
+    changed = [
+        (
+            replace(row, deleted_at=None),
+            replace(
+                row,
+                transfer_id=links.get(row.id, row.transfer_id),
+                version=row.version + 1,
+                updated_at=write.now,
+            ),
+        )
+        for row in rows
+    ]
+    await update_rows(write, changed, "DELETE")
+
+
+async def _purge(write: LedgerWrite, gone: Sequence[UUID]) -> None:
     if not gone:
-        return 0
+        return
     for deleted in (False, True):
         pointing = await write.tx.rows(
             select(T.c.id).where(
@@ -278,7 +328,6 @@ async def purge_trash(write: LedgerWrite, before: datetime) -> int:
     await write.tx.run(delete(T).where(T.c.ledger_id == write.ledger_id, among(T.c.id, gone)))
     for one in gone:
         write.purged("transaction", one)
-    return len(gone)
 
 
 async def _spend_dates(write: LedgerWrite, gone: Sequence[UUID]) -> None:

@@ -229,6 +229,7 @@ async def test_the_profile_is_changed_and_put_back(door: Door) -> None:
     assert me["email"] == changed["email"]
 
 
+@pytest.mark.case("M06")
 async def test_today_is_the_users_day(client: Any) -> None:
     moment = datetime(2026, 3, 1, 23, 30, tzinfo=UTC)
     with time_machine.travel(moment, tick=True):

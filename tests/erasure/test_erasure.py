@@ -27,7 +27,7 @@ from tests.doors import PASSWORD, Door, GraphQLDoor, Person, Refused, RestDoor
 
 pytestmark = pytest.mark.anyio
 SENDER = "no-reply@testserver"
-FILE = b"Date,Text,Amount\n2026-01-01,x,-1.00\n"
+FILE = b"Date,Text,Amount\n2026-01-01,x,-2.00\n"
 
 
 @pytest.fixture

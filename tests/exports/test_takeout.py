@@ -96,7 +96,7 @@ def test_a_kept_object_has_every_field_of_its_row() -> None:
     }
     for row in {*kept.registry, *wire.registry} - {object}:
         functions = [one.registry[row] for one in (kept, wire) if row in one.registry]
-        source = "".join(inspect.getsource(one) for one in [*functions, wires._stored])
+        source = "".join(inspect.getsource(one) for one in [*functions, wires.stored])
         for one in dataclasses.fields(row):
             if one.name not in derived:
                 assert f"row.{one.name}" in source, (row.__name__, one.name)

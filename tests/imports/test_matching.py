@@ -24,6 +24,8 @@ from tests.imports.world import World
 pytestmark = pytest.mark.anyio
 
 HEAD = "Date,Description,Amount\n"
+SIGNED: dict[str, Any] = {"mapping": {"signRule": "SIGNED"}}
+"""For files of incoming money alone, of which a person is asked otherwise."""
 
 
 def counts(run: Any) -> dict[str, int]:
@@ -120,7 +122,7 @@ async def test_a_leg_of_a_transfer_entered_by_hand_is_not_doubled(world: World) 
         world, giro, "2024-01-05", "-100.00", "Save", transferAccountId=encode("acct", savings)
     )
     for account, amount in ((giro, "-100.00"), (savings, "100.00")):
-        run = await world.bring_in(f"{HEAD}2024-01-06,Transfer,{amount}\n", account)
+        run = await world.bring_in(f"{HEAD}2024-01-06,Transfer,{amount}\n", account, **SIGNED)
         assert counts(run) == {"rows": 1, "matched": 1}
     rows = await world.booked()
     assert sorted(row.amount_minor for row in rows) == [-10000, 10000]
@@ -159,7 +161,7 @@ async def test_what_is_no_transfer_is_left_alone(world: World, obstacle: str) ->
         await edit(world, row.id, categoryId=encode("cat", page.items[0].id))
     if obstacle == "reconciled":
         await edit(world, row.id, status="RECONCILED")
-    run = await world.bring_in(HEAD + "2024-01-06,Else,100.00\n", savings)
+    run = await world.bring_in(HEAD + "2024-01-06,Else,100.00\n", savings, **SIGNED)
     decisions = [line.decision for line in await world.lines(run.id)]
     assert decisions == ["NEW"]
 
@@ -169,7 +171,7 @@ async def test_a_transfer_between_currencies_goes_by_the_days_rate(world: World)
     # On 2024-01-05 a euro was 1.0921 dollars.
     await world.bring_in(HEAD + "2024-01-05,Exchange,-100.00\n", giro)
     run = await world.bring_in(
-        HEAD + "2024-01-05,Something,95.00\n2024-01-05,Exchange,108.50\n", dollars
+        HEAD + "2024-01-05,Something,95.00\n2024-01-05,Exchange,108.50\n", dollars, **SIGNED
     )
     lines = await world.lines(run.id)
     assert [line.decision for line in lines] == ["NEW", "TRANSFER"]
@@ -210,7 +212,6 @@ async def test_a_dry_run_is_the_real_run_row_for_row(
     names = [f"A{new_id()}", f"B{new_id()}"]
     accounts = [await world.account(name) for name in names]
     head = "Date,Description,Amount,Transaction ID\n"
-    signed = {"mapping": {"signRule": "SIGNED"}}
     for which, day, minor, how in books:
         when, amount = f"2024-01-0{day}", f"{minor / 100:.2f}"
         if how == 0:
@@ -218,7 +219,7 @@ async def test_a_dry_run_is_the_real_run_row_for_row(
         else:
             name = "AX1" if how == 2 else ""
             run = await world.bring_in(
-                f"{head}{when},Save,{amount},{name}\n", accounts[which], **signed
+                f"{head}{when},Save,{amount},{name}\n", accounts[which], **SIGNED
             )
             (line,) = await world.lines(run.id)
             if how == 3 and line.decision in {"NEW", "TRANSFER"}:
@@ -226,9 +227,9 @@ async def test_a_dry_run_is_the_real_run_row_for_row(
                     *[r for r in await world.booked(accounts[which]) if r.id == line.transaction_id]
                 )
     body = head + "\n".join(rows) + "\n"
-    dry = await world.bring_in(body, accounts[0], dryRun=True, deleted=policy, **signed)
+    dry = await world.bring_in(body, accounts[0], dryRun=True, deleted=policy, **SIGNED)
     before = {row.id: row.version for row in await world.booked()}
-    real = await world.bring_in(body, accounts[0], deleted=policy, **signed)
+    real = await world.bring_in(body, accounts[0], deleted=policy, **SIGNED)
     blank = {"id": None, "import_id": None, "undo": None, "left_version": None}
     shown = [replace(one, **blank) for one in await world.lines(dry.id)]
     made = [replace(one, **blank) for one in await world.lines(real.id)]
@@ -238,5 +239,5 @@ async def test_a_dry_run_is_the_real_run_row_for_row(
         if new:
             assert other.transaction_id not in before
     assert dry.counts == real.counts
-    again = await world.bring_in(body, accounts[0], deleted=policy, **signed)
+    again = await world.bring_in(body, accounts[0], deleted=policy, **SIGNED)
     assert (again.counts["new"], again.counts["matched"]) == (0, 0)

@@ -10,9 +10,9 @@ down_revision = "0014"
 def upgrade() -> None:
     op.add_column("import_rows", sa.Column("other_id", sa.Uuid(), nullable=True))
     op.add_column("import_rows", sa.Column("left_version", sa.BigInteger(), nullable=True))
-    op.add_column(
-        "imports",
-        sa.Column("reverting", sa.Boolean(), nullable=False, server_default="false"),
+    op.add_column("imports", sa.Column("reverting", sa.String(collation="C"), nullable=True))
+    op.create_check_constraint(
+        op.f("ck_imports_reverting"), "imports", "reverting IN ('KEEP', 'REMOVE')"
     )
     op.add_column("imports", sa.Column("rulings", sa.LargeBinary(), nullable=True))
     # A key is looked for in any account, since rows may have been moved.
@@ -31,23 +31,26 @@ def upgrade() -> None:
         postgresql_where=sa.text("external_id IS NOT NULL"),
     )
     op.create_table(
-        "import_refusals",
+        "import_memories",
         sa.Column("ledger_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("pair", sa.LargeBinary(), nullable=False),
+        sa.Column("kind", sa.String(collation="C"), nullable=False),
+        sa.Column("print", sa.LargeBinary(), nullable=False),
+        sa.Column("transaction_id", sa.Uuid(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "kind IN ('APART', 'LEFT_OUT', 'SAME')", name=op.f("ck_import_memories_kind")
+        ),
         sa.ForeignKeyConstraint(
             ["ledger_id"],
             ["ledgers.id"],
-            name=op.f("fk_import_refusals_ledger_id"),
+            name=op.f("fk_import_memories_ledger_id"),
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("ledger_id", "id", name=op.f("pk_import_refusals")),
+        sa.PrimaryKeyConstraint("ledger_id", "id", name=op.f("pk_import_memories")),
     )
-    op.create_index(
-        "uq_import_refusals_pair", "import_refusals", ["ledger_id", "pair"], unique=True
-    )
-    _fence("import_refusals")
+    op.create_index("ix_import_memories_print", "import_memories", ["ledger_id", "print"])
+    _fence("import_memories")
 
 
 def _fence(name: str) -> None:
