@@ -13,22 +13,25 @@ from collections.abc import (
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from time import monotonic
 from typing import Any, Final, TypeVar, cast
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import structlog
-from sqlalchemy import BigInteger, Executable, Row, Uuid, column, event, text
-from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy import BigInteger, Executable, Row, Uuid, column, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from models.connecting import connect
 from models.drivers import DRIVER_ERRORS, Drivers, Held, raise_told
 from models.sealing import KEY_CACHE_SECONDS, KeyMissing, RingCache
 from models.statements import Prepared, Writer
 from models.stores.keys import KeyProvider
+from models.telemetry import note_statement
 from models.transacting import Params, Reading, Statement, Transaction, Upkeep, Writing, key_context
 
-__all__ = ["Database", "Reading", "Transaction", "Upkeep", "key_context"]
+__all__ = ["Database", "Reading", "Transaction", "Upkeep", "connect", "key_context"]
 
 T = TypeVar("T")
 _log: Final = structlog.get_logger("database")
@@ -101,6 +104,8 @@ class Database:
         self.drivers = Drivers(engine, keeps=keeps)
         self.watch: Callable[[str, Sequence[Any]], None] | None = None
         """Told the text of every read; SQLAlchemy's own events tell the rest."""
+        self.reports: Callable[[UUID | None], Awaitable[Reading]] | None = None
+        """Opens moments for reports elsewhere (``models.replica``)."""
         self._maintaining = asyncio.Semaphore(1)
         self._upkeep: set[asyncio.Task[None]] = set()
 
@@ -143,9 +148,14 @@ class Database:
             return
 
     @asynccontextmanager
-    async def read(self, user_id: UUID | None) -> AsyncIterator[Transaction]:
-        """One consistent read-only moment, seen as one person (or as nobody)."""
-        reading = await self.open_read(user_id)
+    async def read(
+        self, user_id: UUID | None, *, report: bool = False
+    ) -> AsyncIterator[Transaction]:
+        """One consistent read-only moment, seen as one person (or as nobody).
+
+        A ``report`` may be read from a replica.
+        """
+        reading = await (self.open_report if report else self.open_read)(user_id)
         try:
             yield reading
         except BaseException:
@@ -192,6 +202,7 @@ class Database:
         if self.watch is not None:
             self.watch(sql, arguments)
         driver = held.driver
+        started = monotonic()
         try:
             found = await driver.fetch(sql, *arguments, record_class=written.line)
         except BaseException as error:
@@ -201,6 +212,8 @@ class Database:
             # Given up in the middle: what the server still does is nobody else's business.
             driver.terminate()
             raise
+        finally:
+            note_statement(sql, monotonic() - started)
         return cast("Sequence[Row[Any]]", written.read(found))
 
     def keep_up(self, user_id: UUID | None, works: Iterable[Upkeep]) -> None:
@@ -257,6 +270,10 @@ class Database:
         finally:
             await self.drivers.leave(held)
 
+    async def open_report(self, user_id: UUID | None) -> "Reading":
+        """Begin a moment for a report: on a replica where one is set and has all that it takes."""
+        return await (self.reports or self.open_read)(user_id)
+
     async def visible_versions(self, user_id: UUID) -> list[VisibleVersion]:
         """Version and books of every ledger that a person can see, in order of ledger."""
         found = await self.call(_VISIBLE_VERSIONS, {"user": user_id})
@@ -293,56 +310,7 @@ _VISIBLE_VERSIONS: Final = Prepared(
 )
 
 
-def connect(
-    *,
-    host: str,
-    port: int,
-    name: str,
-    user: str,
-    password: str,
-    pooler: str = "session",
-    pool_size: int = 10,
-    command_seconds: float = 35,
-    connect_seconds: float = 10,
-) -> AsyncEngine:
-    """An engine on a PostgreSQL server.
-
-    A server that hangs, or a line that is only open on our side, is given up after
-    ``command_seconds``: longer than a statement may run there, so that its own word comes first.
-
-    ``pooler="transaction"`` is for PgBouncer in transaction mode: no statement outlives its
-    transaction there, so nothing is cached and every prepared name is unique.
-    """
-    arguments: dict[str, Any] = {
-        "host": host,
-        "port": port,
-        "database": name,
-        "user": user,
-        "password": password,
-        "server_settings": {"application_name": "pockettrend"},
-        "command_timeout": command_seconds,
-        "timeout": connect_seconds,
-    }
-    if pooler == "transaction":
-        arguments |= {
-            "statement_cache_size": 0,
-            "prepared_statement_cache_size": 0,
-            "prepared_statement_name_func": lambda: f"__pt_{uuid4()}__",
-        }
-    engine = create_async_engine(
-        "postgresql+asyncpg://",
-        connect_args=arguments,
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=10,
-        pool_pre_ping=False,
-        hide_parameters=True,  # bound values are people's data: they stay out of errors and logs
-    )
-    event.listen(engine.sync_engine, "checkout", _leave_closed)
-    return engine
-
-
-def _leave_closed(connection: Any, _record: Any, _proxy: Any) -> None:
-    """Take no connection from the pool that the server has closed: the driver knows of it."""
-    if connection.driver_connection.is_closed():
-        raise DisconnectionError("closed by the server while it lay in the pool")
+async def visible_in(tx: Transaction, user_id: UUID) -> list[VisibleVersion]:
+    """Version and books of every ledger that a person can see, as of a moment."""
+    found = await tx.rows(_VISIBLE_VERSIONS, {"user": user_id})
+    return [VisibleVersion(r.ledger_id, r.version, r.books, r.inbox) for r in found]
