@@ -69,7 +69,10 @@ async def revert_import(
             details={"status": old.status},
         )
     if old.format == "TAKEOUT":
-        raise Conflict("A takeout brings more than transactions and cannot be taken back.")
+        raise Conflict(
+            "A takeout fills an empty account as a whole; to take it back, delete the account.",
+            details={"format": old.format},
+        )
     if data.edited == "REFUSE":
         await _refuse_edited(write, old)
     decided = await count_import_rows(write.tx, write.ledger_id, old.id)
