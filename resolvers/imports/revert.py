@@ -73,8 +73,6 @@ async def revert_import(
             "A takeout fills an empty account as a whole; to take it back, delete the account.",
             details={"format": old.format},
         )
-    if old.format == "TAKEOUT":
-        raise Conflict("A takeout brings more than transactions and cannot be taken back.")
     if data.edited == "REFUSE":
         await _refuse_edited(write, old)
     decided = await count_import_rows(write.tx, write.ledger_id, old.id)

@@ -165,7 +165,6 @@ class KeptImport(_Kept):
     confirmed: bool = False
     mapping: dict[str, Any] | None = None
     mapping_name: Annotated[str, Field(max_length=200)] | None = None
-    kept: Count = 0
     detected: dict[str, Any] | None = None
     questions: list[dict[str, Any]] = Field(default_factory=list)
     warnings: list[Words] = Field(default_factory=list)
