@@ -59,6 +59,8 @@ async def test_a_made_rule_is_listed_as_it_was_told(door: GraphQLDoor) -> None:
     assert made["id"].startswith("rule_")
     listed = (await door.query(LIST))["data"]["rules"]
     assert (listed["nodes"], listed["totalCount"]) == ([made], 1)
+    mine = await door.query(f"{{ viewer {{ rules {{ nodes {{ {RULE} }} }} }} }}")
+    assert mine["data"]["viewer"]["rules"]["nodes"] == [made]
     again = await door.query(f'{{ node(id: "{made["id"]}") {{ ... on Rule {{ {RULE} }} }} }}')
     assert again["data"]["node"] == made
     feed = (await door.call("ListChanges", limit=100))["changes"]
