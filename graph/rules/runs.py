@@ -130,7 +130,10 @@ class RuleRun(Stored):
     changed: int = plain("Transactions that were changed.")
     restored: int = plain("Of these, how many are as before again.")
     kept: int = plain("Of these, how many could not be given back as a whole.")
-    error_code: str | None = plain("Why it was given up.")
+    error_code: str | None = plain(
+        "Why it was given up: PATTERN_TOO_COSTLY for a regular expression with too many ways "
+        "to go, INTERNAL_ERROR for what is not your doing."
+    )
     started_at: Instant | None = plain("When a worker took it up.")
     finished_at: Instant | None = plain("When it ended.")
 

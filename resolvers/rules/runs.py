@@ -4,6 +4,7 @@ Each batch is one ledger write: changes, what they were before and how far the r
 together.  A worker that is killed leaves whole batches, and the next one goes on behind them.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Final
@@ -23,6 +24,7 @@ from resolvers.ledgers import LedgerWrite, require_version
 from resolvers.rules.applying import apply_rules, changed_fields, kinds_of, labels_of
 from resolvers.rules.inputs import RowsInput
 from resolvers.rules.matching import compile_rules
+from resolvers.rules.patterns import TooCostly
 from resolvers.rules.rows import all_rules
 from resolvers.rules.run_rows import (
     C,
@@ -133,9 +135,13 @@ async def fail_run(write: LedgerWrite, run_id: UUID) -> None:
     """End a run whose job is given up; what it did stands and can be taken back."""
     run = (await runs_by_id(write.tx, [(write.ledger_id, run_id)]))[0]
     if run is not None and run.status in _WORKING:
-        await update_run(
-            write, run, status="FAILED", error_code="INTERNAL_ERROR", finished_at=write.now
-        )
+        await _failed(write, run, "INTERNAL_ERROR")
+
+
+async def _failed(write: LedgerWrite, run: RuleRunRow, code: str) -> RuleRunRow:
+    return await update_run(
+        write, run, status="FAILED", error_code=code, finished_at=write.now,
+    )  # fmt: skip
 
 
 async def _forth(write: LedgerWrite, run: RuleRunRow) -> RuleRunRow:
@@ -155,10 +161,17 @@ async def _forth(write: LedgerWrite, run: RuleRunRow) -> RuleRunRow:
     rules = await rules_of_run(write.tx, run)
     kinds = await kinds_of(write.tx, run.ledger_id, rules)
     compiled = compile_rules(rules)
+    opened = await open_transactions(write.tx, found)
+    try:
+        # Beside the loop, which serves others meanwhile.
+        applied = await asyncio.to_thread(
+            lambda: [apply_rules(compiled, row, kinds, overwrite=run.overwrite) for row in opened]
+        )
+    except TooCostly:
+        return await _failed(write, run, "PATTERN_TOO_COSTLY")
     changed: list[tuple[TransactionRow, TransactionRow]] = []
     noted: list[RuleChangeRow] = []
-    for row in await open_transactions(write.tx, found):
-        done = apply_rules(compiled, row, kinds, overwrite=run.overwrite)
+    for row, done in zip(opened, applied, strict=True):
         if done.row == row:
             continue
         changed.append((row, replace(done.row, version=row.version + 1, updated_at=write.now)))

@@ -12,7 +12,9 @@ async def would_categorise(tx: Tx, keys: Sequence[tuple[UUID, Facts]]) -> list[b
     """For each, in one statement a ledger, whether a rule that sets a category reaches it."""
     rules: dict[UUID, list[Compiled]] = {}
     for ledger_id in {key[0] for key in keys}:
-        rules[ledger_id] = compile_rules(await all_rules(tx, ledger_id, R.c.active.is_(True)))
+        rules[ledger_id] = compile_rules(
+            await all_rules(tx, ledger_id, R.c.active.is_(True)), lenient=True
+        )
     return [_reached(rules[ledger_id], facts) for ledger_id, facts in keys]
 
 

@@ -65,7 +65,8 @@ async def ruled(door: Door, client: Any) -> None:
     what = f'conditions: [{{field: AMOUNT, min: "{AMOUNT}"}}], actions: {{notes: "{SECRET}"}}'
     make = f'mutation {{ createRule(input: {{name: "{SECRET}", {what}}}) {{ rule {{ id }} }} }}'
     trial = f"{{ testRule(rule: {{{what}}}) {{ matched changed }} }}"
-    for document in (make, trial, "mutation { runRules { run { id } } }"):
+    offered = "{ transactions { nodes { suggestion { score } } } }"
+    for document in (make, trial, "mutation { runRules { run { id } } }", offered):
         answer = await client.post("/graphql", json={"query": document}, headers=door.headers)
         assert "errors" not in answer.json()
 

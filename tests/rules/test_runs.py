@@ -12,11 +12,11 @@ from graph.context import Services
 from graph.handlers import job_handlers
 from models import ids
 from resolvers.jobs import Worker
-from resolvers.rules import runs
+from resolvers.rules import patterns, runs
 from resolvers.rules.runs import RUN_RULES
 from resolvers.verify import verify_ledger
 from tests.doors import GraphQLDoor, Person, Refused
-from tests.rules.world import account, book, category, rule, says
+from tests.rules.world import account, book, category, rule, says, trial
 from tests.transactions.test_lists import counted
 
 pytestmark = pytest.mark.anyio
@@ -234,6 +234,20 @@ async def test_a_run_that_is_given_up_can_be_taken_back(
     back = await undone(door, services, made)
     assert (back["status"], back["restored"]) == ("UNDONE", 1)
     assert {row["payee"] for row in (await rows(door)).values()} == {None}
+
+
+async def test_a_costly_pattern_ends_a_run_and_is_refused_in_a_trial(
+    door: GraphQLDoor, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patterns, "MAX_REMEMBERED", 3)
+    giro = await account(door)
+    await book(door, giro, "abcdefgh")
+    await rule(door, says("TEXT", "x.y", "MATCHES"), actions={"payee": "P"})
+    run = await ran(door, services)
+    assert (run["status"], run["errorCode"], run["changed"]) == ("FAILED", "PATTERN_TOO_COSTLY", 0)
+    with pytest.raises(Refused) as refused:
+        await trial(door, says("TEXT", "x.y", "MATCHES"))
+    assert set(refused.value.paths) == {"rule.conditions"}
 
 
 WORDS = st.sampled_from(["edeka", "rent", "x y", "", "Édeka"])
