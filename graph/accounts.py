@@ -19,9 +19,7 @@ from models.accounts import AccountRow
 from resolvers.accounts import (
     AccountCreate,
     AccountUpdate,
-    Balance,
     accounts_by_id,
-    balances_at,
     count_accounts,
     create_account,
     delete_account,
@@ -30,6 +28,7 @@ from resolvers.accounts import (
     restore_account,
     update_account,
 )
+from resolvers.balances import Balance, balances_at
 from resolvers.errors import NotFound
 from resolvers.ledgers import LedgerWrite
 from resolvers.money import format_minor

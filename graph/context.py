@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
@@ -11,7 +10,7 @@ from aiodataloader import DataLoader
 from strawberry.types import Info as StrawberryInfo
 
 from graph.live import Hub
-from models.database import Database, Transaction
+from models.database import Database, Reading, Transaction
 from models.stores.files import FileStore
 from models.stores.mail import Mailer
 from resolvers.access import Actor
@@ -82,10 +81,11 @@ class Context:
     """The file of a multipart request, stored sealed and not yet named by any ledger."""
     asked: Asked | None = None
     """The export that the operation asked for: a path that answers with the file streams it."""
-    _reader: Transaction | None = None
-    _stack: AsyncExitStack | None = None
+    _reader: Reading | None = None
+    _over: bool = False
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
     _loaders: dict[Any, DataLoader[Any, Any]] = field(default_factory=dict)
+    _loaded: dict[Any, dict[Any, Any]] = field(default_factory=dict)
 
     @property
     def actor(self) -> Actor:
@@ -97,30 +97,49 @@ class Context:
     async def reader(self) -> Transaction:
         """The one reading transaction of this operation: the whole answer is one moment."""
         async with self._opening:
+            if self._over:
+                # What an executor has given up on may still run beside it for a moment.
+                raise RuntimeError("The operation is over.")
             if self._reader is None:
-                stack = AsyncExitStack()
-                user_id = self.actor.user_id
-                self._reader = await stack.enter_async_context(self.services.database.read(user_id))
-                self._stack = stack
+                self._reader = await self.services.database.open_read(self.actor.user_id)
             return self._reader
 
     async def close(self) -> None:
         """End the reading transaction and forget what was loaded in it."""
-        stack, self._stack, self._reader = self._stack, None, None
+        async with self._opening:
+            reader, self._reader = self._reader, None
         self._loaders.clear()
-        if stack is not None:
-            await stack.aclose()
+        self._loaded.clear()
+        if reader is not None:
+            await reader.end()
+
+    async def end(self) -> None:
+        """Close for good: nothing can be read any more."""
+        self._over = True
+        await self.close()
 
     async def load(self, batch: Batch, key: Hashable) -> Any:
         """One value of a batch function; keys asked for in the same step load together."""
+        loaded = self._loaded.get(batch)
+        if loaded is not None and key in loaded:
+            return loaded[key]
         loader = self._loaders.get(batch)
         if loader is None:
 
             async def fetch(keys: list[Any]) -> list[Any]:
-                return list(await batch(await self.reader(), keys))
+                return list(await self.load_many(batch, keys))
 
             loader = self._loaders[batch] = DataLoader(fetch)
         return await loader.load(key)
+
+    async def load_many(self, batch: Batch, keys: Sequence[Any]) -> Sequence[Any]:
+        """Values of a batch function in the order of distinct keys, in one call."""
+        loaded = self._loaded.setdefault(batch, {})
+        missing = [key for key in keys if key not in loaded]
+        if missing:
+            found = await batch(await self.reader(), missing)
+            loaded.update(zip(missing, found, strict=True))
+        return [loaded[key] for key in keys]
 
     async def write(
         self,

@@ -1,7 +1,8 @@
 """Declared edges: a field that names the batch function and the key that load it.
 
-No resolver queries for one object; under the reference executor an edge loads through a data
-loader, so that a list of any length costs one statement.
+No resolver queries for one object.  A plan loads all edges of a level by their declaration; under
+the reference executor an edge loads through a data loader.  Either way a list of any length costs
+one statement.
 """
 
 from collections.abc import Callable, Hashable
@@ -11,6 +12,7 @@ import strawberry
 from strawberry import Parent
 
 from graph.context import Batch, Info
+from graph.execution import Batched, batched
 
 Key = Callable[[Any, Info], Hashable | None]
 
@@ -30,7 +32,8 @@ def edge(
         value = await info.context.load(batch, found)
         return value if view is None else view(row, value)
 
-    return strawberry.field(resolver=resolve, description=description)
+    declared = Batched(batch, key, view)
+    return strawberry.field(resolver=batched(resolve, declared), description=description)
 
 
 def own_ledger(attribute: str) -> Key:

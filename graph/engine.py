@@ -1,11 +1,11 @@
-"""Running documents: parse, budget and validate once, then execute as often as asked.
+"""Running documents: parse, budget, validate and plan once, then execute as often as asked.
 
 Compiled documents are kept by their text, so that a repeated document costs neither parsing nor
-validation; both doors run through here.
+validation nor planning; both doors run through here.
 """
 
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from inspect import isawaitable
@@ -28,11 +28,13 @@ from graphql import (
     validate,
     validate_input_value,
 )
+from graphql.execution.values import VariableValues
 
 from graph.budget import Budget, Cost, Limits, parse_within
 from graph.coercion import field_error, literal_errors
 from graph.context import Context
 from graph.errors import as_app_error, masked, request_errors, response_errors
+from graph.execution import OperationPlan, Outcome, Plans
 from graph.schema import AUTH_MUTATIONS, schema
 from resolvers.errors import AppError, FieldError, Invalid
 
@@ -48,6 +50,8 @@ class Compiled:
     document: DocumentNode
     operations: Mapping[str, OperationDefinitionNode]
     refused: AppError | None
+    plans: dict[int, OperationPlan | None] = field(default_factory=dict)
+    """By operation; None for what runs under the reference executor."""
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """The operation to run; raises when none or several could be meant."""
@@ -75,10 +79,22 @@ class Answer:
 
 
 class Engine:
-    """The reference executor (graphql-core) behind budget, cache and error registry."""
+    """The executors behind budget, cache and error registry.
 
-    def __init__(self, *, introspection: bool = True, limits: Limits | None = None) -> None:
+    Operations run by plan; what no plan covers runs under graphql-core, the reference, and with
+    ``reference`` everything does (tests compare the two).
+    """
+
+    def __init__(
+        self,
+        *,
+        introspection: bool = True,
+        limits: Limits | None = None,
+        reference: bool = False,
+    ) -> None:
         strawberry_schema = schema()
+        self._plans = Plans(strawberry_schema, _load_many, hide_suggestions=not introspection)
+        self.reference = reference
         self.schema: GraphQLSchema = strawberry_schema._schema  # noqa: SLF001 - no public name
         self._limits = limits or Limits()
         self._budget = Budget(self.schema, self._limits, AUTH_MUTATIONS)
@@ -171,14 +187,20 @@ class Engine:
         """
         answer = Answer(cost=cost)
         try:
-            values = self._prepared(answer, compiled, variables, operation_name, trusted=trusted)
+            operation = self._prepared(answer, compiled, variables, operation_name, trusted=trusted)
+            plan, coerced = self._planned(compiled, operation, variables)
+            values = {} if coerced is not None else self.variables(operation, variables)
         except AppError as error:
             answer.refused = error
             return answer
+        result: ExecutionResult | Outcome
         try:
-            result = await self._execute(context, compiled.document, values, operation_name)
+            if plan is not None and coerced is not None:
+                result = await plan.run(context, coerced)
+            else:
+                result = await self._execute(context, compiled.document, values, operation_name)
         finally:
-            await context.close()
+            await context.end()
         return _filled(answer, result, context)
 
     async def stream(
@@ -196,7 +218,8 @@ class Engine:
         """
         first = Answer(cost=cost)
         try:
-            values = self._prepared(first, compiled, variables, operation_name)
+            operation = self._prepared(first, compiled, variables, operation_name)
+            values = self.variables(operation, variables)
             source = await self._subscribed(context, compiled.document, values, operation_name)
             if isinstance(source, ExecutionResult):
                 yield _filled(first, source, context)
@@ -209,7 +232,7 @@ class Engine:
             cause = error.original_error if isinstance(error, GraphQLError) else None
             yield Answer(refused=masked(cause or error, context.request_id))
         finally:
-            await context.close()
+            await context.end()
 
     def _prepared(
         self,
@@ -219,14 +242,14 @@ class Engine:
         operation_name: str | None,
         *,
         trusted: bool = False,
-    ) -> dict[str, Any]:
-        """The values of an operation that may run; raises what refuses it."""
+    ) -> OperationDefinitionNode:
+        """The operation to run; raises what refuses it."""
         if compiled.refused is not None:
             raise compiled.refused
         operation = compiled.operation(operation_name)
         if not trusted and answer.cost is None:
             answer.cost = self.cost(compiled, operation_name, variables)
-        return self.variables(operation, variables)
+        return operation
 
     async def _subscribed(
         self, context: Context, document: DocumentNode, values: dict[str, Any], name: str | None
@@ -241,6 +264,28 @@ class Engine:
         )
         opened: Any = await found if isawaitable(found) else found
         return cast("AsyncGenerator[ExecutionResult, None] | ExecutionResult", opened)
+
+    def plan(self, compiled: Compiled, operation: OperationDefinitionNode) -> OperationPlan | None:
+        """The plan of an operation; None where the reference executes it."""
+        key = id(operation)
+        if key not in compiled.plans:
+            compiled.plans[key] = self._plans.compile(compiled.document, operation)
+        return compiled.plans[key]
+
+    def _planned(
+        self,
+        compiled: Compiled,
+        operation: OperationDefinitionNode,
+        variables: Mapping[str, Any],
+    ) -> tuple[OperationPlan | None, VariableValues | None]:
+        """A plan with coerced variables; nothing where the reference has to say what is wrong."""
+        plan = None if self.reference else self.plan(compiled, operation)
+        if plan is None:
+            return None, None
+        coerced = plan.values(variables)
+        if coerced is None or not plan.covers(coerced):
+            return None, None
+        return plan, coerced
 
     async def _execute(
         self, context: Context, document: DocumentNode, values: dict[str, Any], name: str | None
@@ -258,7 +303,11 @@ class Engine:
         return cast("ExecutionResult", await cast("Awaitable[Any]", result))
 
 
-def _filled(answer: Answer, result: ExecutionResult, context: Context) -> Answer:
+async def _load_many(context: Context, batch: Any, keys: Sequence[Any]) -> Sequence[Any]:
+    return await context.load_many(batch, keys)
+
+
+def _filled(answer: Answer, result: ExecutionResult | Outcome, context: Context) -> Answer:
     """An answer with what the executor gave."""
     answer.data = result.data
     answer.raw_errors = list(result.errors or ())

@@ -1,13 +1,12 @@
 """Relay connections over keyset pages, with sealed cursors."""
 
-import hmac
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date
-from hashlib import sha256
+from hashlib import blake2b
 from typing import Annotated, Any, Final, Generic, TypeVar
 from uuid import UUID
 
@@ -58,7 +57,7 @@ class Cursors:
 
     def seal_bytes(self, plaintext: bytes) -> str:
         """A cursor for any bytes."""
-        nonce = hmac.digest(self._key, self._context + plaintext, sha256)[:12]
+        nonce = blake2b(self._context + plaintext, key=self._key, digest_size=12).digest()
         sealed = nonce + self._aead.encrypt(nonce, plaintext, self._context)
         return urlsafe_b64encode(sealed).decode().rstrip("=")
 
@@ -105,12 +104,29 @@ class EdgeView:
 
 @strawberry.type(description="Where a page lies in its list.")
 class PageInfo:
-    """Relay's page info."""
+    """A view over ConnectionView: a cursor is sealed only when it is asked for."""
 
-    has_next_page: bool = strawberry.field(description="Whether rows follow behind this page.")
-    has_previous_page: bool = strawberry.field(description="Whether rows lie before this page.")
-    start_cursor: str | None = strawberry.field(description="Cursor of the first row.")
-    end_cursor: str | None = strawberry.field(description="Cursor of the last row.")
+    @strawberry.field(description="Whether rows follow behind this page.")
+    def has_next_page(row: Parent[ConnectionView]) -> bool:
+        """Known from one row more."""
+        return row.page.has_next
+
+    @strawberry.field(description="Whether rows lie before this page.")
+    def has_previous_page(row: Parent[ConnectionView]) -> bool:
+        """Known from the cursor that the page began at."""
+        return row.page.has_previous
+
+    @strawberry.field(description="Cursor of the first row.")
+    def start_cursor(row: Parent[ConnectionView]) -> str | None:
+        """Where the page begins."""
+        keys = row.page.keys
+        return row.cursors.seal(keys[0]) if keys else None
+
+    @strawberry.field(description="Cursor of the last row.")
+    def end_cursor(row: Parent[ConnectionView]) -> str | None:
+        """Where the page ends."""
+        keys = row.page.keys
+        return row.cursors.seal(keys[-1]) if keys else None
 
 
 @strawberry.type(description="One row of a list with its cursor.")
@@ -139,16 +155,10 @@ class Connection(Generic[N]):
         """Rows."""
         return list(row.page.items)
 
-    @strawberry.field(description="Where this page lies in the list.")
-    def page_info(row: Parent[ConnectionView]) -> PageInfo:
+    @strawberry.field(description="Where this page lies in the list.", graphql_type=PageInfo)
+    def page_info(row: Parent[ConnectionView]) -> Any:
         """Ends of the page."""
-        keys = row.page.keys
-        return PageInfo(
-            has_next_page=row.page.has_next,
-            has_previous_page=row.page.has_previous,
-            start_cursor=row.cursors.seal(keys[0]) if keys else None,
-            end_cursor=row.cursors.seal(keys[-1]) if keys else None,
-        )
+        return row
 
     @strawberry.field(description="How many rows the whole list has; counted only when asked for.")
     async def total_count(row: Parent[ConnectionView], info: Info) -> int:

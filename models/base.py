@@ -1,8 +1,9 @@
 """The common ground of all tables: naming of constraints and the columns that every row has."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import fields
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from sqlalchemy import (
@@ -17,9 +18,12 @@ from sqlalchemy import (
     Table,
     Uuid,
     any_,
+    bindparam,
     cast,
 )
 from sqlmodel import Field, SQLModel
+
+T = TypeVar("T")
 
 NAMING: Final = {
     "pk": "pk_%(table_name)s",
@@ -58,6 +62,11 @@ def among(column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[bo
     return column == any_(cast(list(values), ARRAY(column.type)))
 
 
+def among_named(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """Whether a column is one of the values of a named parameter of a prepared statement."""
+    return column == any_(bindparam(name, type_=ARRAY(column.type)))
+
+
 def sealed_column(*, nullable: bool = False) -> Any:
     """A column of AES-256-GCM ciphertext."""
     return Field(sa_column=Column(LargeBinary, nullable=nullable))
@@ -76,3 +85,20 @@ class VersionedRow(TenantRow):
     version: int = Field(sa_type=BigInteger)
     created_at: datetime = Field(sa_type=INSTANT)
     updated_at: datetime = Field(sa_type=INSTANT)
+
+
+def maker(kind: type[T]) -> Callable[..., T]:
+    """A quicker way to make frozen rows with slots, all fields by position and none checked.
+
+    A frozen dataclass sets each field through ``object.__setattr__``, which for a page of wide
+    rows is a tenth of its time. Here an open twin of the class is filled, and then closed.
+    """
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    twin = type(f"_Open{kind.__name__}", (), {"__slots__": tuple(names)})
+    lines = [f"def make({', '.join(names)}):", " row = new(twin)"]
+    lines += [f" row.{name} = {name}" for name in names]
+    lines += [" row.__class__ = kind", " return row"]
+    scope: dict[str, Any] = {"new": object.__new__, "twin": twin, "kind": kind}
+    exec("\n".join(lines), scope)  # noqa: S102 - names of our own fields, as dataclasses do it
+    made: Callable[..., T] = scope["make"]
+    return made

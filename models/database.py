@@ -12,27 +12,30 @@ from collections.abc import (
 )
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 from uuid import UUID, uuid4
 
+import asyncpg
 import structlog
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Executable, Row, event, select, text
+from sqlalchemy import BigInteger, Executable, Row, Uuid, column, event, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import PoolProxiedConnection
 
-from models.base import table
-from models.ledgers import LedgerKey
-from models.sealing import KeyMissing, LedgerRing, RingCache
+from models.sealing import KeyMissing, RingCache
+from models.statements import Prepared, Writer
 from models.stores.keys import KeyProvider
+from models.transacting import Params, Reading, Statement, Transaction, Upkeep, Writing, key_context
+
+__all__ = ["Database", "Reading", "Transaction", "Upkeep", "key_context"]
 
 T = TypeVar("T")
 _log: Final = structlog.get_logger("database")
-Params = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 _RETRIED: Final = frozenset({"40001", "40P01"})
 _ATTEMPTS: Final = 4
+_DRIVER_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError)
 LOCK_TIMEOUT: Final = "55P03"
 UNIQUE_VIOLATION: Final = "23505"
 
@@ -48,11 +51,6 @@ def constraint_of(error: DBAPIError) -> str | None:
     return getattr(cause, "constraint_name", None)
 
 
-def key_context(ledger_id: UUID, key_no: int) -> bytes:
-    """What a wrapped data key is bound to, so that it cannot serve another ledger."""
-    return b"ledger" + ledger_id.bytes + key_no.to_bytes(4, "big")
-
-
 @dataclass(frozen=True, slots=True)
 class VisibleVersion:
     """Where one ledger that a person can see stands."""
@@ -62,82 +60,6 @@ class VisibleVersion:
     books: int
     inbox: int = 0
     """With the personal ledger: how often the received invitations have changed."""
-
-
-class Transaction:
-    """One open database transaction acting as one person.
-
-    Statements take turns, since many edges of one answer share the connection.
-    """
-
-    def __init__(self, connection: AsyncConnection, database: "Database") -> None:
-        self._connection = connection
-        self._database = database
-        self._turn = asyncio.Lock()
-        self._rings: dict[UUID, LedgerRing] = {}
-        self.leftovers: list[Upkeep] = []
-
-    def afterwards(self, work: "Upkeep") -> None:
-        """Leave upkeep for when this reading has ended; nobody waits for it, and it may be lost."""
-        self.leftovers.append(work)
-
-    async def rows(self, statement: Executable, params: Params = None) -> Sequence[Row[Any]]:
-        """All rows of a statement."""
-        async with self._turn:
-            return (await self._connection.execute(statement, params)).all()
-
-    async def first(self, statement: Executable, params: Params = None) -> Row[Any] | None:
-        """The first row, or None."""
-        async with self._turn:
-            return (await self._connection.execute(statement, params)).first()
-
-    async def scalar(self, statement: Executable, params: Params = None) -> Any:
-        """First column of the first row, or None."""
-        async with self._turn:
-            return (await self._connection.execute(statement, params)).scalar()
-
-    async def run(self, statement: Executable, params: Params = None) -> int:
-        """Run a statement for its effect; the count of rows it touched."""
-        async with self._turn:
-            return (await self._connection.execute(statement, params)).rowcount
-
-    async def unlock(self, ledger_ids: Iterable[UUID]) -> None:
-        """Load the data keys of ledgers, so that ``ring`` needs no waiting."""
-        missing = []
-        for ledger_id in set(ledger_ids) - self._rings.keys():
-            ring = self._database.rings.get(ledger_id)
-            if ring is None:
-                missing.append(ledger_id)
-            else:
-                self._rings[ledger_id] = ring
-        if not missing:
-            return
-        keys = table(LedgerKey)
-        found = await self.rows(
-            select(keys.c.ledger_id, keys.c.key_no, keys.c.wrapped).where(
-                keys.c.ledger_id.in_(missing)
-            )
-        )
-        opened: dict[UUID, dict[int, AESGCM]] = {}
-        for row in found:
-            ledger_id, key_no = row.ledger_id, row.key_no
-            plain = await self._database.keys.unwrap(row.wrapped, key_context(ledger_id, key_no))
-            opened.setdefault(ledger_id, {})[key_no] = AESGCM(plain)
-        for ledger_id, ring_keys in opened.items():
-            ring = LedgerRing(ledger_id, ring_keys)
-            self._rings[ledger_id] = ring
-            self._database.rings.put(ring)
-
-    def ring(self, ledger_id: UUID) -> LedgerRing:
-        """The opened keys of a ledger that ``unlock`` has loaded; raises KeyMissing."""
-        ring = self._rings.get(ledger_id)
-        if ring is None:
-            raise KeyMissing("The ledger's keys are gone or out of reach.")
-        return ring
-
-
-Upkeep = Callable[[Transaction], Awaitable[None]]
-"""Short work that changes no figure and no version: it may be skipped, lost or done twice."""
 
 
 class Database:
@@ -157,16 +79,18 @@ class Database:
         self.keys = keys
         self.rings = RingCache()
         trusted = ", set_config('app.trust_addresses', 'on', true)" if trust_addresses else ""
-        self._set_actor = text(f"SELECT set_config('app.user_id', :user, true){trusted}")
+        self._begin_read = (
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT set_config('app.user_id', '"
+        )
+        self._begun = f"', true){trusted}"
         self._write_setup = text(
             f"SELECT set_config('app.user_id', :user, true){trusted}, "
             f"set_config('lock_timeout', '{int(lock_timeout_ms)}', true), "
             f"set_config('statement_timeout', '{int(statement_timeout_ms)}', true)"
         )
-        self._reading = engine.execution_options(
-            isolation_level="REPEATABLE READ", postgresql_readonly=True
-        )
-        self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._writer = Writer(engine.dialect)
+        self.watch: Callable[[str], None] | None = None
+        """Told the text of every read; SQLAlchemy's own events tell the rest."""
         self._maintaining = asyncio.Semaphore(1)
         self._upkeep: set[asyncio.Task[None]] = set()
 
@@ -209,13 +133,93 @@ class Database:
     @asynccontextmanager
     async def read(self, user_id: UUID | None) -> AsyncIterator[Transaction]:
         """One consistent read-only moment, seen as one person (or as nobody)."""
-        async with self._opened(self._reading, self._set_actor, user_id) as connection:
-            tx = Transaction(connection, self)
-            yield tx
-        if tx.leftovers:
-            task = asyncio.create_task(self.maintain(user_id, tx.leftovers))
-            self._upkeep.add(task)
-            task.add_done_callback(self._upkeep.discard)
+        reading = await self.open_read(user_id)
+        try:
+            yield reading
+        except BaseException:
+            reading.leftovers.clear()
+            raise
+        finally:
+            await reading.end()
+
+    async def open_read(self, user_id: UUID | None) -> "Reading":
+        """Begin such a moment; who opens it ends it.
+
+        Like every way in, it takes another connection once when the first turns out to be cut.
+        """
+        try:
+            return await self._open_read(user_id)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+        return await self._open_read(user_id)
+
+    async def _open_read(self, user_id: UUID | None) -> "Reading":
+        who = "" if user_id is None else UUID(int=user_id.int)
+        pooled, driver = await self._driver()
+        try:
+            # One round trip: the words are ours and an id holds nothing but its digits.
+            await driver.execute(f"{self._begin_read}{who}{self._begun}")
+        except BaseException as error:
+            # It may have begun all the same: the next reader would get this one's moment.
+            driver.terminate()
+            await self.release(pooled, driver)
+            _raise_told(error, driver)
+            raise
+        return Reading(pooled, driver, self, user_id)
+
+    async def _driver(self) -> tuple[PoolProxiedConnection, Any]:
+        """A connection of the pool, and the driver's own behind it."""
+        try:
+            while True:
+                pooled = await self.engine.raw_connection()
+                driver: Any = pooled.driver_connection
+                if not driver.is_closed():
+                    return pooled, driver
+                pooled.invalidate()
+                pooled.close()
+        except _DRIVER_ERRORS as error:
+            _raise_told(error)
+            raise
+
+    async def fetch(
+        self, driver: Any, statement: Statement, params: Params = None
+    ) -> Sequence[Row[Any]]:
+        """All rows of a statement, past SQLAlchemy's engine."""
+        values = cast("Mapping[str, Any] | None", params)
+        written, sql, arguments = self._writer.write(statement, values)
+        if self.watch is not None:
+            self.watch(sql)
+        try:
+            found = await driver.fetch(sql, *arguments, record_class=written.line)
+        except _DRIVER_ERRORS as error:
+            _raise_told(error, driver)
+            raise
+        except BaseException:
+            # Given up in the middle: what the server still does is nobody else's business.
+            driver.terminate()
+            raise
+        return cast("Sequence[Row[Any]]", written.read(found))
+
+    async def release(self, pooled: PoolProxiedConnection, driver: Any) -> None:
+        """Give a connection back to its pool, out of any transaction; a broken one is not kept."""
+        try:
+            if not driver.is_closed() and driver.is_in_transaction():
+                await driver.execute("ROLLBACK")
+        except BaseException as error:
+            driver.terminate()
+            if not isinstance(error, _DRIVER_ERRORS):
+                raise
+        finally:
+            if driver.is_closed():
+                pooled.invalidate()
+            pooled.close()
+
+    def keep_up(self, user_id: UUID | None, works: Iterable[Upkeep]) -> None:
+        """Do upkeep beside everything else."""
+        task = asyncio.create_task(self.maintain(user_id, works))
+        self._upkeep.add(task)
+        task.add_done_callback(self._upkeep.discard)
 
     async def maintain(self, user_id: UUID | None, works: Iterable[Upkeep]) -> None:
         """Upkeep, each piece in a short transaction of its own, one piece at a time.
@@ -226,7 +230,7 @@ class Database:
             for work in works:
                 try:
                     async with self._opened(self.engine, self._write_setup, user_id) as connection:
-                        await work(Transaction(connection, self))
+                        await work(Writing(connection, self))
                 except (DBAPIError, PoolTimeout, KeyMissing) as error:
                     _log.warning("upkeep.skipped", exc_info=error)
 
@@ -238,14 +242,14 @@ class Database:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 async with self._opened(self.engine, self._write_setup, user_id) as connection:
-                    return await work(Transaction(connection, self))
+                    return await work(Writing(connection, self))
             except DBAPIError as error:
                 if sqlstate(error) not in _RETRIED or attempt == _ATTEMPTS:
                     raise
                 await asyncio.sleep(0.01 * 2**attempt)
         raise AssertionError("the loop returns or raises")
 
-    async def call(self, statement: Executable, params: Params = None) -> Sequence[Row[Any]]:
+    async def call(self, statement: Statement, params: Params = None) -> Sequence[Row[Any]]:
         """One autocommitted call of a gate: a definer function on the allow-list.
 
         On a connection that turns out to be cut it is called again on another one, once: what a
@@ -258,9 +262,12 @@ class Database:
                 raise
         return await self._call(statement, params)
 
-    async def _call(self, statement: Executable, params: Params) -> Sequence[Row[Any]]:
-        async with self._autocommit.connect() as connection:
-            return (await connection.execute(statement, params)).all()
+    async def _call(self, statement: Statement, params: Params) -> Sequence[Row[Any]]:
+        pooled, driver = await self._driver()
+        try:
+            return await self.fetch(driver, statement, params)
+        finally:
+            await self.release(pooled, driver)
 
     async def visible_versions(self, user_id: UUID) -> list[VisibleVersion]:
         """Version and books of every ledger that a person can see, in order of ledger."""
@@ -286,9 +293,25 @@ _LIVE_VERSIONS: Final = text(
 _ENDED_SESSIONS: Final = text(
     "SELECT ended AS id FROM ended_sessions(CAST(:wanted AS uuid[])) AS ended"
 )
-_VISIBLE_VERSIONS: Final = text(
-    "SELECT ledger_id, version, books, inbox FROM visible_versions(:user) ORDER BY ledger_id"
+_VISIBLE_VERSIONS: Final = Prepared(
+    text(
+        "SELECT ledger_id, version, books, inbox FROM visible_versions(:user) ORDER BY ledger_id"
+    ).columns(
+        column("ledger_id", Uuid),
+        column("version", BigInteger),
+        column("books", BigInteger),
+        column("inbox", BigInteger),
+    )
 )
+
+
+def _raise_told(error: BaseException, driver: Any = None) -> None:
+    """A failure of the driver as SQLAlchemy tells it, so that both ways fail alike."""
+    if isinstance(error, _DRIVER_ERRORS):
+        lost = driver is None or driver.is_closed()
+        raise DBAPIError(
+            None, None, error, hide_parameters=True, connection_invalidated=lost
+        ) from error
 
 
 def connect(

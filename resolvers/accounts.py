@@ -1,17 +1,29 @@
 """Accounts: their rules, balances and batches."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 
 from models.accounts import Account, AccountRow
-from models.base import among, table
+from models.base import among_named, table
 from models.database import Transaction as Tx
 from models.ids import new_id
+from models.statements import Prepared
 from models.templates import Template
 from models.transactions import Transaction
 from resolvers.access import Actor
@@ -27,7 +39,7 @@ from resolvers.inputs import (
     require_unchanged,
 )
 from resolvers.ledgers import LedgerWrite, require_version
-from resolvers.money import checked_sum, parse_minor
+from resolvers.money import parse_minor
 from resolvers.paging import Order, Page, PageRequest, fetch_page
 from resolvers.segments import forget_books
 from resolvers.wire import is_masked, wire
@@ -70,18 +82,6 @@ class AccountUpdate(Input):
     archived: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Balance:
-    """What an account held at the end of a day, in minor units."""
-
-    account_id: UUID
-    as_of: date
-    currency: str
-    balance_minor: int
-    posted_minor: int
-    pending_minor: int
-
-
 _COLUMNS: Final = (
     _A.c.ledger_id, _A.c.id, _A.c.name, _A.c.type, _A.c.currency, _A.c.opening, _A.c.opening_date,
     _A.c.institution, _A.c.number, _A.c.archived, _A.c.version, _A.c.created_at, _A.c.updated_at,
@@ -119,6 +119,15 @@ def _live(ledger_id: UUID) -> ColumnElement[bool]:
     return and_(_A.c.ledger_id == ledger_id, _A.c.deleted_at.is_(None))
 
 
+_BY_ID: Final = Prepared(
+    select(*_COLUMNS).where(
+        _A.c.ledger_id == bindparam("ledger_id"),
+        _A.c.deleted_at.is_(None),
+        among_named(_A.c.id, "ids"),
+    )
+)
+
+
 async def list_accounts(
     tx: Tx, actor: Actor, request: PageRequest, *, archived: bool | None = None
 ) -> Page[AccountRow]:
@@ -144,7 +153,7 @@ async def accounts_by_id(tx: Tx, keys: Sequence[Key]) -> list[AccountRow | None]
     found: dict[Key, AccountRow] = {}
     for ledger_id in {key[0] for key in keys}:
         wanted = [key[1] for key in keys if key[0] == ledger_id]
-        rows = await tx.rows(select(*_COLUMNS).where(_live(ledger_id), among(_A.c.id, wanted)))
+        rows = await tx.rows(_BY_ID, {"ledger_id": ledger_id, "ids": wanted})
         for row in await open_accounts(tx, rows):
             found[ledger_id, row.id] = row
     return [found.get(key) for key in keys]
@@ -157,54 +166,6 @@ async def get_account(tx: Tx, actor: Actor, account_id: UUID | None) -> AccountR
         if row is not None:
             return row
     raise NotFound("There is no such account.")
-
-
-async def balances_at(tx: Tx, keys: Sequence[tuple[UUID, UUID, date]]) -> list[Balance | None]:
-    """Balances at the ends of days: the running total less what is dated later.
-
-    Accounts in the trash have one too: a repeated create may ask for it.  Two statements for each
-    ledger and day, whatever the number of accounts.  For a day far in the
-    past this opens every row dated after it.
-    """
-    found: dict[tuple[UUID, UUID, date], Balance] = {}
-    for ledger_id, as_of in {(key[0], key[2]) for key in keys}:
-        wanted = [key[1] for key in keys if key[0] == ledger_id and key[2] == as_of]
-        for balance in await _balances(tx, ledger_id, wanted, as_of):
-            found[ledger_id, balance.account_id, as_of] = balance
-    return [found.get(key) for key in keys]
-
-
-async def _balances(tx: Tx, ledger_id: UUID, wanted: list[UUID], as_of: date) -> list[Balance]:
-    await tx.unlock([ledger_id])
-    ring = tx.ring(ledger_id)
-    accounts = await tx.rows(
-        select(_A.c.id, _A.c.currency, _A.c.total, _A.c.opening, _A.c.opening_date).where(
-            _A.c.ledger_id == ledger_id, among(_A.c.id, wanted)
-        )
-    )
-    special = await tx.rows(
-        select(_T.c.id, _T.c.account_id, _T.c.amount, _T.c.date).where(
-            _T.c.ledger_id == ledger_id,
-            among(_T.c.account_id, wanted),
-            _T.c.deleted_at.is_(None),
-            or_(_T.c.date > as_of, _T.c.status == "PENDING"),
-        )
-    )
-    later: dict[UUID, list[int]] = {}
-    pending: dict[UUID, list[int]] = {}
-    for row in special:
-        minor = ring.unseal_minor("transactions.amount", row.id, row.amount)
-        (later if row.date > as_of else pending).setdefault(row.account_id, []).append(minor)
-    balances = []
-    for row in accounts:
-        total = ring.unseal_minor("accounts.total", row.id, row.total)
-        opening = ring.unseal_minor("accounts.opening", row.id, row.opening)
-        if row.opening_date is not None and row.opening_date > as_of:
-            opening = 0
-        balance = checked_sum((total, opening, -sum(later.get(row.id, ()))))
-        waiting = sum(pending.get(row.id, ()))
-        balances.append(Balance(row.id, as_of, row.currency, balance, balance - waiting, waiting))
-    return balances
 
 
 def _minor(path: str, amount: str, currency: str) -> int:

@@ -36,6 +36,7 @@ from resolvers.ledgers import Ledgers, LedgerWrite
 from resolvers.mails import MAIL_VERIFY
 from resolvers.notifications import agent_name, leave_security, leave_sign_in
 from resolvers.passwords import Passwords
+from resolvers.remembered import actor_of_image
 from resolvers.tokens import LIFETIME_SECONDS, AccessTokens
 from resolvers.users import (
     COLUMNS,
@@ -356,9 +357,8 @@ class Auth:
         Raises UNAUTHENTICATED or TOKEN_EXPIRED.
         """
         claims = self._tokens.verify(access_token)
-        image = await self._sessions.get(claims.session_id)
-        if image is not None:
-            remembered: Actor = image_of(Actor).validate_json(image)
+        if (image := await self._sessions.get(claims.session_id)) is not None:
+            remembered = actor_of_image(image)
             if remembered.user_id == claims.user_id:
                 return remembered
         async with self._database.read(claims.user_id) as tx:

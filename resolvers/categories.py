@@ -5,14 +5,15 @@ from dataclasses import fields, replace
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 
-from models.base import among, table
+from models.base import among, among_named, table
 from models.budgets import BudgetItem
 from models.categories import Category, CategoryRow
 from models.database import Transaction as Tx
 from models.groups import GroupTransaction, Share
 from models.ids import new_id
+from models.statements import Prepared
 from models.templates import Template
 from models.transactions import Split, Transaction
 from resolvers.errors import Conflict, FieldError, Invalid, NotFound, invalid
@@ -96,6 +97,11 @@ def _row(found: Row[Any]) -> CategoryRow:
     return CategoryRow(**{f.name: getattr(found, f.name) for f in fields(CategoryRow)})
 
 
+_BY_ID: Final = Prepared(
+    select(*_COLUMNS).where(_C.c.ledger_id == bindparam("ledger_id"), among_named(_C.c.id, "ids"))
+)
+
+
 async def list_categories(
     tx: Tx,
     ledger_id: UUID,
@@ -159,9 +165,7 @@ async def categories_by_id(tx: Tx, keys: Sequence[Key]) -> list[CategoryRow | No
     found: dict[Key, CategoryRow] = {}
     for ledger_id in {key[0] for key in keys}:
         wanted = [key[1] for key in keys if key[0] == ledger_id]
-        rows = await tx.rows(
-            select(*_COLUMNS).where(_C.c.ledger_id == ledger_id, among(_C.c.id, wanted))
-        )
+        rows = await tx.rows(_BY_ID, {"ledger_id": ledger_id, "ids": wanted})
         found.update({(ledger_id, row.id): _row(row) for row in rows})
     return [found.get(key) for key in keys]
 

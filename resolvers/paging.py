@@ -4,13 +4,14 @@ A page goes on after the sort key of a row and not after a number of rows, so no
 or repeated when rows come and go in between.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Row, Select, tuple_
+from sqlalchemy import ColumnElement, Integer, Row, Select, bindparam, tuple_
 
 from models.database import Transaction
+from models.statements import Forms
 from resolvers.errors import FieldError, Invalid
 
 T = TypeVar("T")
@@ -83,35 +84,76 @@ class Order:
     descending: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list as a family of prepared statements.
+
+    ``form`` tells two lists of a family apart that need different statements; ``build`` writes
+    one with named parameters, and only for a form that is new; ``values`` are those parameters.
+    """
+
+    forms: Forms
+    form: Hashable
+    build: Callable[[], Select[Any]]
+    values: Mapping[str, Any]
+
+
 async def fetch_page(
-    tx: Transaction, statement: Select[Any], order: Order, request: PageRequest
+    tx: Transaction, listed: Select[Any] | Listing, order: Order, request: PageRequest
 ) -> Page[Row[Any]]:
-    """One page of a statement in one query; the sort columns are read along as ``key_0…``."""
+    """One page of a statement in one query; the sort columns are read along, last of all."""
     if request.size == 0:
         return Page((), (), has_next=False, has_previous=False)
-    key = tuple_(*order.columns)
-    forward_down = order.descending
-    if request.after is not None:
-        after = tuple_(*request.after)
-        statement = statement.where(key < after if forward_down else key > after)
-    if request.before is not None:
-        before = tuple_(*request.before)
-        statement = statement.where(key > before if forward_down else key < before)
-    down = order.descending != request.backward
-    statement = statement.order_by(*(c.desc() if down else c.asc() for c in order.columns))
-    names = [f"key_{index}" for index in range(len(order.columns))]
-    statement = statement.add_columns(
-        *(column.label(name) for column, name in zip(order.columns, names, strict=True))
-    )
-    found = list(await tx.rows(statement.limit(request.size + 1)))
+    if isinstance(listed, Listing):
+        sides = (request.after is None, request.before is None, request.backward)
+        form = (listed.form, order.descending, sides)
+        statement = listed.forms.get(form, lambda: _page(listed.build(), order, request))
+        values: dict[str, Any] = {**listed.values, "page_size": request.size + 1}
+        for name, side in (("after", request.after), ("before", request.before)):
+            values.update({f"{name}_{index}": one for index, one in enumerate(side or ())})
+        found = list(await tx.rows(statement, values))
+    else:
+        found = list(await tx.rows(_page(listed, order, request, named=False)))
     more = len(found) > request.size
     found = found[: request.size]
     if request.backward:
         found.reverse()
-    keys = [tuple(getattr(row, name) for name in names) for row in found]
+    width = len(order.columns)
+    keys = [tuple(row[-width:]) for row in found]
     if request.backward:
         return Page(found, keys, request.before is not None, more)
     return Page(found, keys, more, request.after is not None)
+
+
+def _page(
+    statement: Select[Any], order: Order, request: PageRequest, *, named: bool = True
+) -> Select[Any]:
+    """The statement of a page, with its bounds as named parameters or as values."""
+
+    def bound(name: str, side: tuple[Any, ...]) -> ColumnElement[Any]:
+        if not named:
+            return tuple_(*side)
+        return tuple_(
+            *(
+                bindparam(f"{name}_{index}", type_=column.type)
+                for index, column in enumerate(order.columns)
+            )
+        )
+
+    key = tuple_(*order.columns)
+    if request.after is not None:
+        after = bound("after", request.after)
+        statement = statement.where(key < after if order.descending else key > after)
+    if request.before is not None:
+        before = bound("before", request.before)
+        statement = statement.where(key > before if order.descending else key < before)
+    down = order.descending != request.backward
+    statement = statement.order_by(*(c.desc() if down else c.asc() for c in order.columns))
+    statement = statement.add_columns(
+        *(column.label(f"key_{index}") for index, column in enumerate(order.columns))
+    )
+    size = bindparam("page_size", type_=Integer) if named else request.size + 1
+    return statement.limit(size)
 
 
 def slice_page(

@@ -14,10 +14,12 @@ from starlette.applications import Starlette
 
 from app import Running, create_app, migrate_all, start
 from graph.context import Services
+from graph.engine import Engine
 from graph.http.logs import configure_logs
 from models.embedded.parts import Endpoints, temporary_parts
 from settings import Settings
 from tests.doors import Door, GraphQLDoor, Person, RestDoor, register
+from tests.execution.both import run_both
 
 # A busy machine is no defect of a property.  The same examples run everywhere, so that a change is
 # judged by what it changes; `make soak` looks for new ones.
@@ -27,6 +29,28 @@ hypothesis.settings.register_profile("soak", max_examples=1_000, print_blob=True
 hypothesis.settings.load_profile(os.environ.get("POCKETTREND_EXAMPLES", "same"))
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Which executor answers the queries of the tests."""
+    parser.addoption(
+        "--executor",
+        choices=["plan", "reference", "both"],
+        default="plan",
+        help="run operations by plan, under graphql-core, or ask both and compare their answers",
+    )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def executor(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The executor that was asked for on the command line."""
+    wanted = request.config.getoption("--executor")
+    with pytest.MonkeyPatch.context() as patch:
+        if wanted == "reference":
+            patch.setattr(Engine, "plan", lambda *_: None)
+        elif wanted == "both":
+            patch.setattr(Engine, "run", run_both)
+        yield
 
 
 @pytest.fixture(scope="session")

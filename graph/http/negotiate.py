@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from itertools import islice
 
 from resolvers.errors import UnsupportedMediaType
@@ -46,6 +47,7 @@ class _Range:
         return {media_type: 3, f"{family}/*": 2, "*/*": 1}.get(self.kind, 0)
 
 
+@lru_cache(maxsize=256)
 def answer_type(accept: str | None) -> str | None:
     """The media type for the answer of a GraphQL request, or ``None`` where 406 is due.
 

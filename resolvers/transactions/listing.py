@@ -16,6 +16,7 @@ from sqlalchemy import (
     Uuid,
     and_,
     any_,
+    bindparam,
     cast,
     func,
     literal,
@@ -26,12 +27,13 @@ from sqlalchemy import (
 
 from models.base import among
 from models.database import Transaction as Tx
+from models.statements import Forms
 from models.transactions import TransactionRow
 from resolvers.access import Actor
 from resolvers.categories import descendants
 from resolvers.errors import FieldError, Invalid
 from resolvers.money import checked_sum
-from resolvers.paging import Order, Page, PageRequest, fetch_page
+from resolvers.paging import Listing, Order, Page, PageRequest, fetch_page
 from resolvers.transactions.inputs import TransactionFilter
 from resolvers.transactions.rows import (
     CATEGORY_KIND,
@@ -47,6 +49,9 @@ from resolvers.transactions.scanning import scan
 
 _R: Final = T.alias("refunded")
 _NO_FILTER: Final = TransactionFilter()
+_FORMS: Final = Forms()
+_NEWEST: Final = Order((T.c.date, T.c.id), descending=True)
+_OLDEST: Final = Order((T.c.date, T.c.id))
 
 
 def _like(text: str) -> str:
@@ -141,6 +146,11 @@ def bounds_of(wanted: TransactionFilter) -> tuple[Decimal | None, Decimal | None
     return low, high
 
 
+def _all_living() -> Select[Any]:
+    living = (T.c.ledger_id == bindparam("ledger_id"), T.c.deleted_at.is_(None))
+    return select(*COLUMNS).select_from(SOURCE).where(*living)
+
+
 async def list_transactions(
     tx: Tx,
     actor: Actor,
@@ -151,11 +161,18 @@ async def list_transactions(
 ) -> Page[TransactionRow]:
     """A page of the person's transactions, newest first unless sorted otherwise."""
     ledger_id = actor.ledger_id
-    conditions = await conditions_of(tx, ledger_id, wanted)
     descending = sort.endswith("DESC")
+    order = _NEWEST if descending else _OLDEST
+    if wanted == _NO_FILTER and not _needs_scan(wanted, sort):
+        # What is asked most of all is prepared.
+        listed = Listing(_FORMS, (), _all_living, {"ledger_id": ledger_id})
+        page = await fetch_page(tx, listed, order, request)
+        rows = await open_transactions(tx, page.items)
+        return Page(rows, page.keys, page.has_next, page.has_previous)
+    conditions = await conditions_of(tx, ledger_id, wanted)
     if not _needs_scan(wanted, sort):
         statement: Select[Any] = select(*COLUMNS).select_from(SOURCE).where(*conditions)
-        page = await fetch_page(tx, statement, Order((T.c.date, T.c.id), descending), request)
+        page = await fetch_page(tx, statement, order, request)
         rows = await open_transactions(tx, page.items)
         return Page(rows, page.keys, page.has_next, page.has_previous)
     scanned = await scan(tx, ledger_id, wanted, conditions, bounds_of(wanted))

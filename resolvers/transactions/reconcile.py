@@ -16,7 +16,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, select
 
 from models.transactions import TransactionRow
-from resolvers.accounts import balances_at, get_account
+from resolvers.accounts import get_account
+from resolvers.balances import balances_at
 from resolvers.errors import FieldError, Invalid, invalid
 from resolvers.inputs import AmountText, Input, PostingDate
 from resolvers.ledgers import LedgerWrite

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, select
+from sqlalchemy import ColumnElement, Row, and_, bindparam, select
 from sqlalchemy.sql.selectable import FromClause
 
-from models.base import among, table
+from models.base import among, among_named, maker, table
 from models.categories import Category
 from models.database import Transaction as Tx
+from models.statements import Prepared
 from models.transactions import RefundedRow, Split, SplitRow, Transaction, TransactionRow
 from resolvers.access import Actor
 from resolvers.errors import NotFound
@@ -32,6 +33,21 @@ COLUMNS: Final = (
     T.c.group_transaction_id,
     _C.c.kind.label("category_kind"),
 )  # fmt: skip
+
+
+_FOUND: Final = (
+    select(*COLUMNS)
+    .select_from(SOURCE)
+    .where(T.c.ledger_id == bindparam("ledger_id"), among_named(T.c.id, "ids"))
+)
+_BY_ID: Final = Prepared(_FOUND.where(T.c.deleted_at.is_(None)))
+_DELETED_BY_ID: Final = Prepared(_FOUND.where(T.c.deleted_at.is_not(None)))
+_PARTS: Final = Prepared(
+    select(S.c.id, S.c.transaction_id, S.c.category_id, S.c.amount, S.c.notes)
+    .where(S.c.ledger_id == bindparam("ledger_id"), among_named(S.c.transaction_id, "ids"))
+    .order_by(S.c.transaction_id, S.c.position)
+)
+_make: Final = maker(TransactionRow)
 
 
 async def refunded_by_id(tx: Tx, keys: Iterable[Key]) -> dict[Key, RefundedRow]:
@@ -73,36 +89,36 @@ async def open_transactions(tx: Tx, rows: Iterable[Row[Any]]) -> list[Transactio
     for row in found:
         ring = tx.ring(row.ledger_id)
         opened.append(
-            TransactionRow(
-                ledger_id=row.ledger_id,
-                id=row.id,
-                account_id=row.account_id,
-                category_id=row.category_id,
-                date=row.date,
-                amount_minor=ring.unseal_minor("transactions.amount", row.id, row.amount),
-                currency=row.currency,
-                description=row.description,
-                payee=row.payee,
-                notes=ring.unseal_text("transactions.notes", row.id, row.notes),
-                tags=tuple(row.tags),
-                status=row.status,
-                split_count=row.split_count,
-                splits=tuple(parts.get((row.ledger_id, row.id), ())),
-                transfer_id=row.transfer_id,
-                refund_of=row.refund_of,
-                external_id=row.external_id,
-                import_id=row.import_id,
-                template_id=row.template_id,
-                group_id=row.group_id,
-                category_kind=row.category_kind,
-                content_key=row.content_key,
-                deleted_at=row.deleted_at,
-                version=row.version,
-                created_at=row.created_at,
-                updated_at=row.updated_at,
-                occurrence_date=row.occurrence_date,
-                group_transaction_id=row.group_transaction_id,
-                refunded=refunded.get((row.ledger_id, row.refund_of)),
+            _make(
+                row.ledger_id,
+                row.id,
+                row.account_id,
+                row.category_id,
+                row.date,
+                ring.unseal_minor("transactions.amount", row.id, row.amount),
+                row.currency,
+                row.description,
+                row.payee,
+                ring.unseal_text("transactions.notes", row.id, row.notes),
+                tuple(row.tags),
+                row.status,
+                row.split_count,
+                tuple(parts.get((row.ledger_id, row.id), ())),
+                row.transfer_id,
+                row.refund_of,
+                row.external_id,
+                row.import_id,
+                row.template_id,
+                row.group_id,
+                row.category_kind,
+                row.content_key,
+                row.deleted_at,
+                row.version,
+                row.created_at,
+                row.updated_at,
+                row.occurrence_date,
+                row.group_transaction_id,
+                refunded.get((row.ledger_id, row.refund_of)),
             )
         )
     return opened
@@ -115,14 +131,8 @@ async def _splits(
     currencies = {(row.ledger_id, row.id): row.currency for row in parents}
     for ledger_id in {key[0] for key in keys}:
         ring = tx.ring(ledger_id)
-        rows = await tx.rows(
-            select(S.c.id, S.c.transaction_id, S.c.category_id, S.c.amount, S.c.notes)
-            .where(
-                S.c.ledger_id == ledger_id,
-                among(S.c.transaction_id, [key[1] for key in keys if key[0] == ledger_id]),
-            )
-            .order_by(S.c.transaction_id, S.c.position)
-        )
+        wanted = [key[1] for key in keys if key[0] == ledger_id]
+        rows = await tx.rows(_PARTS, {"ledger_id": ledger_id, "ids": wanted})
         for row in rows:
             key = (ledger_id, row.transaction_id)
             found.setdefault(key, []).append(
@@ -147,15 +157,8 @@ async def transactions_by_id(
     found: dict[Key, TransactionRow] = {}
     for ledger_id in {key[0] for key in keys}:
         wanted = [key[1] for key in keys if key[0] == ledger_id]
-        rows = await tx.rows(
-            select(*COLUMNS)
-            .select_from(SOURCE)
-            .where(
-                T.c.ledger_id == ledger_id,
-                among(T.c.id, wanted),
-                T.c.deleted_at.is_not(None) if deleted else T.c.deleted_at.is_(None),
-            )
-        )
+        statement = _DELETED_BY_ID if deleted else _BY_ID
+        rows = await tx.rows(statement, {"ledger_id": ledger_id, "ids": wanted})
         for row in await open_transactions(tx, rows):
             found[ledger_id, row.id] = row
     return [found.get(key) for key in keys]

@@ -440,7 +440,7 @@ async def test_statements_do_not_grow_with_rows(
             await door.call("CreateBudget", {**body, "items": items})
         await door.call("GetNetWorth", **{**SPRING, "interval": "DAY"})
         await services.database.settle()
-        with counted(services) as seen:
+        with counted(services.database) as seen:
             for report in REPORTS:
                 await door.call(report, **SPRING)
             await door.call("GetSpendingTrends", **SPRING, groupBy="PAYEE")

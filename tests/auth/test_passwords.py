@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 import time_machine
-from sqlalchemy import event, select, text
+from sqlalchemy import select, text
 
 from app import Running
 from graph.handlers import job_handlers
@@ -24,6 +24,7 @@ from resolvers.jobs import Worker
 from resolvers.mails import LETTERS
 from settings import Settings
 from tests.doors import PASSWORD, Door, GraphQLDoor, Person, Refused
+from tests.statements import counted
 
 pytestmark = pytest.mark.anyio
 
@@ -148,15 +149,8 @@ async def test_the_link_leads_to_the_configured_host_whatever_the_request_says(
 async def test_known_and_unknown_addresses_answer_alike(
     client: httpx2.AsyncClient, ada: Person, post: Post, running: Running
 ) -> None:
-    engine = running.services.database.engine.sync_engine
-    statements: list[str] = []
-
-    def note(*arguments: Any) -> None:
-        statements.append(arguments[2])
-
     bodies, work = set(), set()
-    event.listen(engine, "before_cursor_execute", note)
-    try:
+    with counted(running.services.database) as statements:
         for number in range(5):
             for email in (ada.email, f"no{number}@example.org"):
                 statements.clear()
@@ -164,8 +158,6 @@ async def test_known_and_unknown_addresses_answer_alike(
                 content = answer.json()
                 bodies.add((answer.status_code, content["message"], str(content["data"])))
                 work.add(tuple(statements))
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
     assert len(bodies) == 1
     # The same statements in the same order: the time is the same because the work is.
     assert len(work) == 1

@@ -14,7 +14,7 @@ from typing import Any
 import httpx2
 import pytest
 import time_machine
-from sqlalchemy import event, select, text
+from sqlalchemy import select, text
 
 from app import Running, create_app
 from graph.context import Services
@@ -26,6 +26,7 @@ from resolvers.jobs import Worker
 from resolvers.registration import MAIL_REGISTER, MAILS_AN_HOUR
 from settings import Settings
 from tests.doors import PASSWORD, Door, GraphQLDoor, Person, Refused
+from tests.statements import counted
 
 pytestmark = pytest.mark.anyio
 
@@ -136,15 +137,8 @@ async def test_an_account_begins_with_its_proof(nobody: Door, world: World) -> N
 async def test_known_and_unknown_addresses_answer_and_work_alike(
     verified: httpx2.AsyncClient, world: World, ada: Person
 ) -> None:
-    engine = world.services.database.engine.sync_engine
-    statements: list[str] = []
-
-    def note(*told: Any) -> None:
-        statements.append(told[2])
-
     answers, work = set(), set()
-    event.listen(engine, "before_cursor_execute", note)
-    try:
+    with counted(world.services.database) as statements:
         for email in (ada.email, fresh()["email"], ada.email.upper(), fresh()["email"]):
             statements.clear()
             answer = await verified.post("/v1/auth/register", json=fresh() | {"email": email})
@@ -152,8 +146,6 @@ async def test_known_and_unknown_addresses_answer_and_work_alike(
             shown = {name: value for name, value in content.items() if name != "timestamp"}
             answers.add((answer.status_code, str(shown), answer.headers["content-length"]))
             work.add(tuple(statements))
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
     assert len(answers) == 1
     assert len(work) == 1
     await world.worker.run_due()

@@ -283,7 +283,7 @@ async def test_statements_do_not_grow_with_budgets_and_items(
             ]
             await make(door, name=f"B{number}", items=items)
         await door.query(NESTED)
-        with counted(services) as seen:
+        with counted(services.database) as seen:
             answer = await door.query(NESTED)
         counts.append(len(seen))
         nodes = answer["data"]["viewer"]["budgets"]["nodes"]

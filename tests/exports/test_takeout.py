@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from app import Running
 from graph.http import downloads
@@ -28,6 +28,7 @@ from resolvers.users import actor_of, get_user
 from resolvers.wire import wire
 from tests.doors import Door, GraphQLDoor, Person, Refused, RestDoor
 from tests.exports.files import answer_of, download, drained
+from tests.statements import counted
 
 pytestmark = pytest.mark.anyio
 PNG = b"\x89PNG\r\n\x1a\n" + b"receipt" * 20_000
@@ -220,16 +221,10 @@ async def many(running: Running, door: Door, count: int) -> Any:
 async def test_pages_are_read_as_they_leave(client: httpx2.AsyncClient, ada: Person, running: Running) -> None:  # fmt: skip
     """Constant memory: no piece is large, and no statement is sent ahead of the reader."""
     actor = await many(running, RestDoor(client, ada), 1_700)
-    statements: list[str] = []
-    engine = running.services.database.engine.sync_engine
-    note = lambda _c, _u, statement, *_: statements.append(statement)  # noqa: E731
-    event.listen(engine, "before_cursor_execute", note)
-    try:
+    with counted(running.services.database) as statements:
         opened = await running.services.exports.open(actor, Asked("JSON"))
         begun = sum("FROM transactions" in one for one in statements)
         sizes = [len(piece) async for piece in opened.pieces]
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
     assert begun == 1
     assert sum("FROM transactions" in one for one in statements) == 4 + 1
     assert max(sizes) < 500_000

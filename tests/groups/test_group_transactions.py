@@ -394,7 +394,7 @@ async def test_statements_do_not_grow_with_groups_people_and_entries(
         for number in range(size - 1):
             await circle(running, door, name=f"G{number}")
         await door.query(NESTED)
-        with counted(services) as seen:
+        with counted(services.database) as seen:
             answer = await door.query(NESTED)
             await door.query(SUMS)
         counts.append(len(seen))

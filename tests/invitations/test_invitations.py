@@ -251,15 +251,15 @@ async def test_an_unproved_address_has_an_empty_box_where_addresses_are_proved(
     world: Circle, door: Door, bob: Person, running: Running, services: Services
 ) -> None:
     wanted = await world.invite(bob)
-    strict = services.database._set_actor
-    services.database._set_actor = text("SELECT set_config('app.user_id', :user, true)")
+    strict = services.database._begun
+    services.database._begun = "', true)"
     theirs = door.as_person(bob)
     try:
         assert (await theirs.call("ListInvitations"))["items"] == []
         assert (await told(theirs.call("GetInvitation", id=wanted))).code == "NOT_FOUND"
         assert (await told(theirs.call("AcceptInvitation", id=wanted))).code == "NOT_FOUND"
     finally:
-        services.database._set_actor = strict
+        services.database._begun = strict
     assert len((await theirs.call("ListInvitations"))["items"]) == 1
 
 

@@ -13,8 +13,8 @@ from sqlalchemy import text
 from graph.context import Services
 from models.database import Database
 from resolvers.access import Actor
-from resolvers.accounts import balances_at
 from resolvers.auth import Auth, LoginInput
+from resolvers.balances import balances_at
 from resolvers.demo import DEMO_EMAIL, DEMO_PASSWORD, seed_demo
 from resolvers.demo.group import DANA
 from resolvers.demo.places import PLANS

@@ -1,13 +1,8 @@
 """A client that follows the feed and keeps a copy of everything in it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import event
-
-from app import Running
 from tests.doors import Door, GraphQLDoor
 
 LISTS = {
@@ -30,22 +25,6 @@ async def since(door: Door, cursor: str, **more: Any) -> list[dict[str, Any]]:
         cursor = page["cursor"]
         if not page["hasMore"]:
             return found
-
-
-@contextmanager
-def statements(running: Running) -> Iterator[list[str]]:
-    """The statements that ran meanwhile."""
-    engine = running.services.database.engine.sync_engine
-    ran: list[str] = []
-
-    def note(*about: Any) -> None:
-        ran.append(about[2])
-
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield ran
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
 
 @dataclass(slots=True)

@@ -12,7 +12,8 @@ from graph.context import Services
 from models import ids
 from resolvers.feed import KINDS, START, Seen, Snapshot, pack, unpack
 from tests.doors import Door, GraphQLDoor, Person, Refused, RestDoor
-from tests.live.following import since, statements
+from tests.live.following import since
+from tests.statements import counted
 
 pytestmark = pytest.mark.anyio
 
@@ -182,7 +183,7 @@ async def test_nodes_of_a_page_load_together(client: Any, ada: Person, running: 
             "query($c: String!){changes(after:$c, first:100){changes{data node{id "
             "... on Transaction {amount account{balance}}}}}}"
         )
-        with statements(running) as ran:
+        with counted(running.services.database) as ran:
             found = await door.query(text, c=cursor)
         assert len(found["data"]["changes"]["changes"]) == number
         assert all(one["node"]["amount"] == "-10.00" for one in found["data"]["changes"]["changes"])

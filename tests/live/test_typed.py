@@ -10,7 +10,7 @@ from app import Running
 from graph.handlers import job_handlers
 from resolvers.jobs import Worker
 from tests.doors import GraphQLDoor, Person
-from tests.live.following import statements
+from tests.statements import counted
 
 pytestmark = pytest.mark.anyio
 CASH = {"name": "A", "type": "CASH", "currency": "EUR"}
@@ -170,7 +170,7 @@ async def test_nobody_asks_the_database_while_nothing_happens(
     asked: set[str] = set()
     for _ in range(100):
         await asyncio.sleep(0.05)
-        with statements(running) as ran:
+        with counted(running.services.database) as ran:
             await running.services.live.look()
         asked = {one for one in ran if "set_config" not in one}
         if len(asked) == 2:

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from sqlalchemy import event, text, update
+from sqlalchemy import text, update
 
 from app import Running
 from graph.handlers import job_handlers
@@ -23,6 +23,7 @@ from resolvers.recovery import ResetInput
 from resolvers.ticks import POST_TEMPLATE, REMIND_TEMPLATE, enqueue_due_reminders
 from resolvers.verify import verify_ledger
 from tests.doors import PASSWORD, Door, GraphQLDoor, Person, Refused
+from tests.statements import counted
 
 pytestmark = pytest.mark.anyio
 
@@ -141,17 +142,8 @@ async def test_a_page_costs_the_same_for_one_and_for_twenty(inbox: Inbox) -> Non
     for number in (1, 19):
         for _ in range(number):
             await inbox.tell("x")
-        statements = []
-        engine = inbox.services.database.engine.sync_engine
-
-        def note(*_: Any, seen: list[int] = statements) -> None:
-            seen.append(1)
-
-        event.listen(engine, "before_cursor_execute", note)
-        try:
+        with counted(inbox.services.database) as statements:
             await inbox.door.call("ListNotifications")
-        finally:
-            event.remove(engine, "before_cursor_execute", note)
         counts.append(len(statements))
     assert counts[0] == counts[1]
 

@@ -7,7 +7,7 @@ import pytest
 
 from graph.context import Services
 from tests.doors import Door, GraphQLDoor, Person, Refused
-from tests.transactions.test_lists import counted
+from tests.statements import counted
 
 pytestmark = pytest.mark.anyio
 
@@ -279,7 +279,7 @@ async def test_statements_do_not_grow_with_templates(
             )
             await door.call("ExecuteTemplate", id=made["id"])
         await door.query(NESTED)
-        with counted(services) as seen:
+        with counted(services.database) as seen:
             answer = await door.query(NESTED)
         counts.append(len(seen))
         assert answer["data"]["viewer"]["templates"]["totalCount"] == size

@@ -1,15 +1,13 @@
 """Lists of transactions through both doors: filters, sorts, keyset pages, statement counts."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from graph.context import Services
 from tests.doors import Door, GraphQLDoor, Refused
+from tests.statements import counted
 
 pytestmark = pytest.mark.anyio
 
@@ -166,22 +164,6 @@ async def test_a_list_is_read_backwards_too(client: Any, ada: Any) -> None:
     assert seen == everything
 
 
-@contextmanager
-def counted(services: Services) -> Iterator[list[str]]:
-    """The statements that reach the database meanwhile."""
-    seen: list[str] = []
-
-    def note(*arguments: Any) -> None:
-        seen.append(arguments[2])
-
-    engine = services.database.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
-
-
 NESTED = """{ viewer { email accounts(first: 25) { totalCount nodes { name balance
   transactions(first: 3) { nodes { amount account { name institution } category { name parent { name } } splits { amount category { name } } transfer { amount account { name } } } } } }
   categories(first: 25) { nodes { name children { name } parent { name } } } } }"""
@@ -207,7 +189,7 @@ async def test_statements_do_not_grow_with_rows(
                 ],
             )
         await door.query(NESTED)
-        with counted(services) as seen:
+        with counted(services.database) as seen:
             answer = await door.query(NESTED)
         counts.append(len(seen))
         assert answer["data"]["viewer"]["accounts"]["totalCount"] == size + 1

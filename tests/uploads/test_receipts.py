@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from graph.context import Services
 from models import ids
@@ -16,6 +15,7 @@ from resolvers.uploads import MAX_RECEIPTS, sweep_orphans
 from resolvers.users import actor_of, get_user
 from resolvers.verify import verify_ledger
 from tests.doors import Door, GraphQLDoor, Person, Refused, RestDoor
+from tests.statements import counted
 
 pytestmark = pytest.mark.anyio
 
@@ -219,15 +219,8 @@ async def test_statements_do_not_grow_with_receipts(
         for _ in range(rows):
             _, txn = await bought(door)
             await send(door, PDF, transactionId=txn)
-        seen: list[str] = []
-
-        def note(*told: Any, seen: list[str] = seen) -> None:
-            seen.append(told[2])
-
-        engine = services.database.engine.sync_engine
-        event.listen(engine, "before_cursor_execute", note)
-        answer = await door.query(asked)
-        event.remove(engine, "before_cursor_execute", note)
+        with counted(services.database) as seen:
+            answer = await door.query(asked)
         nodes = answer["data"]["transactions"]["nodes"]
         assert all(len(node["receipts"]) == 1 for node in nodes)
         counts.append(len(seen))

@@ -1,0 +1,13 @@
+"""A breadth-first executor for Strawberry schemas; it knows no noun of the product.
+
+A validated operation compiles once into a plan. Running it takes one step for each level of the
+answer: every field is resolved for all of its parents at once, and fields declared as ``Batched``
+load their keys in one call a level. ``graphql-core`` stays the reference: what no plan covers runs
+there, and tests compare the two.
+"""
+
+from graph.execution.batched import Batched, batched
+from graph.execution.operation import OperationPlan, Plans
+from graph.execution.run import Outcome
+
+__all__ = ["Batched", "OperationPlan", "Outcome", "Plans", "batched"]

@@ -1,0 +1,262 @@
+"""Calls: how a field gets its values for a whole column of parents.
+
+What Strawberry would do for each object is decided once for each field of the schema: a plain
+attribute, a method, a method that waits, or a declared batch. A field with extensions or anything
+else unusual is called through the resolver that Strawberry built.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from inspect import Parameter, isasyncgenfunction
+from itertools import repeat
+from operator import attrgetter
+from typing import Any, Final, Protocol, cast
+
+import strawberry
+from graphql import GraphQLField, default_field_resolver
+from strawberry.schema.schema_converter import GraphQLCoreConverter
+from strawberry.types.arguments import convert_argument
+from strawberry.types.field import StrawberryField
+
+from graph.execution.batched import Batched, declared_of
+from graph.execution.failures import Failure
+
+_FIRST: Final = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+
+
+class Starts(Protocol):
+    """What calling needs of a run."""
+
+    def fail(self, error: Exception) -> Failure:
+        """Note a failure."""
+
+    def info(self, field: Any) -> Any:
+        """The info of a field's column, as graphql-core makes it."""
+
+    def arguments(self, field: Any) -> dict[str, Any]:
+        """Argument values of a field, by their names in the schema."""
+
+    def wait(self, values: list[Any], index: int, coming: Any) -> None:
+        """Put what an awaitable gives into a column."""
+
+    def want(
+        self, declared: Batched, keys: list[Any], values: list[Any], show: Callable[..., Any] | None
+    ) -> None:
+        """Put what keys load into a column."""
+
+
+class Call(Protocol):
+    """Values for parents; those that wait are put into the list later."""
+
+    def start(self, run: Starts, field: Any, sources: list[Any]) -> list[Any]:
+        """The column, or its beginning."""
+
+
+def _column(
+    run: Starts, call: Callable[..., Any], sources: Iterable[Any], *more: Iterable[Any]
+) -> list[Any]:
+    """A call for each parent; one that fails leaves its failure."""
+    found: list[Any] = []
+    rest = iter(sources)
+    while True:
+        try:
+            # What came before a failure stays, and the next round goes on behind it.
+            found.extend(map(call, rest, *more))
+        except Exception as error:  # noqa: BLE001 - whatever a resolver raises is the field's
+            found.append(run.fail(error))
+        else:
+            return found
+
+
+class Constant:
+    """The name of the type."""
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def start(self, run: Starts, field: Any, sources: list[Any]) -> list[Any]:
+        """The same for each."""
+        return [self._value] * len(sources)
+
+
+class Attribute:
+    """A plain column of the parents."""
+
+    def __init__(self, get: Callable[[Any], Any]) -> None:
+        self._get = get
+
+    def start(self, run: Starts, field: Any, sources: list[Any]) -> list[Any]:
+        """The attribute of each."""
+        return _column(run, self._get, sources)
+
+
+class Generic:
+    """Anything, by the resolver of the schema."""
+
+    def __init__(self, definition: GraphQLField) -> None:
+        self._resolve = definition.resolve or default_field_resolver
+
+    def start(self, run: Starts, field: Any, sources: list[Any]) -> list[Any]:
+        """The resolver's answer for each."""
+        try:
+            arguments = run.arguments(field)
+        except Exception as error:  # noqa: BLE001 - a wrong argument fails the field
+            return [run.fail(error) for _ in sources]
+        info = run.info(field)
+        return _column(run, lambda source: self._resolve(source, info, **arguments), sources)
+
+
+class Arguments:
+    """What Strawberry makes of the arguments, with all that can be known before."""
+
+    def __init__(self, schema: strawberry.Schema, field: StrawberryField) -> None:
+        self._config = schema.config
+        self._registry = schema.schema_converter.scalar_registry
+        self._known = [
+            (schema.config.name_converter.from_argument(one), str(one.python_name), one.type)
+            for one in field.arguments
+        ]
+        self._plain: dict[str, bool] = {}
+
+    def convert(self, values: Mapping[str, Any], info: Any) -> dict[str, Any]:
+        """Keyword arguments of the resolver."""
+        found: dict[str, Any] = {}
+        for name, python_name, kind in self._known:
+            if name in values:
+                value = values[name]
+                if type(value) not in _UNCHANGED or self._needs(name, kind):
+                    value = convert_argument(
+                        value, kind, self._registry, self._config, info, path=(name,)
+                    )
+                found[python_name] = value
+        return found
+
+    def _needs(self, name: str, kind: Any) -> bool:
+        """Whether even a plain value of this type is converted (a global id is)."""
+        found = self._plain.get(name)
+        if found is None:
+            inner = kind
+            while hasattr(inner, "of_type"):
+                inner = inner.of_type
+            maybe = type(kind).__name__ == "StrawberryMaybe"
+            found = self._plain[name] = maybe or inner is strawberry.relay.GlobalID
+        return found
+
+
+_UNCHANGED: Final = frozenset({str, int, bool, float, type(None)})
+
+
+class Method:
+    """A resolver function, called without what Strawberry puts around it."""
+
+    def __init__(self, schema: strawberry.Schema, field: StrawberryField) -> None:
+        resolver = field.base_resolver
+        if resolver is None:
+            raise TypeError(f"The field {field.name} has no resolver.")
+        self._field = field
+        self._info_class = schema.config.info_class
+        self._function = cast("Callable[..., Any]", resolver.wrapped_func)
+        self._declared = declared_of(resolver.wrapped_func)
+        self._waits = field.is_async
+        self._arguments = Arguments(schema, field) if field.arguments else None
+        self._info = resolver.info_parameter.name if resolver.info_parameter else None
+        holders = [resolver.self_parameter, resolver.parent_parameter, resolver.root_parameter]
+        self._holders = [one for one in holders if one is not None]
+        parameters = list(resolver.signature.parameters.values())
+        self._first = (
+            len(self._holders) == 1
+            and parameters[0].name == self._holders[0].name
+            and parameters[0].kind in _FIRST
+        )
+        self._by_position = resolver.self_parameter is not None
+
+    def start(self, run: Starts, field: Any, sources: list[Any]) -> list[Any]:
+        """What the function gives for each parent, or the beginning of it."""
+        try:
+            arguments = self._keywords(run, field)
+        except Exception as error:  # noqa: BLE001 - a wrong argument fails the field
+            return [run.fail(error) for _ in sources]
+        if self._declared is not None:
+            return self._load(run, field, self._declared, sources, arguments)
+        if len(sources) > 1 and not all(type(one) in _UNCHANGED for one in arguments.values()):
+            # What is not a plain value is each call's own, as it may be changed by it.
+            return _column(run, lambda one: self._once(run, field, one), sources)
+        if self._info is not None:
+            arguments[self._info] = self.info(run, field)
+        called = _column(run, self._bound(arguments), sources)
+        if self._waits:
+            for index, coming in enumerate(called):
+                if type(coming) is not Failure:
+                    run.wait(called, index, coming)
+        return called
+
+    def info(self, run: Starts, field: Any) -> Any:
+        """Strawberry's info of the column."""
+        return self._info_class(_raw_info=run.info(field), _field=self._field)
+
+    def _keywords(self, run: Starts, field: Any) -> dict[str, Any]:
+        if self._arguments is None:
+            return {}
+        return self._arguments.convert(run.arguments(field), None)
+
+    def _once(self, run: Starts, field: Any, source: Any) -> Any:
+        arguments = self._keywords(run, field)
+        if self._info is not None:
+            arguments[self._info] = self.info(run, field)
+        return self._bound(arguments)(source)
+
+    def _bound(self, arguments: dict[str, Any]) -> Callable[[Any], Any]:
+        """The function with all but its parent."""
+        function = self._function
+        if self._first:
+            return (lambda one: function(one, **arguments)) if arguments else function
+        names = [one.name for one in self._holders[self._by_position :]]
+
+        def call(source: Any) -> Any:
+            positional = (source,) if self._by_position else ()
+            return function(*positional, **arguments, **dict.fromkeys(names, source))
+
+        return call
+
+    def _load(
+        self,
+        run: Starts,
+        field: Any,
+        declared: Batched,
+        sources: list[Any],
+        arguments: dict[str, Any],
+    ) -> list[Any]:
+        info = self.info(run, field)
+        if arguments:
+            keys = _column(run, lambda one: declared.key(one, info, **arguments), sources)
+        else:
+            keys = _column(run, declared.key, sources, repeat(info))
+        values = [key if type(key) is Failure else None for key in keys]
+        view = declared.view
+        show = None
+        if view is not None:
+            shown = view
+
+            def show(index: int, value: Any) -> Any:
+                return shown(sources[index], value, **arguments)
+
+        run.want(declared, keys, values, show)
+        return values
+
+
+def call_of(schema: strawberry.Schema, definition: GraphQLField) -> tuple[Call, bool]:
+    """How a field of the schema is called, and whether many parents share its values."""
+    field = definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+    handlers = schema.schema_converter._exception_handler_specs  # noqa: SLF001 - no public name
+    if not isinstance(field, StrawberryField) or field.extensions or handlers:
+        return Generic(definition), False
+    resolver = field.base_resolver
+    if resolver is None:
+        default, name = schema.config.default_resolver, field.python_name
+        if default is getattr:
+            return Attribute(attrgetter(name)), False
+        return Attribute(lambda source: default(source, name)), False
+    function = resolver.wrapped_func
+    if not callable(function) or isasyncgenfunction(function):
+        return Generic(definition), False
+    declared = declared_of(function)
+    return Method(schema, field), declared is not None and declared.view is None

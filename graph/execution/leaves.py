@@ -1,0 +1,117 @@
+"""Leaves: columns of scalars and enum values, each serialised once."""
+
+from collections.abc import Callable, Sequence
+from enum import Enum
+from math import isfinite
+from types import NoneType
+from typing import Any, Final
+
+from graphql import (
+    GraphQLBoolean,
+    GraphQLFloat,
+    GraphQLID,
+    GraphQLInt,
+    GraphQLString,
+    Undefined,
+    is_enum_type,
+)
+from graphql.pyutils import inspect
+
+from graph.execution.columns import Rows, Shape, kinds_of, tidy
+from graph.execution.failures import Failure
+
+_MAX_INT: Final = 2**31 - 1
+_MIN_INT: Final = -(2**31)
+
+
+class Leaf(Shape):
+    """A scalar or an enum value."""
+
+    __slots__ = ("_coerce", "_names", "_passes", "_ready", "_type")
+    is_leaf = True
+
+    def __init__(self, kind: Any, *, required: bool) -> None:
+        super().__init__(required=required)
+        self._type = kind
+        self._coerce: Callable[[Any], Any] = kind.coerce_output_value
+        self._names: dict[Any, Any] | None = {} if is_enum_type(kind) else None
+        """Names of the enum values that were met."""
+        types, self._passes = _PLAIN.get(kind, (frozenset(), None))
+        self._ready = types if required or not types else types | {NoneType}
+
+    def complete(self, run: Rows, field: Any, values: list[Any]) -> list[Any]:
+        """Serialise each value; columns of plain text, whole numbers and truth stay as they are."""
+        kinds = set(map(type, values))
+        if kinds <= self._ready and (self._passes is None or all(map(self._passes, values))):
+            return values
+        kinds, plain = kinds_of(values)
+        if not plain:
+            tidy(run, values)
+        elif NoneType not in kinds:
+            if self._names is not None and all(
+                one is str or issubclass(one, Enum) for one in kinds
+            ):
+                return self._named(run, self._names, values)
+            return self._serialised(run, values)
+        found: list[Any] = []
+        for value in values:
+            if value is None:
+                found.append(self.absent(run, field))
+            elif type(value) is Failure:
+                found.append(value)
+            else:
+                found.extend(self._serialised(run, (value,)))
+        return found
+
+    def _named(self, run: Rows, names: dict[Any, Any], values: list[Any]) -> list[Any]:
+        """Names of enum values; each value is told by the type once."""
+        try:
+            return [names[value] for value in values]
+        except KeyError:
+            found = self._serialised(run, values)
+        names.update(
+            (value, name)
+            for value, name in zip(values, found, strict=True)
+            if type(name) is not Failure
+        )
+        return found
+
+    def _serialised(self, run: Rows, values: Sequence[Any]) -> list[Any]:
+        found: list[Any] = []
+        rest = iter(values)
+        while True:
+            try:
+                # What came before a failure stays, and the next round goes on behind it.
+                found.extend(map(self._coerce, rest))
+                break
+            except Exception as error:  # noqa: BLE001 - any failure of a scalar is the field's
+                found.append(run.fail(error))
+        if None in found or Undefined in found:
+            for index, (value, made) in enumerate(zip(values, found, strict=True)):
+                if made is None or made is Undefined:
+                    found[index] = run.fail(self._lost(value, made))
+        return found
+
+    def _lost(self, value: Any, made: Any) -> Exception:
+        return TypeError(
+            f"Expected `{inspect(self._type)}.coerce_output_value({inspect(value)})` to return"
+            f" non-nullable value, returned: {inspect(made)}"
+        )
+
+
+def _fits(value: int | None) -> bool:
+    return value is None or _MIN_INT <= value <= _MAX_INT
+
+
+def _finite(value: float | None) -> bool:
+    return value is None or isfinite(value)
+
+
+_PLAIN: Final[dict[Any, tuple[frozenset[type], Callable[[Any], bool] | None]]] = {
+    GraphQLString: (frozenset({str}), None),
+    GraphQLID: (frozenset({str}), None),
+    GraphQLBoolean: (frozenset({bool}), None),
+    GraphQLInt: (frozenset({int}), _fits),
+    GraphQLFloat: (frozenset({float}), _finite),
+}
+"""Built-in scalars: the types whose values are written as they are, if they pass a test."""

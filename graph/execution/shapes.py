@@ -1,0 +1,250 @@
+"""Shapes: how the column of a field's values becomes a column of the answer.
+
+A column holds one value for each parent. Completing it turns leaf values into what is written,
+and every object into an empty row that the next level fills. What fails leaves a ``Failure``.
+"""
+
+from types import NoneType
+from typing import Any, Final
+
+from graphql import (
+    GraphQLError,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLSchema,
+    default_type_resolver,
+    is_abstract_type,
+    is_leaf_type,
+    is_list_type,
+    is_non_null_type,
+    is_object_type,
+)
+from graphql.pyutils import inspect, is_iterable
+
+from graph.execution.columns import Rows, Shape, Waiting, kinds_of, tidy
+from graph.execution.failures import Failure
+from graph.execution.leaves import Leaf
+
+_LISTS: Final = frozenset({list, tuple})
+
+
+class Many(Shape):
+    """A list."""
+
+    __slots__ = ("inner",)
+    is_list = True
+
+    def __init__(self, inner: Shape, *, required: bool) -> None:
+        super().__init__(required=required)
+        self.inner = inner
+
+    def complete(self, run: Rows, field: Any, values: list[Any]) -> list[Any]:
+        """Complete the items of all lists as one column."""
+        kinds, plain = kinds_of(values)
+        if not plain:
+            tidy(run, values)
+        if not kinds <= _LISTS:
+            values = [self._opened(run, field, values, index) for index in range(len(values))]
+        if len(values) == 1 and type(values[0]) in _LISTS:
+            return [self.inner.complete(run, field, list(values[0]))]
+        items = [item for value in values if type(value) in _LISTS for item in value]
+        done = self.inner.complete(run, field, items)
+        found: list[Any] = []
+        start = 0
+        for value in values:
+            if type(value) in _LISTS:
+                found.append(done[start : start + len(value)])
+                start += len(value)
+            else:
+                found.append(value)
+        return found
+
+    def _opened(self, run: Rows, field: Any, values: list[Any], index: int) -> Any:
+        """A value as a list; what can be read only once is put back as it was read."""
+        value = values[index]
+        if type(value) in _LISTS or type(value) is Failure:
+            return value
+        if value is None:
+            return self.absent(run, field)
+        if hasattr(value, "__aiter__"):
+            raise Waiting
+        if not is_iterable(value):
+            return run.fail(
+                GraphQLError(
+                    "Expected Iterable, but did not find one for field"
+                    f" '{field.parent}.{field.name}'."
+                )
+            )
+        try:
+            values[index] = list(value)
+        except Exception as error:  # noqa: BLE001 - an iterator runs code of a resolver
+            return run.fail(error)
+        return values[index]
+
+
+class One(Shape):
+    """An object of a known type."""
+
+    __slots__ = ("_is_type_of", "_type")
+
+    def __init__(self, kind: GraphQLObjectType, *, required: bool) -> None:
+        super().__init__(required=required)
+        self._type = kind
+        self._is_type_of = kind.is_type_of
+
+    def complete(self, run: Rows, field: Any, values: list[Any]) -> list[Any]:
+        """An empty row for each object."""
+        kinds, plain = kinds_of(values)
+        if not plain:
+            tidy(run, values)
+        if plain and NoneType not in kinds and self._is_type_of is None and not field.shared:
+            rows: list[dict[str, Any]] = [{} for _ in values]
+            if rows:
+                run.enqueue(field, self._type, values, rows)
+            return rows
+        found: list[Any] = []
+        batch = _Distinct(shared=field.shared)
+        for value in values:
+            if value is None:
+                found.append(self.absent(run, field))
+            elif type(value) is Failure:
+                found.append(value)
+            else:
+                found.append(_row_of(run, field, self._type, value, batch))
+        if batch.sources:
+            run.enqueue(field, self._type, batch.sources, batch.rows)
+        return found
+
+
+class Abstract(Shape):
+    """An object of an interface or a union: its type is told by the value."""
+
+    __slots__ = ("_resolve", "_schema", "_type")
+
+    def __init__(self, schema: GraphQLSchema, kind: Any, *, required: bool) -> None:
+        super().__init__(required=required)
+        self._schema = schema
+        self._type = kind
+        self._resolve = kind.resolve_type or default_type_resolver
+
+    def complete(self, run: Rows, field: Any, values: list[Any]) -> list[Any]:
+        """An empty row for each object, gathered by type."""
+        _, plain = kinds_of(values)
+        if not plain:
+            tidy(run, values)
+        batches: dict[GraphQLObjectType, _Distinct] = {}
+        found: list[Any] = []
+        for value in values:
+            if value is None:
+                found.append(self.absent(run, field))
+            elif type(value) is Failure:
+                found.append(value)
+            else:
+                found.append(self._row(run, field, value, batches))
+        for kind, batch in batches.items():
+            if batch.sources:
+                run.enqueue(field, kind, batch.sources, batch.rows)
+        return found
+
+    def _row(
+        self, run: Rows, field: Any, value: Any, batches: dict[GraphQLObjectType, "_Distinct"]
+    ) -> Any:
+        try:
+            name = self._resolve(value, run.info(field), self._type)
+            kind = self._checked_type(field, value, name)
+        except Exception as error:  # noqa: BLE001 - a resolver of types is code of the schema
+            return run.fail(error)
+        batch = batches.get(kind)
+        if batch is None:
+            batch = batches[kind] = _Distinct(shared=field.shared)
+        return _row_of(run, field, kind, value, batch)
+
+    def _checked_type(self, field: Any, value: Any, name: Any) -> GraphQLObjectType:
+        where = f" for field '{field.parent}.{field.name}'"
+        if name is None:
+            raise GraphQLError(
+                f"Abstract type '{self._type}' must resolve to an Object type at runtime{where}."
+                f" Either the '{self._type}' type should provide a 'resolve_type' function or"
+                " each possible type should provide an 'is_type_of' function.",
+                field.nodes,
+            )
+        if not isinstance(name, str):
+            raise GraphQLError(
+                f"Abstract type '{self._type}' must resolve to an Object type at runtime{where}"
+                f" with value {inspect(value)}, received '{inspect(name)}', which is not a valid"
+                " Object type name.",
+                field.nodes,
+            )
+        kind = self._schema.get_type(name)
+        if kind is None:
+            raise GraphQLError(
+                f"Abstract type '{self._type}' was resolved to a type '{name}' that does not exist"
+                " inside the schema.",
+                field.nodes,
+            )
+        if not is_object_type(kind):
+            raise GraphQLError(
+                f"Abstract type '{self._type}' was resolved to a non-object type '{name}'.",
+                field.nodes,
+            )
+        if not self._schema.is_sub_type(self._type, kind):
+            raise GraphQLError(
+                f"Runtime Object type '{kind}' is not a possible type for '{self._type}'.",
+                field.nodes,
+            )
+        return kind
+
+
+class _Distinct:
+    """The objects of a column with their rows; shared ones are resolved and written once."""
+
+    __slots__ = ("_seen", "rows", "sources")
+
+    def __init__(self, *, shared: bool) -> None:
+        self.sources: list[Any] = []
+        self.rows: list[dict[str, Any]] = []
+        self._seen: dict[int, dict[str, Any]] | None = {} if shared else None
+
+    def known(self, value: Any) -> dict[str, Any] | None:
+        """The row of an object that was met before."""
+        return None if self._seen is None else self._seen.get(id(value))
+
+    def add(self, value: Any) -> dict[str, Any]:
+        """A new row."""
+        row: dict[str, Any] = {}
+        self.sources.append(value)
+        self.rows.append(row)
+        if self._seen is not None:
+            self._seen[id(value)] = row
+        return row
+
+
+def _row_of(
+    run: Rows, field: Any, kind: GraphQLObjectType, value: Any, batch: _Distinct
+) -> dict[str, Any] | Failure:
+    """The row of an object, or the failure of a value that is none of its type."""
+    known = batch.known(value)
+    if known is not None:
+        return known
+    if kind.is_type_of is not None:
+        try:
+            right = kind.is_type_of(value, run.info(field))
+        except Exception as error:  # noqa: BLE001 - a predicate is code of the schema
+            return run.fail(error)
+        if not right:
+            message = f"Expected value of type '{kind}' but got: {inspect(value)}."
+            return run.fail(GraphQLError(message, field.nodes))
+    return batch.add(value)
+
+
+def shape_of(schema: GraphQLSchema, kind: GraphQLOutputType) -> Shape:
+    """The shape of a field's type."""
+    required = is_non_null_type(kind)
+    bare: Any = kind.of_type if is_non_null_type(kind) else kind
+    if is_list_type(bare):
+        return Many(shape_of(schema, bare.of_type), required=required)
+    if is_leaf_type(bare):
+        return Leaf(bare, required=required)
+    if is_abstract_type(bare):
+        return Abstract(schema, bare, required=required)
+    return One(bare, required=required)

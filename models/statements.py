@@ -1,0 +1,234 @@
+"""Statements in the driver's own words: written with SQLAlchemy, compiled once, run by asyncpg.
+
+SQLAlchemy stays what writes the SQL. Building a statement, finding it in a cache by all of its
+parts and wrapping its rows costs more than reading a page, so reads go past its engine: a
+``Prepared`` statement is compiled at its first use and afterwards only gets its values; any other
+is found by SQLAlchemy's own cache key.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any, Final, cast
+
+from asyncpg import Record
+from sqlalchemy import ARRAY, Dialect, Executable, Numeric
+from sqlalchemy.sql.compiler import SQLCompiler
+
+_REMEMBERED: Final = 1_000
+
+Processor = Callable[[Any], Any]
+
+
+class Prepared:
+    """A statement of a module, with named parameters, that is compiled once."""
+
+    __slots__ = ("_made", "statement")
+
+    def __init__(self, statement: Executable) -> None:
+        self.statement = statement
+        self._made: Written | None = None
+
+    def written(self, dialect: Dialect) -> "Written":
+        """The statement in the driver's words."""
+        if self._made is None:
+            self._made = _written(self.statement.compile(dialect=dialect))  # type: ignore[attr-defined]
+        return self._made
+
+
+class Forms:
+    """Prepared statements of a family: one for each form that was asked for lately."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[Hashable, Prepared] = OrderedDict()
+
+    def get(self, form: Hashable, build: Callable[[], Executable]) -> Prepared:
+        """The statement of a form, built when it is asked for first."""
+        found = self._known.get(form)
+        if found is None:
+            found = self._known[form] = Prepared(build())
+            if len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        else:
+            self._known.move_to_end(form)
+        return found
+
+
+def plain(statement: Executable | Prepared) -> Executable:
+    """The statement as SQLAlchemy runs it."""
+    return statement.statement if isinstance(statement, Prepared) else statement
+
+
+class Line(Record):
+    """A row whose columns are attributes, as those of SQLAlchemy are."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def _asdict(self) -> dict[str, Any]:
+        """Columns by name."""
+        return dict(self.items())
+
+
+class Parsed(tuple[Any, ...]):
+    """A row with columns that were made out of what the driver gave."""
+
+    __slots__ = ()
+    names: tuple[str | None, ...] = ()
+
+    def _asdict(self) -> dict[str, Any]:
+        """Columns by name."""
+        return {str(name): cell for name, cell in zip(self.names, self, strict=True)}
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A compiled statement: its text, where its values go and what its rows look like."""
+
+    sql: str
+    names: tuple[str, ...]
+    fixed: Mapping[str, Any]
+    """Values that the statement brought along."""
+    processors: Mapping[str, Processor]
+    line: type[Line]
+    readers: tuple[tuple[int, Processor], ...]
+    """Columns whose values the driver does not give as they are meant."""
+    parsed: "type[Parsed]"
+    """Rows of a statement that has such columns."""
+    compiler: SQLCompiler
+    expands: bool
+
+    def read(self, found: Sequence[Any]) -> Sequence[Any]:
+        """Rows as they are meant."""
+        if not self.readers:
+            return found
+        rows = []
+        for one in found:
+            cells = list(one)
+            for index, reader in self.readers:
+                cells[index] = reader(cells[index])
+            rows.append(self.parsed(cells))
+        return rows
+
+    def arguments(self, values: Mapping[str, Any]) -> list[Any]:
+        """The values of a run in their order."""
+        found = {**self.fixed, **values} if self.fixed else values
+        if not self.processors:
+            return [found[name] for name in self.names]
+        processors = self.processors
+        return [
+            processors[name](found[name]) if name in processors else found[name]
+            for name in self.names
+        ]
+
+
+class Writer:
+    """Finds or makes the compiled form of statements."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._known: OrderedDict[Any, Written] = OrderedDict()
+
+    def write(
+        self, statement: Executable | Prepared, values: Mapping[str, Any] | None
+    ) -> tuple[Written, str, list[Any]]:
+        """The compiled statement, its text and its values in order."""
+        if isinstance(statement, Prepared):
+            written = statement.written(self._dialect)
+            if not written.expands:
+                return written, written.sql, written.arguments(values or {})
+            return written, *_expanded(written, dict(written.fixed) | dict(values or {}))
+        key = statement._generate_cache_key()  # type: ignore[attr-defined] # noqa: SLF001
+        if key is None:
+            written = _written(statement.compile(dialect=self._dialect))  # type: ignore[attr-defined]
+            given = dict(written.compiler.construct_params(values))
+        else:
+            written = self._found(statement, key)
+            given = dict(
+                written.compiler.construct_params(values, extracted_parameters=key.bindparams)
+            )
+        if written.expands:
+            return written, *_expanded(written, given)
+        processors = written.processors
+        return (
+            written,
+            written.sql,
+            [
+                processors[name](given[name]) if name in processors else given[name]
+                for name in written.names
+            ],
+        )
+
+    def _found(self, statement: Executable, key: Any) -> Written:
+        found = self._known.get(key.key)
+        if found is None:
+            # Values are found by their place in the key that the statement was compiled with.
+            found = _written(statement.compile(dialect=self._dialect, cache_key=key))  # type: ignore[attr-defined]
+            self._known[key.key] = found
+            if len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        else:
+            self._known.move_to_end(key.key)
+        return found
+
+
+def _expanded(written: Written, given: dict[str, Any]) -> tuple[str, list[Any]]:
+    """Text and values of a statement whose lists are written out item by item."""
+    state = written.compiler.construct_expanded_state(given, escape_names=False)
+    processors = {**written.processors, **state.processors}
+    names = state.positiontup or ()
+    return state.statement, [
+        processors[name](state.parameters[name]) if name in processors else state.parameters[name]
+        for name in names
+    ]
+
+
+def _written(compiler: Any) -> Written:
+    if not isinstance(compiler, SQLCompiler):
+        raise TypeError("Only statements that are compiled to SQL can be run.")
+    columns = compiler._result_columns or []  # noqa: SLF001 - names and types of what comes back
+    names = [column.keyname for column in columns]
+    readers = []
+    for index, column in enumerate(columns):
+        reader = _reader(column.type, compiler.dialect)
+        if reader is not None:
+            readers.append((index, reader))
+    expands = bool(compiler.post_compile_params or compiler.literal_execute_params)
+    return Written(
+        sql=compiler.string,
+        names=tuple(compiler.positiontup or ()),
+        fixed={
+            name: value
+            for name, value in compiler.construct_params(_check=False).items()
+            if value is not None
+        },
+        processors=cast("Mapping[str, Processor]", compiler._bind_processors),  # noqa: SLF001 - what the types do to values
+        line=type("Line", (Line,), _members(names)),
+        parsed=type("Parsed", (Parsed,), _members(names) | {"names": tuple(names)}),
+        readers=tuple(readers),
+        compiler=compiler,
+        expands=expands,
+    )
+
+
+def _reader(kind: Any, dialect: Dialect) -> Processor | None:
+    """What makes a value out of the driver's; None where that is the value already."""
+    if isinstance(kind, ARRAY) and _reader(kind.item_type, dialect) is None:
+        return None
+    if isinstance(kind, Numeric) and kind.asdecimal:
+        return None  # the driver gives exact decimals for numeric columns
+    found: Processor | None = kind.dialect_impl(dialect).result_processor(dialect, None)
+    return found
+
+
+def _members(names: Sequence[str | None]) -> dict[str, Any]:
+    """Members of a type of rows: named columns are found by their place."""
+    members: dict[str, Any] = {"__slots__": ()}
+    for index, name in enumerate(names):
+        if name is not None and not name.startswith("_"):
+            members.setdefault(name, property(itemgetter(index)))
+    return members

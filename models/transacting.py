@@ -1,0 +1,174 @@
+"""Transactions: what statements run on, for a person who reads or for one who changes."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import Executable, Row, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.pool import PoolProxiedConnection
+
+from models.base import table
+from models.ledgers import LedgerKey
+from models.sealing import KeyMissing, LedgerRing
+from models.statements import Prepared, plain
+
+if TYPE_CHECKING:
+    from models.database import Database
+
+Statement = Executable | Prepared
+Params = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+
+
+def key_context(ledger_id: UUID, key_no: int) -> bytes:
+    """What a wrapped data key is bound to, so that it cannot serve another ledger."""
+    return b"ledger" + ledger_id.bytes + key_no.to_bytes(4, "big")
+
+
+class Transaction(ABC):
+    """One open database transaction acting as one person.
+
+    Statements take turns, since many edges of one answer share the connection.
+    """
+
+    def __init__(self, database: "Database") -> None:
+        self._database = database
+        self._turn = asyncio.Lock()
+        self._rings: dict[UUID, LedgerRing] = {}
+        self.leftovers: list[Upkeep] = []
+
+    def afterwards(self, work: "Upkeep") -> None:
+        """Leave upkeep for when this reading has ended; nobody waits for it, and it may be lost."""
+        self.leftovers.append(work)
+
+    @abstractmethod
+    async def rows(self, statement: Statement, params: Params = None) -> Sequence[Row[Any]]:
+        """All rows of a statement."""
+
+    @abstractmethod
+    async def first(self, statement: Statement, params: Params = None) -> Row[Any] | None:
+        """The first row, or None."""
+
+    @abstractmethod
+    async def scalar(self, statement: Statement, params: Params = None) -> Any:
+        """First column of the first row, or None."""
+
+    @abstractmethod
+    async def run(self, statement: Statement, params: Params = None) -> int:
+        """Run a statement for its effect; the count of rows it touched."""
+
+    async def unlock(self, ledger_ids: Iterable[UUID]) -> None:
+        """Load the data keys of ledgers, so that ``ring`` needs no waiting."""
+        missing = []
+        for ledger_id in set(ledger_ids) - self._rings.keys():
+            ring = self._database.rings.get(ledger_id)
+            if ring is None:
+                missing.append(ledger_id)
+            else:
+                self._rings[ledger_id] = ring
+        if not missing:
+            return
+        keys = table(LedgerKey)
+        found = await self.rows(
+            select(keys.c.ledger_id, keys.c.key_no, keys.c.wrapped).where(
+                keys.c.ledger_id.in_(missing)
+            )
+        )
+        opened: dict[UUID, dict[int, AESGCM]] = {}
+        for row in found:
+            ledger_id, key_no = row.ledger_id, row.key_no
+            plain = await self._database.keys.unwrap(row.wrapped, key_context(ledger_id, key_no))
+            opened.setdefault(ledger_id, {})[key_no] = AESGCM(plain)
+        for ledger_id, ring_keys in opened.items():
+            ring = LedgerRing(ledger_id, ring_keys)
+            self._rings[ledger_id] = ring
+            self._database.rings.put(ring)
+
+    def ring(self, ledger_id: UUID) -> LedgerRing:
+        """The opened keys of a ledger that ``unlock`` has loaded; raises KeyMissing."""
+        ring = self._rings.get(ledger_id)
+        if ring is None:
+            raise KeyMissing("The ledger's keys are gone or out of reach.")
+        return ring
+
+
+Upkeep = Callable[[Transaction], Awaitable[None]]
+"""Short work that changes no figure and no version: it may be skipped, lost or done twice."""
+
+
+class Writing(Transaction):
+    """A transaction that may change, through SQLAlchemy's engine."""
+
+    def __init__(self, connection: AsyncConnection, database: "Database") -> None:
+        super().__init__(database)
+        self._connection = connection
+
+    async def rows(self, statement: Statement, params: Params = None) -> Sequence[Row[Any]]:
+        """All rows of a statement."""
+        async with self._turn:
+            return (await self._connection.execute(plain(statement), params)).all()
+
+    async def first(self, statement: Statement, params: Params = None) -> Row[Any] | None:
+        """The first row, or None."""
+        async with self._turn:
+            return (await self._connection.execute(plain(statement), params)).first()
+
+    async def scalar(self, statement: Statement, params: Params = None) -> Any:
+        """First column of the first row, or None."""
+        async with self._turn:
+            return (await self._connection.execute(plain(statement), params)).scalar()
+
+    async def run(self, statement: Statement, params: Params = None) -> int:
+        """Run a statement for its effect; the count of rows it touched."""
+        async with self._turn:
+            return (await self._connection.execute(plain(statement), params)).rowcount
+
+
+class Reading(Transaction):
+    """A transaction that only reads, on the driver itself."""
+
+    def __init__(
+        self,
+        pooled: PoolProxiedConnection,
+        driver: Any,
+        database: "Database",
+        user_id: UUID | None,
+    ) -> None:
+        super().__init__(database)
+        self._user_id = user_id
+        self._pooled = pooled
+        self._driver = driver
+        self._over = False
+
+    async def end(self) -> None:
+        """End the moment and give the connection back; nothing was changed, so nothing is lost."""
+        if not self._over:
+            self._over = True
+            async with self._turn:
+                await self._database.release(self._pooled, self._driver)
+            if self.leftovers:
+                self._database.keep_up(self._user_id, self.leftovers)
+
+    async def rows(self, statement: Statement, params: Params = None) -> Sequence[Row[Any]]:
+        """All rows of a statement."""
+        async with self._turn:
+            if self._over:
+                raise RuntimeError("The reading transaction is over.")
+            return await self._database.fetch(self._driver, statement, params)
+
+    async def first(self, statement: Statement, params: Params = None) -> Row[Any] | None:
+        """The first row, or None."""
+        found = await self.rows(statement, params)
+        return found[0] if found else None
+
+    async def scalar(self, statement: Statement, params: Params = None) -> Any:
+        """First column of the first row, or None."""
+        found = await self.rows(statement, params)
+        return found[0][0] if found else None
+
+    async def run(self, statement: Statement, params: Params = None) -> int:
+        """Run a statement for its effect; the count of rows it gave."""
+        return len(await self.rows(statement, params))

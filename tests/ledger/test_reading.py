@@ -1,0 +1,73 @@
+"""Reads on the driver: a moment of their own, whatever happened on the connection before."""
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+from sqlalchemy import JSON, bindparam, literal, select, text, type_coerce
+
+from graph.context import Services
+from models.database import Database
+from models.statements import Forms, Prepared
+
+pytestmark = pytest.mark.anyio
+
+NOW = text("SELECT clock_timestamp() - now() < interval '0.5 seconds' AS fresh")
+
+
+async def begin_and_wait(database: Database) -> None:
+    reading = await database.open_read(None)
+    try:
+        await reading.rows(text("SELECT pg_sleep(0.01)"))
+    finally:
+        await reading.end()
+
+
+@pytest.mark.parametrize("ticks", range(8))
+async def test_a_read_that_was_given_up_leaves_nothing_behind(
+    services: Services, ticks: int
+) -> None:
+    tasks = [asyncio.create_task(begin_and_wait(services.database)) for _ in range(4)]
+    for _ in range(ticks):
+        await asyncio.sleep(0.001)
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with suppress(asyncio.CancelledError):
+            await task
+    await asyncio.sleep(0.6)
+    for _ in range(12):
+        async with services.database.read(None) as tx:
+            # An old transaction would tell its own beginning.
+            assert await tx.scalar(NOW) is True
+
+
+async def test_nothing_is_read_after_the_end(services: Services) -> None:
+    reading = await services.database.open_read(None)
+    await reading.end()
+    with pytest.raises(RuntimeError):
+        await reading.rows(select(literal(1)))
+
+
+async def test_rows_have_their_columns_as_attributes(services: Services) -> None:
+    pair = select(literal(1).label("one"), type_coerce('{"a": 2}', JSON).label("two"))
+    prepared = Prepared(select((bindparam("n", type_=literal(1).type) + 1).label("next")))
+    async with services.database.read(None) as tx:
+        row = (await tx.rows(text("SELECT 1 AS one, 'x' AS two")))[0]
+        assert (row.one, row.two, row[0], tuple(row)) == (1, "x", 1, (1, "x"))
+        assert row._asdict() == {"one": 1, "two": "x"}
+        assert not hasattr(row, "three")
+        found = (await tx.rows(pair))[0]
+        assert (found.one, found._asdict()["one"]) == (1, 1)
+        assert [await tx.scalar(prepared, {"n": n}) for n in (1, 5)] == [2, 6]
+        many = select(literal(1).label("x")).where(literal(2).in_([1, 2, 3]))
+        assert [one.x for one in await tx.rows(many)] == [1]
+        none = select(literal(1).label("x")).where(literal(4).in_([1, 2]))
+        assert await tx.first(none) is None
+
+
+def test_forms_keep_their_statements() -> None:
+    forms = Forms()
+    first = forms.get("a", lambda: select(literal(1)))
+    assert forms.get("a", lambda: select(literal(2))) is first
+    assert forms.get("b", lambda: select(literal(2))) is not first
