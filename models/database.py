@@ -10,17 +10,17 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 from uuid import UUID, uuid4
 
 import asyncpg
 import structlog
-from sqlalchemy import BigInteger, Executable, Row, Uuid, column, event, text
-from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy import BigInteger, Row, Uuid, column, event, text
+from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import PoolProxiedConnection
 
 from models.sealing import KeyMissing, RingCache
@@ -47,8 +47,7 @@ def sqlstate(error: DBAPIError) -> str | None:
 
 def constraint_of(error: DBAPIError) -> str | None:
     """Name of the violated constraint, where the server told it."""
-    cause = getattr(error.orig, "__cause__", None)
-    return getattr(cause, "constraint_name", None)
+    return getattr(error.orig, "constraint_name", None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +82,14 @@ class Database:
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT set_config('app.user_id', '"
         )
         self._begun = f"', true){trusted}"
-        self._write_setup = text(
-            f"SELECT set_config('app.user_id', :user, true){trusted}, "
-            f"set_config('lock_timeout', '{int(lock_timeout_ms)}', true), "
+        self._begin_write = "BEGIN; SELECT set_config('app.user_id', '"
+        self._begun_write = (
+            f"{self._begun}, set_config('lock_timeout', '{int(lock_timeout_ms)}', true), "
             f"set_config('statement_timeout', '{int(statement_timeout_ms)}', true)"
         )
         self._writer = Writer(engine.dialect)
         self.watch: Callable[[str], None] | None = None
-        """Told the text of every read; SQLAlchemy's own events tell the rest."""
+        """Told the text of every statement."""
         self._maintaining = asyncio.Semaphore(1)
         self._upkeep: set[asyncio.Task[None]] = set()
 
@@ -104,31 +103,6 @@ class Database:
     async def settle(self) -> None:
         """Wait for upkeep that is under way."""
         await asyncio.gather(*self._upkeep, return_exceptions=True)
-
-    @asynccontextmanager
-    async def _opened(
-        self, engine: AsyncEngine, setup: Executable, user_id: UUID | None
-    ) -> AsyncIterator[AsyncConnection]:
-        """A connection in a transaction as one person.
-
-        A connection that was cut while it lay in the pool shows it at the first statement: nothing
-        has happened on it yet, so another one takes its place, once.
-        """
-        for last in (False, True):
-            opening = AsyncExitStack()
-            try:
-                async with opening:
-                    connection = await opening.enter_async_context(engine.connect())
-                    await opening.enter_async_context(connection.begin())
-                    await connection.execute(setup, {"user": str(user_id or "")})
-                    standing = opening.pop_all()
-            except DBAPIError as error:
-                if last or not error.connection_invalidated:
-                    raise
-                continue
-            async with standing:
-                yield connection
-            return
 
     @asynccontextmanager
     async def read(self, user_id: UUID | None) -> AsyncIterator[Transaction]:
@@ -147,26 +121,60 @@ class Database:
 
         Like every way in, it takes another connection once when the first turns out to be cut.
         """
+        pooled, driver = await self._begin(self._begin_read, user_id, self._begun)
+        return Reading(pooled, driver, self, user_id)
+
+    async def _begin(
+        self, words: str, user_id: UUID | None, more: str
+    ) -> tuple[PoolProxiedConnection, Any]:
+        """A connection in a transaction as one person.
+
+        A connection that was cut while it lay in the pool shows it at the first statement: nothing
+        has happened on it yet, so another one takes its place, once.
+        """
+        # One round trip: the words are ours and an id holds nothing but its digits.
+        who = "" if user_id is None else UUID(int=user_id.int)
         try:
-            return await self._open_read(user_id)
+            return await self._try_begin(f"{words}{who}{more}")
         except DBAPIError as error:
             if not error.connection_invalidated:
                 raise
-        return await self._open_read(user_id)
+        return await self._try_begin(f"{words}{who}{more}")
 
-    async def _open_read(self, user_id: UUID | None) -> "Reading":
-        who = "" if user_id is None else UUID(int=user_id.int)
+    async def _try_begin(self, words: str) -> tuple[PoolProxiedConnection, Any]:
         pooled, driver = await self._driver()
         try:
-            # One round trip: the words are ours and an id holds nothing but its digits.
-            await driver.execute(f"{self._begin_read}{who}{self._begun}")
+            await driver.execute(words)
         except BaseException as error:
             # It may have begun all the same: the next reader would get this one's moment.
             driver.terminate()
             await self.release(pooled, driver)
             _raise_told(error, driver)
             raise
-        return Reading(pooled, driver, self, user_id)
+        return pooled, driver
+
+    async def _change_once(
+        self, user_id: UUID | None, work: Callable[[Transaction], Awaitable[T]]
+    ) -> T:
+        """One transaction that may change: what work leaves is committed, or nothing of it."""
+        pooled, driver = await self._begin(self._begin_write, user_id, self._begun_write)
+        writing = Writing(driver, self)
+        try:
+            try:
+                value = await work(writing)
+            finally:
+                await writing.end()
+            try:
+                await driver.execute("COMMIT")
+            except BaseException as error:
+                # Whether it happened is not known where the answer was not waited for.
+                if not isinstance(error, asyncpg.PostgresError):
+                    driver.terminate()
+                _raise_told(error, driver)
+                raise
+            return value
+        finally:
+            await self.release(pooled, driver)
 
     async def _driver(self) -> tuple[PoolProxiedConnection, Any]:
         """A connection of the pool, and the driver's own behind it."""
@@ -188,8 +196,7 @@ class Database:
         """All rows of a statement, past SQLAlchemy's engine."""
         values = cast("Mapping[str, Any] | None", params)
         written, sql, arguments = self._writer.write(statement, values)
-        if self.watch is not None:
-            self.watch(sql)
+        self._watched(sql)
         try:
             found = await driver.fetch(sql, *arguments, record_class=written.line)
         except _DRIVER_ERRORS as error:
@@ -200,6 +207,35 @@ class Database:
             driver.terminate()
             raise
         return cast("Sequence[Row[Any]]", written.read(found))
+
+    async def execute(self, driver: Any, statement: Statement, params: Params = None) -> int:
+        """Run a statement for its effect, once or for each of many rows; the rows it touched."""
+        many: list[list[Any]] | None = None
+        if params is None or isinstance(params, Mapping):
+            _, sql, arguments = self._writer.write(statement, params)
+        elif not params:
+            return 0
+        else:
+            plain = statement.statement if isinstance(statement, Prepared) else statement
+            sql, many = self._writer.write_many(plain, params)
+        self._watched(sql)
+        try:
+            if many is not None:
+                await driver.executemany(sql, many)
+                return len(many)
+            told: str = await driver.execute(sql, *arguments)
+        except _DRIVER_ERRORS as error:
+            _raise_told(error, driver)
+            raise
+        except BaseException:
+            driver.terminate()
+            raise
+        count = told.rpartition(" ")[2]
+        return int(count) if count.isdecimal() else 0
+
+    def _watched(self, sql: str) -> None:
+        if self.watch is not None:
+            self.watch(sql)
 
     async def release(self, pooled: PoolProxiedConnection, driver: Any) -> None:
         """Give a connection back to its pool, out of any transaction; a broken one is not kept."""
@@ -229,8 +265,7 @@ class Database:
         async with self._maintaining:
             for work in works:
                 try:
-                    async with self._opened(self.engine, self._write_setup, user_id) as connection:
-                        await work(Writing(connection, self))
+                    await self._change_once(user_id, work)
                 except (DBAPIError, PoolTimeout, KeyMissing) as error:
                     _log.warning("upkeep.skipped", exc_info=error)
 
@@ -241,8 +276,7 @@ class Database:
         """
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                async with self._opened(self.engine, self._write_setup, user_id) as connection:
-                    return await work(Writing(connection, self))
+                return await self._change_once(user_id, work)
             except DBAPIError as error:
                 if sqlstate(error) not in _RETRIED or attempt == _ATTEMPTS:
                     raise
@@ -309,9 +343,10 @@ def _raise_told(error: BaseException, driver: Any = None) -> None:
     """A failure of the driver as SQLAlchemy tells it, so that both ways fail alike."""
     if isinstance(error, _DRIVER_ERRORS):
         lost = driver is None or driver.is_closed()
-        raise DBAPIError(
-            None, None, error, hide_parameters=True, connection_invalidated=lost
-        ) from error
+        kind = DBAPIError
+        if isinstance(error, asyncpg.IntegrityConstraintViolationError):
+            kind = IntegrityError
+        raise kind(None, None, error, hide_parameters=True, connection_invalidated=lost) from error
 
 
 def connect(
