@@ -216,8 +216,7 @@ class Database:
         elif not params:
             return 0
         else:
-            plain = statement.statement if isinstance(statement, Prepared) else statement
-            sql, many = self._writer.write_many(plain, params)
+            sql, many = self._writer.write_many(statement, params)
         self._watched(sql)
         try:
             if many is not None:

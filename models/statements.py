@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import Any, Final, cast
 
 from asyncpg import Record
-from sqlalchemy import ARRAY, Dialect, Executable, Numeric
+from sqlalchemy import ARRAY, Dialect, Executable, Numeric, Table, insert
 from sqlalchemy.sql.compiler import SQLCompiler
 
 _REMEMBERED: Final = 1_000
@@ -34,6 +34,23 @@ class Prepared:
         """The statement in the driver's words."""
         if self._made is None:
             self._made = _written(self.statement.compile(dialect=dialect))  # type: ignore[attr-defined]
+        return self._made
+
+
+class Inserted(Prepared):
+    """An insert of rows that name some columns."""
+
+    __slots__ = ("_names",)
+
+    def __init__(self, into: Table, names: Sequence[str]) -> None:
+        super().__init__(insert(into))
+        self._names = names
+
+    def written(self, dialect: Dialect) -> "Written":
+        """The statement in the driver's words."""
+        if self._made is None:
+            made = self.statement.compile(dialect=dialect, column_keys=self._names)  # type: ignore[attr-defined]
+            self._made = _written(made)
         return self._made
 
 
@@ -147,12 +164,15 @@ class Writer:
         return written, written.sql, written.processed(given)
 
     def write_many(
-        self, statement: Executable, rows: Sequence[Mapping[str, Any]]
+        self, statement: Executable | Prepared, rows: Sequence[Mapping[str, Any]]
     ) -> tuple[str, list[list[Any]]]:
         """The text of a statement that runs once for each row of values, and those in order.
 
         All rows name the same values; lists in them are arrays, for the text is one.
         """
+        if isinstance(statement, Prepared):
+            written = statement.written(self._dialect)
+            return written.sql, [written.arguments(row) for row in rows]
         written, bound = self._form(statement, rows[0])
         if written.expands:
             raise TypeError("A statement of many rows has one text: use arrays for its lists.")

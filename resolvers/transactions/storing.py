@@ -6,6 +6,7 @@ from typing import Any, Final
 from sqlalchemy import bindparam, delete, insert, update
 
 from models.base import among
+from models.statements import Inserted
 from models.transactions import TransactionRow
 from resolvers.ledgers import LedgerWrite
 from resolvers.segments import BUILD_SEGMENTS, QUIET, WIDE, mark, places_of
@@ -18,6 +19,7 @@ _PLAIN: Final = (
     "group_id", "content_key", "deleted_at", "version", "created_at", "updated_at",
     "occurrence_date", "group_transaction_id",
 )  # fmt: skip
+_ADD: Final = Inserted(T, (*_PLAIN, "tags", "amount", "notes"))
 _CHANGED: Final = tuple(name for name in _PLAIN if name not in {"ledger_id", "id", "created_at"})
 
 
@@ -49,7 +51,7 @@ async def insert_rows(write: LedgerWrite, rows: Sequence[TransactionRow]) -> Non
     """Store new rows with their parts; their accounts' totals move with them."""
     if not rows:
         return
-    await write.tx.run(insert(T), [_cells(write, row) for row in rows])
+    await write.tx.run(_ADD, [_cells(write, row) for row in rows])
     parts = _parts(write, rows)
     if parts:
         await write.tx.run(insert(S), parts)
