@@ -4,36 +4,29 @@ Exit codes: 0 done, 1 failed, 2 refused to start (a wrong setting, a port in use
 """
 
 import asyncio
-import gc
+import json
 import os
 import socket
 import sys
-import threading
-from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
-from importlib import import_module
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final
 from zoneinfo import ZoneInfo
 
 import typer
 
 from graph.http.process import Parent, StopSignals, bind
-from settings import Settings, SettingsError, describe, load
+from launch import FAILED, read_settings, refuse, run_with_services, with_parts
+from settings import Settings, describe
 
 if TYPE_CHECKING:
     from app import Running
     from models.embedded.parts import EmbeddedParts, Endpoints
 
-T = TypeVar("T")
-
-FAILED: Final = 1
-REFUSED: Final = 2
 _DRAIN_SECONDS: Final = 2.0
 _PRODUCTION_DRAIN_SECONDS: Final = 5.0
 _PIPE_WIDTH: Final = 160
-_SERVING: Final = ("app", "graph.http.routes", "graph.http.server", "rest_compat.endpoint")
 _STARTED: Final = monotonic()
 
 cli = typer.Typer(
@@ -45,110 +38,16 @@ cli = typer.Typer(
 )
 
 
-def _refuse(lines: list[str], code: int = REFUSED) -> NoReturn:
-    for line in lines:
-        typer.echo(f"pockettrend: {line}", err=True)
-    raise SystemExit(code)
-
-
-def _settings() -> Settings:
-    try:
-        settings = load()
-    except SettingsError as error:
-        _refuse(error.problems)
-    for warning in settings.warnings():
-        typer.echo(f"pockettrend: {warning}", err=True)
-    return settings
-
-
 def _bind(settings: Settings) -> socket.socket:
     try:
         return bind(settings.host, settings.port)
     except OSError as error:
-        _refuse(
+        refuse(
             [
                 f"cannot listen on {settings.host}:{settings.port}: {error.strerror}.",
                 "Stop the other program or choose another POCKETTREND_PORT.",
             ]
         )
-
-
-class _Imports(threading.Thread):
-    """Imports the application while the embedded parts start: both take about a second."""
-
-    def __init__(self, *, serving: bool) -> None:
-        super().__init__(name="imports", daemon=True)
-        self._serving = serving
-        self.error: BaseException | None = None
-
-    def run(self) -> None:
-        """Import; the main thread raises what went wrong."""
-        try:
-            for name in _SERVING if self._serving else _SERVING[:1]:
-                import_module(name)
-        except BaseException as error:  # noqa: BLE001 - the main thread raises it
-            self.error = error
-
-    def finish(self) -> None:
-        """Wait for the end."""
-        self.join()
-        if self.error is not None:
-            raise self.error
-
-
-Work = Callable[["Endpoints | None", "EmbeddedParts | None"], Coroutine[Any, Any, T]]
-
-
-def _with_parts(settings: Settings, work: Work[T], *, serving: bool = False) -> T:
-    """Run work in an event loop, with embedded parts around it where no others are set."""
-    # What the imports make lives as long as the process: looking through it again and again would
-    # take a tenth of the start, and of every full collection later on.
-    gc.disable()
-    imports = _Imports(serving=serving)
-    imports.start()
-    from models.embedded import parts as embedded  # noqa: PLC0415
-
-    parts = embedded.EmbeddedParts(settings.data) if settings.embedded_database else None
-    try:
-        endpoints = parts.start() if parts is not None else None
-        imports.finish()
-        gc.freeze()
-        gc.enable()
-        _start_logs(settings)
-        import uvloop  # noqa: PLC0415
-
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(work(endpoints, parts))
-    except embedded.PartError as error:
-        _refuse(str(error).splitlines())
-    except asyncio.CancelledError:
-        # The stop came before there was anything to drain.
-        raise SystemExit(0) from None
-    except SettingsError as error:
-        _refuse(error.problems)
-    except Exception as error:
-        reason = _unreachable(error)
-        if reason is None:
-            raise
-        _refuse([f"a server that is set cannot be used: {reason}"], FAILED)
-    finally:
-        if parts is not None:
-            parts.stop()
-
-
-def _unreachable(error: Exception) -> str | None:
-    """What a server said that does not let us in, or None for an error of another kind."""
-    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
-
-    if isinstance(error, DBAPIError):
-        return str(error.orig).partition("\n")[0]
-    return str(error.strerror or error) if isinstance(error, OSError) else None
-
-
-def _start_logs(settings: Settings) -> None:
-    from graph.http.logs import configure_logs  # noqa: PLC0415
-
-    configure_logs(level=settings.log_level, style=settings.log_format)
 
 
 @cli.command()
@@ -161,13 +60,13 @@ def serve(
     """Serve both doors in the foreground until SIGTERM or SIGINT."""
     parent = Parent() if follow_parent else None
     stop = StopSignals()
-    settings = _settings()
+    settings = read_settings()
     taken = _bind(settings)
 
     async def work(endpoints: "Endpoints | None", parts: "EmbeddedParts | None") -> int:
         return await _serve(settings, endpoints, parts, taken, stop, parent)
 
-    code = _with_parts(settings, work, serving=True)
+    code = with_parts(settings, work, serving=True)
     sys.stdout.flush()
     sys.stderr.flush()
     # A thread that hangs in a library must not hold the end of a process that has closed all.
@@ -249,26 +148,6 @@ async def _seed(running: "Running") -> None:
     sys.stdout.flush()
 
 
-def _run_with_services(work: Callable[["Running"], Awaitable[T]]) -> T:
-    """Run a command's work on migrated services; a signal ends it as it ends the server."""
-    stop = StopSignals()
-    settings = _settings()
-
-    async def run(endpoints: "Endpoints | None", _parts: "EmbeddedParts | None") -> T:
-        from app import migrate_all, start  # noqa: PLC0415
-
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        stop.on_stop(lambda: loop.call_soon_threadsafe(task.cancel) if task else None)
-        await migrate_all(settings, endpoints)
-        running = await start(settings, endpoints)
-        try:
-            return await work(running)
-        finally:
-            await running.close()
-
-    return _with_parts(settings, run)
-
-
 @cli.command()
 def worker() -> None:
     """Run the jobs that others leave, without serving, until SIGTERM or SIGINT."""
@@ -286,30 +165,30 @@ def worker() -> None:
             stopping.set()
             await running_worker
 
-    _run_with_services(work)
+    run_with_services(work)
 
 
 @cli.command()
 def migrate() -> None:
     """Bring the database to the newest migration and make missing keys."""
     StopSignals()
-    settings = _settings()
+    settings = read_settings()
 
     async def work(endpoints: "Endpoints | None", _parts: "EmbeddedParts | None") -> bool:
         from app import migrate_all  # noqa: PLC0415
 
         return await migrate_all(settings, endpoints)
 
-    ran = _with_parts(settings, work)
+    ran = with_parts(settings, work)
     typer.echo("migrated" if ran else "nothing to migrate")
 
 
 @cli.command()
 def seed() -> None:
     """Create the demo account with its years of data, unless it is there."""
-    if _settings().production:
-        _refuse(["the demo account's password is public: production does not get one."])
-    _run_with_services(_seed)
+    if read_settings().production:
+        refuse(["the demo account's password is public: production does not get one."])
+    run_with_services(_seed)
 
 
 @cli.command()
@@ -362,7 +241,92 @@ def verify() -> None:
             typer.echo(line)
         return FAILED if report.differences else 0
 
-    raise SystemExit(_run_with_services(work))
+    raise SystemExit(run_with_services(work, beside=True))
+
+
+@cli.command("import")
+def import_file(
+    file: Annotated[
+        Path, typer.Argument(help="The bank's file, of any format.", exists=True, dir_okay=False)
+    ],
+    *,
+    account: Annotated[str, typer.Option(help="Id or name of the account that it fills.")],
+    email: Annotated[
+        str, typer.Option(help="Who imports; the password is asked for, or piped in.")
+    ],
+    url: Annotated[
+        str | None, typer.Option(help="The server (default: the one that the settings speak of).")
+    ] = None,
+    mapping: Annotated[
+        str | None,
+        typer.Option(help='What you know of the file, as JSON: {"signRule": "NEGATED"}.'),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option(help="Only show what it would do.")] = False,
+    restore_deleted: Annotated[
+        bool, typer.Option(help="Bring rows back that you deleted earlier.")
+    ] = False,
+) -> None:
+    """Import a bank's file through a running server, with a progress bar."""
+    from importing import Order, run_import  # noqa: PLC0415
+
+    try:
+        known = None if mapping is None else json.loads(mapping)
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}", param_hint="--mapping") from None
+    order = Order(file, account, dry_run, restore_deleted, known)
+    raise SystemExit(run_import(order, url=url or read_settings().base_url(), email=email))
+
+
+@cli.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="The archive to write; it must not exist yet.")],
+) -> None:
+    """Write database and files into one sealed archive; the server may run meanwhile.
+
+    The archive holds every key wrapped by the master key, and never the master key itself.
+    """
+    from operating import run_backup  # noqa: PLC0415
+
+    run_backup(file)
+
+
+@cli.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="The archive to bring back.", exists=True)],
+    *,
+    master_key: Annotated[
+        Path | None,
+        typer.Option(help="File with the master key of the backup, copied to where ours lies."),
+    ] = None,
+    keep_sessions: Annotated[
+        bool,
+        typer.Option(help="Leave people signed in, also in sessions they ended after the backup."),
+    ] = False,
+) -> None:
+    """Bring a backup back into an empty place, and verify it."""
+    from operating import run_restore  # noqa: PLC0415
+
+    raise SystemExit(run_restore(file, master_key=master_key, keep_sessions=keep_sessions))
+
+
+@cli.command()
+def rotate_keys(
+    *,
+    older_than_days: Annotated[
+        int, typer.Option(min=0, help="Ledgers whose newest key is at least this old; 0 is all.")
+    ] = 365,
+    master: Annotated[
+        bool,
+        typer.Option("--master", help="Also make a new master key and wrap every key under it."),
+    ] = False,
+) -> None:
+    """Give ledgers their next data key, and the installation its next master key.
+
+    Servers go on meanwhile.  A new data key seals some minutes later, when every process knows it.
+    """
+    from operating import run_rotation  # noqa: PLC0415
+
+    run_rotation(older_than_days, master=master)
 
 
 def main() -> None:

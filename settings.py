@@ -8,20 +8,13 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, SecretStr, ValidationError
 from pydantic import model_validator as checked
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode
 
-from models.stores.addresses import (
-    DatabaseUrl,
-    MailAddress,
-    RedisUrl,
-    SmtpUrl,
-    database_address,
-    smtp_server,
-)
+from models.stores.addresses import database_address, smtp_server
+from part_settings import PREFIX, Between, PartSettings, Words, field, web_address
 
-PREFIX: Final = "POCKETTREND_"
 __all__ = ["Settings", "SettingsError", "database_address", "describe", "load", "smtp_server"]
 
 _OPERATOR_TOKEN_LENGTH: Final = 32
@@ -48,25 +41,11 @@ class SettingsError(Exception):
         self.problems = problems
 
 
-def _split(value: object) -> object:
-    """Words between commas; what already is a list stays one."""
-    if isinstance(value, str):
-        return tuple(word.strip() for word in value.split(",") if word.strip())
-    return value
-
-
 def _origin(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path not in {"", "/"}:
         raise ValueError("not an origin")
     return value.rstrip("/").lower()
-
-
-def _web_address(value: str) -> str:
-    parts = urlsplit(value)
-    if value and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.query):
-        raise ValueError("not a web address")
-    return value.rstrip("/")
 
 
 def _token(secret: SecretStr) -> SecretStr:
@@ -76,110 +55,44 @@ def _token(secret: SecretStr) -> SecretStr:
     return secret
 
 
-Origins = Annotated[
-    tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_split)
-]
-
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, Between]
 
 
-def _field(meaning: str, right: str, default: Any, **limits: Any) -> Any:
-    """A field whose error message says what would be right."""
-    return Field(default=default, description=meaning, json_schema_extra={"right": right}, **limits)
-
-
-class Settings(BaseSettings):
+class Settings(PartSettings):
     """What a process is told from outside; it never changes while the process runs."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_ignore_empty=True,
-        frozen=True,
-        extra="forbid",
-        hide_input_in_errors=True,
-        validate_default=False,
-    )
-
-    profile: Literal["local", "production"] = _field(
+    profile: Literal["local", "production"] = field(
         "How strict the product is; production refuses weak or missing secrets.",
         "local or production",
         "local",
     )
-    host: str = _field("Address to listen on.", "a host name or IP address", "127.0.0.1")
-    port: int = _field(
+    host: str = field("Address to listen on.", "a host name or IP address", "127.0.0.1")
+    port: int = field(
         "Port to listen on; 0 takes a free one.", "a number from 0 to 65535", 8000, ge=0, le=65_535
     )
-    data: Path = _field(
+    data: Path = field(
         "Folder of everything that is kept: database, files, keys, mails.",
         "a folder that is ours to write",
         Path(".pockettrend"),
     )
-    demo: bool = _field("Create the demo account at the first start.", "1 or 0", default=False)
-    database_url: DatabaseUrl = _field(
-        "PostgreSQL as the application's role; empty starts the embedded one.  "
-        "TLS follows PGSSLMODE, as in libpq.",
-        "postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
-        SecretStr(""),
-    )
-    database_owner_url: DatabaseUrl = _field(
-        "PostgreSQL as the owner of the tables, for migrations only.",
-        "postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
-        SecretStr(""),
-    )
-    db_pooler: Literal["session", "transaction"] = _field(
-        "transaction behind PgBouncer in transaction mode: no statement outlives its transaction.",
-        "session or transaction",
-        "session",
-    )
-    db_pool_size: int = _field(
-        "Database connections of this process.", "a number from 2 to 200", 10, ge=2, le=200
-    )
-    redis_url: RedisUrl = _field(
-        "Redis or Valkey for sessions and limits; empty starts the embedded one beside the "
-        "embedded database, and does without when DATABASE_URL is set.",
-        "redis://USER:PASSWORD@HOST:PORT/0, or rediss:// for TLS",
-        SecretStr(""),
-    )
-    master_key_file: Path | None = _field(
-        "File with the master key, 64 hexadecimal digits (default: DATA/keys/master.key).",
-        "a file of mode 0600 with 64 hexadecimal digits",
-        None,
-    )
-    public_url: Annotated[str, AfterValidator(_web_address)] = _field(
+    demo: bool = field("Create the demo account at the first start.", "1 or 0", default=False)
+    public_url: Annotated[str, AfterValidator(web_address)] = field(
         "Address under which others reach us, in mails and links (default: http://HOST:PORT).",
         "an address such as https://money.example.org",
         "",
     )
-    smtp_url: SmtpUrl = _field(
-        "Mail server; empty writes mails to DATA/mail.  smtp asks for STARTTLS, smtps is TLS from "
-        "the start, smtp+plain is neither; certificates are checked against the system's.",
-        "smtp://USER:PASSWORD@HOST:587, smtps://USER:PASSWORD@HOST:465 or smtp+plain://HOST:25",
-        SecretStr(""),
-    )
-    smtp_seconds: int = _field(
-        "How long the mail server may take for each answer.",
-        "a number from 1 to 300",
-        20,
-        ge=1,
-        le=300,
-    )
-    mail_from: MailAddress = _field(
-        "Sender of mails (default: no-reply@ the host of the public address).",
-        "a mail address such as no-reply@example.org",
-        "",
-    )
-    registration: Literal["open", "verified"] = _field(
+    registration: Literal["open", "verified"] = field(
         "open signs in at once; verified answers alike for every address and signs in with a "
         "mailed token (production's default).",
         "open or verified",
         "open",
     )
-    rate_limits: Literal["on", "off"] = _field(
+    rate_limits: Literal["on", "off"] = field(
         "off counts no request, for load tests; production refuses it.",
         "on or off",
         "on",
     )
-    processes: int = _field(
+    processes: int = field(
         "How many processes serve side by side: without Redis each of them admits its part of "
         "every limit.",
         "a number from 1 to 1000",
@@ -187,44 +100,44 @@ class Settings(BaseSettings):
         ge=1,
         le=1_000,
     )
-    cors_origins: Origins = _field(
+    cors_origins: Origins = field(
         "Origins of web pages that may call us, between commas; the local profile also allows "
         "every port of localhost and 127.0.0.1.",
         "origins such as https://app.example.org, between commas",
         (),
     )
-    trusted_proxies: Words = _field(
+    trusted_proxies: Words = field(
         "Addresses of proxies whose X-Forwarded-For and -Proto are believed, between commas.",
         "IP addresses or networks, between commas",
         (),
     )
-    operator_token: Annotated[SecretStr, AfterValidator(_token)] = _field(
+    operator_token: Annotated[SecretStr, AfterValidator(_token)] = field(
         "Bearer token for /metrics and the parts of /health/detailed.",
         f"at least {_OPERATOR_TOKEN_LENGTH} printable characters without spaces",
         SecretStr(""),
     )
-    log_level: Literal["debug", "info", "warning", "error"] = _field(
+    log_level: Literal["debug", "info", "warning", "error"] = field(
         "The least level that is logged; production refuses debug.",
         "debug, info, warning or error",
         "info",
     )
-    log_format: Literal["json", "console"] = _field(
+    log_format: Literal["json", "console"] = field(
         "One JSON object a line, or words for a person.", "json or console", "json"
     )
-    argon2_memory_kib: int = _field(
+    argon2_memory_kib: int = field(
         "Memory of one password hash, in KiB.",
         "a number from 8192 to 1048576",
         19_456,
         ge=8_192,
         le=1_048_576,
     )
-    argon2_passes: int = _field(
+    argon2_passes: int = field(
         "Passes of one password hash.", "a number from 1 to 20", 2, ge=1, le=20
     )
-    worker: bool = _field(
+    worker: bool = field(
         "Run the worker inside serve; 0 where it runs as its own process.", "1 or 0", default=True
     )
-    shutdown_seconds: int = _field(
+    shutdown_seconds: int = field(
         "How long requests in flight may take after a stop signal.",
         "a number from 1 to 15",
         15,
@@ -306,10 +219,10 @@ def _wrong(error: ValidationError) -> list[str]:
     """One line a setting: its name and what would be right, never what was given."""
     problems = []
     for one in error.errors(include_url=False, include_context=False, include_input=False):
-        field = str(one["loc"][0]) if one["loc"] else ""
-        extra = Settings.model_fields[field].json_schema_extra if field else None
+        name = str(one["loc"][0]) if one["loc"] else ""
+        extra = Settings.model_fields[name].json_schema_extra if name else None
         right = extra["right"] if isinstance(extra, dict) else one["msg"]
-        line = f"{PREFIX}{field.upper()}: must be {right}."
+        line = f"{PREFIX}{name.upper()}: must be {right}."
         if line not in problems:
             problems.append(line)
     return problems
@@ -325,9 +238,9 @@ def _refusals(settings: Settings) -> list[str]:
         (settings.log_level == "debug", "LOG_LEVEL", "must not be debug in production"),
         (settings.embedded_database, "DATABASE_URL", "must name a PostgreSQL server in production"),
         (
-            settings.master_key_file is None,
+            settings.master_key_file is None and not settings.kms_keys,
             "MASTER_KEY_FILE",
-            "must name the key file in production, apart from the data",
+            "must name the key file in production, apart from the data, unless KMS_KEYS is set",
         ),
         (
             not settings.public_url.startswith("https://"),
@@ -366,8 +279,8 @@ def weak_dependencies() -> list[str]:
 def describe() -> list[tuple[str, str, str, str]]:
     """Rows of name, type, default and meaning of every setting."""
     rows = []
-    for name, field in Settings.model_fields.items():
-        default = field.default
+    for name, found in Settings.model_fields.items():
+        default = found.default
         if isinstance(default, SecretStr) or default in (None, (), ""):
             shown = "(empty)"
         elif isinstance(default, bool):
@@ -375,7 +288,7 @@ def describe() -> list[tuple[str, str, str, str]]:
         else:
             shown = str(default)
         rows.append(
-            (PREFIX + name.upper(), _kind(field.annotation), shown, field.description or "")
+            (PREFIX + name.upper(), _kind(found.annotation), shown, found.description or "")
         )
     return rows
 

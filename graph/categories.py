@@ -32,6 +32,7 @@ from resolvers.categories import (
 from resolvers.errors import invalid
 from resolvers.groups import groups_by_id, move_group_transactions, move_shares
 from resolvers.ledgers import LedgerWrite
+from resolvers.rules import move_rules
 from resolvers.templates import move_templates
 from resolvers.transactions.recategorise import delete_category
 
@@ -292,7 +293,13 @@ class CategoryMutations:
                 write,
                 id_of("cat", id),
                 move_to=target,
-                follow=(move_items, move_templates, move_shares, move_group_transactions),
+                follow=(
+                    move_items,
+                    move_templates,
+                    move_rules,
+                    move_shares,
+                    move_group_transactions,
+                ),
                 expected_version=expected(expected_version),
             )
 

@@ -57,6 +57,7 @@ class ChangeKind(Enum):
     MEMBER = _kind("member")
     NOTIFICATION = _kind("notification")
     RATE = _kind("rate")
+    RULE = _kind("rule")
     SHARE = _kind("share")
     TEMPLATE = _kind("template")
     TRANSACTION = _kind("transaction")

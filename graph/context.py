@@ -55,6 +55,8 @@ class Services:
     build: str
     """Names this build in validators, so that a new release answers anew."""
     public_url: str
+    files_url: str
+    """Where signed links to files point: us, or a CDN before us."""
     mail_from: str = ""
     """Sender of mails; empty: ``no-reply@`` the public address' host."""
     registration_key: bytes = field(default=b"", repr=False)
@@ -96,6 +98,8 @@ class Context:
 
     async def reader(self) -> Transaction:
         """The one reading transaction of this operation: the whole answer is one moment."""
+        if self._reader is not None and not self._over:
+            return self._reader
         async with self._opening:
             if self._over:
                 # What an executor has given up on may still run beside it for a moment.

@@ -4,6 +4,7 @@ Compiled documents are kept by their text, so that a repeated document costs nei
 validation nor planning; both doors run through here.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import aclosing
@@ -36,11 +37,13 @@ from graph.context import Context
 from graph.errors import as_app_error, masked, request_errors, response_errors
 from graph.execution import OperationPlan, Outcome, Plans
 from graph.schema import AUTH_MUTATIONS, schema
-from resolvers.errors import AppError, FieldError, Invalid
+from resolvers.errors import AppError, FieldError, Invalid, Unavailable
 
 _REMEMBERED: Final = 512
 _MAX_ERRORS: Final = 5
 _MAX_FIELD_ERRORS: Final = 50
+QUERY_SECONDS: Final = 5.0
+"""How long a query may run; a write ends by itself or by the limits of its statements."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,7 @@ class Engine:
         *,
         introspection: bool = True,
         limits: Limits | None = None,
+        query_seconds: float = QUERY_SECONDS,
         reference: bool = False,
     ) -> None:
         strawberry_schema = schema()
@@ -99,6 +103,7 @@ class Engine:
         self._limits = limits or Limits()
         self._budget = Budget(self.schema, self._limits, AUTH_MUTATIONS)
         self._introspection = introspection
+        self._query_seconds = query_seconds
         self._compiled: OrderedDict[str, Compiled] = OrderedDict()
         extra = () if introspection else (NoSchemaIntrospectionCustomRule,)
         self._rules = (*specified_rules, *extra)
@@ -194,11 +199,22 @@ class Engine:
             answer.refused = error
             return answer
         result: ExecutionResult | Outcome
+        writes = is_mutation(compiled.operation(operation_name))
+        limit = asyncio.timeout(None if writes else self._query_seconds)
         try:
-            if plan is not None and coerced is not None:
-                result = await plan.run(context, coerced)
-            else:
-                result = await self._execute(context, compiled.document, values, operation_name)
+            # Its end cancels the statement that runs, in the database too.
+            async with limit:
+                if plan is not None and coerced is not None:
+                    result = await plan.run(context, coerced)
+                else:
+                    result = await self._execute(context, compiled.document, values, operation_name)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            answer.refused = Unavailable(
+                f"The query took longer than {self._query_seconds:g} seconds; ask for less at once."
+            )
+            return answer
         finally:
             await context.end()
         return _filled(answer, result, context)

@@ -24,6 +24,8 @@ from resolvers.errors import (
 _log = structlog.get_logger("pockettrend.errors")
 _AWAY: Final = frozenset(
     {"57P01", "57P02", "57P03", "08000", "08001", "08003", "08006", "53300", "57014"}
+    # A server that may not write just now: another one took its place, or its disk is full.
+    | {"25006", "53100", "53200"}
 )
 _SERIALIZATION: Final = frozenset({"40001", "40P01", LOCK_TIMEOUT})
 _MAX_SHOWN: Final = 5

@@ -14,7 +14,7 @@ from resolvers.invitations import (
     expiry_handler,
     invitation_mail_handler,
 )
-from resolvers.jobs import Handler, trash_handler
+from resolvers.jobs import Handler
 from resolvers.mails import LETTERS, mail_handler
 from resolvers.noticing import (
     NOTICE_BUDGETS,
@@ -26,8 +26,17 @@ from resolvers.noticing import (
 from resolvers.notifications import SECURITY_JOBS
 from resolvers.posting import posting_handler, reminding_handler
 from resolvers.registration import MAIL_REGISTER, registration_handler
+from resolvers.rotation import rotation_handler
 from resolvers.segments import BUILD_SEGMENTS
-from resolvers.ticks import POST_TEMPLATE, PRUNE_FEED, PURGE_TRASH, REMIND_TEMPLATE
+from resolvers.ticks import (
+    POST_TEMPLATE,
+    PRUNE_FEED,
+    PURGE_TRASH,
+    REMIND_TEMPLATE,
+    ROTATE_KEY,
+    due_keys,
+)
+from resolvers.trash import trash_handler
 from resolvers.users import SYNC_PROFILE
 
 
@@ -51,6 +60,7 @@ def job_handlers(services: Services) -> dict[str, Handler]:
         PURGE_TRASH: trash_handler(ledgers),
         POST_TEMPLATE: posting_handler(ledgers),
         PRUNE_FEED: pruning_handler(ledgers),
+        ROTATE_KEY: rotation_handler(database, due_keys),
         ERASE_PERSON: erase_handler(services.erasures, services.files, mailer, url, sender),
         BUILD_SEGMENTS: building_handler(ledgers),
         IMPORT: import_handler(ledgers, services.files, services.import_secret),

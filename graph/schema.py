@@ -21,6 +21,7 @@ from graph.invitations import InvitationMutations, InvitationQueries
 from graph.nodes import Node, find_node
 from graph.notifications import NotificationMutations, NotificationQueries
 from graph.rates import RateMutations, RateQueries
+from graph.rules import RuleMutations, RuleQueries
 from graph.scalars import CONFIG
 from graph.sessions import SessionMutations
 from graph.subscriptions import Subscription
@@ -46,6 +47,7 @@ class Query(
     AnalyticsQueries,
     RateQueries,
     TemplateQueries,
+    RuleQueries,
     GroupQueries,
     InvitationQueries,
     UploadQueries,
@@ -87,6 +89,7 @@ class Mutation(
     BudgetMutations,
     RateMutations,
     TemplateMutations,
+    RuleMutations,
     GroupMutations,
     GroupTransactionMutations,
     InvitationMutations,

@@ -86,7 +86,7 @@ class Upload(Stored):
         services, actor = info.context.services, info.context.actor
         bearer = Bearer(row.ledger_id, actor.user_id)
         path = link_path(link_key(services.cursor_key), bearer, row.id, datetime.now(UTC))
-        return services.public_url + path
+        return services.files_url + path
 
 
 UploadConnection = Connection[Upload]

@@ -12,18 +12,18 @@ from collections.abc import (
 )
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final, TypeVar, cast
 from uuid import UUID, uuid4
 
-import asyncpg
 import structlog
 from sqlalchemy import BigInteger, Row, Uuid, column, event, text
-from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import PoolProxiedConnection
 
-from models.sealing import KeyMissing, RingCache
+from models.drivers import DRIVER_ERRORS, Drivers, Held, raise_told
+from models.sealing import KEY_CACHE_SECONDS, KeyMissing, RingCache
 from models.statements import Prepared, Writer
 from models.stores.keys import KeyProvider
 from models.transacting import Params, Reading, Statement, Transaction, Upkeep, Writing, key_context
@@ -35,7 +35,10 @@ _log: Final = structlog.get_logger("database")
 
 _RETRIED: Final = frozenset({"40001", "40P01"})
 _ATTEMPTS: Final = 4
-_DRIVER_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError)
+_BEGIN_WRITE: Final = "BEGIN; SELECT set_config('app.user_id', '"
+_BEGIN_READ: Final = (
+    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT set_config('app.user_id', '"
+)
 LOCK_TIMEOUT: Final = "55P03"
 UNIQUE_VIOLATION: Final = "23505"
 
@@ -72,24 +75,29 @@ class Database:
         lock_timeout_ms: int = 3_000,
         statement_timeout_ms: int = 30_000,
         trust_addresses: bool = False,
+        keeps: bool = True,
+        key_pause_seconds: float = KEY_CACHE_SECONDS + 60,
     ) -> None:
-        """``trust_addresses`` counts every address as proved (the local profile)."""
+        """``trust_addresses`` counts every address as proved (the local profile).
+
+        ``keeps`` keeps connections for a moment between readings; not through a pooler.
+        ``key_pause_seconds`` is how long a new data key waits before it seals: longer than any
+        process remembers a ring without it.
+        """
         self.engine = engine
         self.keys = keys
         self.rings = RingCache()
+        self.key_pause = timedelta(seconds=key_pause_seconds)
         trusted = ", set_config('app.trust_addresses', 'on', true)" if trust_addresses else ""
-        self._begin_read = (
-            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT set_config('app.user_id', '"
-        )
         self._begun = f"', true){trusted}"
-        self._begin_write = "BEGIN; SELECT set_config('app.user_id', '"
         self._begun_write = (
             f"{self._begun}, set_config('lock_timeout', '{int(lock_timeout_ms)}', true), "
             f"set_config('statement_timeout', '{int(statement_timeout_ms)}', true)"
         )
         self._writer = Writer(engine.dialect)
-        self.watch: Callable[[str], None] | None = None
-        """Told the text of every statement."""
+        self.drivers = Drivers(engine, keeps=keeps)
+        self.watch: Callable[[str, Sequence[Any]], None] | None = None
+        """Told the text and the values of every statement."""
         self._maintaining = asyncio.Semaphore(1)
         self._upkeep: set[asyncio.Task[None]] = set()
 
@@ -98,6 +106,7 @@ class Database:
         for task in self._upkeep:
             task.cancel()
         await self.settle()
+        await self.drivers.rest()
         await self.engine.dispose()
 
     async def settle(self) -> None:
@@ -121,16 +130,13 @@ class Database:
 
         Like every way in, it takes another connection once when the first turns out to be cut.
         """
-        pooled, driver = await self._begin(self._begin_read, user_id, self._begun)
-        return Reading(pooled, driver, self, user_id)
+        return Reading(await self._begin(_BEGIN_READ, user_id, self._begun), self, user_id)
 
-    async def _begin(
-        self, words: str, user_id: UUID | None, more: str
-    ) -> tuple[PoolProxiedConnection, Any]:
+    async def _begin(self, words: str, user_id: UUID | None, more: str) -> Held:
         """A connection in a transaction as one person.
 
-        A connection that was cut while it lay in the pool shows it at the first statement: nothing
-        has happened on it yet, so another one takes its place, once.
+        A connection that was cut while nobody used it shows it at the first statement: nothing has
+        happened on it yet, so another one takes its place, once.
         """
         # One round trip: the words are ours and an id holds nothing but its digits.
         who = "" if user_id is None else UUID(int=user_id.int)
@@ -139,116 +145,92 @@ class Database:
         except DBAPIError as error:
             if not error.connection_invalidated:
                 raise
+        # Whatever cut it has cut those that are kept, too.
+        await self.drivers.rest()
         return await self._try_begin(f"{words}{who}{more}")
 
-    async def _try_begin(self, words: str) -> tuple[PoolProxiedConnection, Any]:
-        pooled, driver = await self._driver()
+    async def _try_begin(self, words: str) -> Held:
+        held = await self.drivers.take()
         try:
-            await driver.execute(words)
+            await held.driver.execute(f"ROLLBACK; {words}" if held.begun else words)
         except BaseException as error:
-            # It may have begun all the same: the next reader would get this one's moment.
-            driver.terminate()
-            await self.release(pooled, driver)
-            _raise_told(error, driver)
+            # It may have begun all the same: the next one would get this one's moment.
+            held.driver.terminate()
+            await self.drivers.release(held)
+            raise_told(error, held.driver)
             raise
-        return pooled, driver
+        return held
 
     async def _change_once(
         self, user_id: UUID | None, work: Callable[[Transaction], Awaitable[T]]
     ) -> T:
         """One transaction that may change: what work leaves is committed, or nothing of it."""
-        pooled, driver = await self._begin(self._begin_write, user_id, self._begun_write)
-        writing = Writing(driver, self)
+        held = await self._begin(_BEGIN_WRITE, user_id, self._begun_write)
+        writing = Writing(held, self)
         try:
             try:
                 value = await work(writing)
             finally:
                 await writing.end()
-            try:
-                await driver.execute("COMMIT")
-            except BaseException as error:
-                # Whether it happened is not known where the answer was not waited for.
-                if not isinstance(error, asyncpg.PostgresError):
-                    driver.terminate()
-                _raise_told(error, driver)
-                raise
-            return value
-        finally:
-            await self.release(pooled, driver)
-
-    async def _driver(self) -> tuple[PoolProxiedConnection, Any]:
-        """A connection of the pool, and the driver's own behind it."""
-        try:
-            while True:
-                pooled = await self.engine.raw_connection()
-                driver: Any = pooled.driver_connection
-                if not driver.is_closed():
-                    return pooled, driver
-                pooled.invalidate()
-                pooled.close()
-        except _DRIVER_ERRORS as error:
-            _raise_told(error)
+            await held.driver.execute("COMMIT")
+        except BaseException as error:
+            held.sound = False
+            if not isinstance(error, Exception):
+                # Given up in the middle: what the server still does is nobody else's business.
+                held.driver.terminate()
+            await self.drivers.release(held)
+            raise_told(error, held.driver)
             raise
+        await self.drivers.leave(held)
+        return value
 
     async def fetch(
-        self, driver: Any, statement: Statement, params: Params = None
+        self, held: Held, statement: Statement, params: Params = None
     ) -> Sequence[Row[Any]]:
         """All rows of a statement, past SQLAlchemy's engine."""
         values = cast("Mapping[str, Any] | None", params)
         written, sql, arguments = self._writer.write(statement, values)
-        self._watched(sql)
+        if self.watch is not None:
+            self.watch(sql, arguments)
+        driver = held.driver
         try:
             found = await driver.fetch(sql, *arguments, record_class=written.line)
-        except _DRIVER_ERRORS as error:
-            _raise_told(error, driver)
-            raise
-        except BaseException:
+        except BaseException as error:
+            held.sound = False
+            if isinstance(error, DRIVER_ERRORS):
+                raise_told(error, driver)
             # Given up in the middle: what the server still does is nobody else's business.
             driver.terminate()
             raise
         return cast("Sequence[Row[Any]]", written.read(found))
 
-    async def execute(self, driver: Any, statement: Statement, params: Params = None) -> int:
+    async def execute(self, held: Held, statement: Statement, params: Params = None) -> int:
         """Run a statement for its effect, once or for each of many rows; the rows it touched."""
         many: list[list[Any]] | None = None
+        arguments: Sequence[Any]
         if params is None or isinstance(params, Mapping):
             _, sql, arguments = self._writer.write(statement, params)
         elif not params:
             return 0
         else:
             sql, many = self._writer.write_many(statement, params)
-        self._watched(sql)
+            arguments = many
+        if self.watch is not None:
+            self.watch(sql, arguments)
+        driver = held.driver
         try:
             if many is not None:
                 await driver.executemany(sql, many)
                 return len(many)
             told: str = await driver.execute(sql, *arguments)
-        except _DRIVER_ERRORS as error:
-            _raise_told(error, driver)
-            raise
-        except BaseException:
+        except BaseException as error:
+            held.sound = False
+            if isinstance(error, DRIVER_ERRORS):
+                raise_told(error, driver)
             driver.terminate()
             raise
         count = told.rpartition(" ")[2]
         return int(count) if count.isdecimal() else 0
-
-    def _watched(self, sql: str) -> None:
-        if self.watch is not None:
-            self.watch(sql)
-
-    async def release(self, pooled: PoolProxiedConnection, driver: Any) -> None:
-        """Give a connection back to its pool, out of any transaction; a broken one is not kept."""
-        try:
-            if not driver.is_closed() and driver.is_in_transaction():
-                await driver.execute("ROLLBACK")
-        except BaseException as error:
-            driver.terminate()
-            if not isinstance(error, _DRIVER_ERRORS):
-                raise
-        finally:
-            if driver.is_closed():
-                pooled.invalidate()
-            pooled.close()
 
     def keep_up(self, user_id: UUID | None, works: Iterable[Upkeep]) -> None:
         """Do upkeep beside everything else."""
@@ -296,11 +278,11 @@ class Database:
         return await self._call(statement, params)
 
     async def _call(self, statement: Statement, params: Params) -> Sequence[Row[Any]]:
-        pooled, driver = await self._driver()
+        held = await self.drivers.take(clean=True)
         try:
-            return await self.fetch(driver, statement, params)
+            return await self.fetch(held, statement, params)
         finally:
-            await self.release(pooled, driver)
+            await self.drivers.leave(held)
 
     async def visible_versions(self, user_id: UUID) -> list[VisibleVersion]:
         """Version and books of every ledger that a person can see, in order of ledger."""
@@ -338,16 +320,6 @@ _VISIBLE_VERSIONS: Final = Prepared(
 )
 
 
-def _raise_told(error: BaseException, driver: Any = None) -> None:
-    """A failure of the driver as SQLAlchemy tells it, so that both ways fail alike."""
-    if isinstance(error, _DRIVER_ERRORS):
-        lost = driver is None or driver.is_closed()
-        kind = DBAPIError
-        if isinstance(error, asyncpg.IntegrityConstraintViolationError):
-            kind = IntegrityError
-        raise kind(None, None, error, hide_parameters=True, connection_invalidated=lost) from error
-
-
 def connect(
     *,
     host: str,
@@ -357,8 +329,13 @@ def connect(
     password: str,
     pooler: str = "session",
     pool_size: int = 10,
+    command_seconds: float = 35,
+    connect_seconds: float = 10,
 ) -> AsyncEngine:
     """An engine on a PostgreSQL server.
+
+    A server that hangs, or a line that is only open on our side, is given up after
+    ``command_seconds``: longer than a statement may run there, so that its own word comes first.
 
     ``pooler="transaction"`` is for PgBouncer in transaction mode: no statement outlives its
     transaction there, so nothing is cached and every prepared name is unique.
@@ -370,6 +347,8 @@ def connect(
         "user": user,
         "password": password,
         "server_settings": {"application_name": "pockettrend"},
+        "command_timeout": command_seconds,
+        "timeout": connect_seconds,
     }
     if pooler == "transaction":
         arguments |= {

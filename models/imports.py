@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     ForeignKeyConstraint,
@@ -22,6 +23,8 @@ from models.base import INSTANT, KEY_TEXT, TenantRow, VersionedRow, one_of
 STATUSES = ("PROCESSING", "PENDING", "COMPLETED", "FAILED", "REVERTED")
 DECISIONS = ("NEW", "DUPLICATE", "MATCHED", "TRANSFER", "SKIPPED", "FAILED")
 DELETED_POLICIES = ("SKIP", "RESTORE")
+MEMORIES = ("APART", "LEFT_OUT", "SAME")
+EDITED_POLICIES = ("KEEP", "REMOVE")
 
 
 class Import(VersionedRow, table=True):
@@ -31,6 +34,7 @@ class Import(VersionedRow, table=True):
     __table_args__ = (
         one_of("status", "status", STATUSES),
         one_of("deleted_policy", "deleted_policy", DELETED_POLICIES),
+        one_of("reverting", "reverting", EDITED_POLICIES),
         ForeignKeyConstraint(["ledger_id"], ["ledgers.id"], ondelete="CASCADE"),
         ForeignKeyConstraint(["ledger_id", "upload_id"], ["uploads.ledger_id", "uploads.id"]),
         ForeignKeyConstraint(["ledger_id", "account_id"], ["accounts.ledger_id", "accounts.id"]),
@@ -38,7 +42,8 @@ class Import(VersionedRow, table=True):
     )
 
     upload_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
-    account_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
+    account_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
+    """The account that it fills; null where the file itself says which ones."""
     status: str = Field(sa_column=Column(KEY_TEXT, nullable=False))
     format: str | None = Field(default=None, sa_column=Column(KEY_TEXT))
     dry_run: bool = Field(sa_column=Column(Boolean, nullable=False))
@@ -55,6 +60,10 @@ class Import(VersionedRow, table=True):
     rows_total: int | None = Field(default=None, sa_column=Column(Integer))
     started_at: datetime | None = Field(default=None, sa_column=Column(INSTANT))
     finished_at: datetime | None = Field(default=None, sa_column=Column(INSTANT))
+    reverting: str | None = Field(default=None, sa_column=Column(KEY_TEXT))
+    """What happens to rows that were changed since, while a worker takes the import back."""
+    rulings: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    """Sealed JSON: what a person decided about rows before they are booked."""
 
 
 class ImportRow(TenantRow, table=True):
@@ -77,6 +86,28 @@ class ImportRow(TenantRow, table=True):
     decision: str = Field(sa_column=Column(KEY_TEXT, nullable=False))
     transaction_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
     content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    other_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
+    """The transaction in another account that it was joined to as a transfer."""
+    left_version: int | None = Field(default=None, sa_column=Column(BigInteger))
+    """Version in which the import left its transaction: whoever finds another looks closer."""
+
+
+class ImportMemory(TenantRow, table=True):
+    """What a person has said about a row of a bank, for the next file that says the same."""
+
+    __tablename__ = "import_memories"
+    __table_args__ = (
+        one_of("kind", "kind", MEMORIES),
+        ForeignKeyConstraint(["ledger_id"], ["ledgers.id"], ondelete="CASCADE"),
+        Index("ix_import_memories_print", "ledger_id", "print"),
+    )
+
+    kind: str = Field(sa_column=Column(KEY_TEXT, nullable=False))
+    """APART: two rows are not one; LEFT_OUT: it is not booked; SAME: it is that transaction."""
+    print: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    """Content key of the row; of APART a keyed hash of the row and of what it is not."""
+    transaction_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
+    created_at: datetime = Field(sa_column=Column(INSTANT, nullable=False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +117,7 @@ class ImportRunRow:
     ledger_id: UUID
     id: UUID
     upload_id: UUID
-    account_id: UUID
+    account_id: UUID | None
     status: str
     format: str | None
     dry_run: bool
@@ -110,6 +141,12 @@ class ImportRunRow:
     version: int
     created_at: datetime
     updated_at: datetime
+    reverting: str | None = None
+    """KEEP or REMOVE (what was changed since) while a worker takes it back."""
+    opened: tuple[str, ...] = ()
+    """Accounts, as on the wire, that it has opened."""
+    kept: int = 0
+    """Transactions that a revert has left because they were changed since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,3 +165,26 @@ class ImportLineRow:
     amount: str | None
     currency: str | None
     description: str | None
+    other_id: UUID | None = None
+    left_version: int | None = None
+    code: str | None = None
+    """The reason as a stable word; None for rows stored before there was one."""
+    score: int | None = None
+    """How sure the decision is, 0 to 100."""
+    overruled: bool = False
+    """A person decided it."""
+    payee: str | None = None
+    notes: str | None = None
+    category: str | None = None
+    external_id: str | None = None
+    """The bank's id, as far as the transaction was given it."""
+    bank_id: str | None = None
+    """The bank's id as the file has it."""
+    memory: str | None = None
+    """What was remembered of an earlier import and decided about the row."""
+    minor: int | None = None
+    """The amount in minor units of ``currency``."""
+    key: str | None = None
+    """The content key in hexadecimal digits."""
+    undo: dict[str, Any] | None = None
+    """What the row changed, so that it can be taken back."""

@@ -28,7 +28,8 @@ class SystemKeys:
     """Signing keys, the one in use first; the other is published ahead of its turn."""
 
 
-def _context(purpose: str, key_no: int) -> bytes:
+def system_context(purpose: str, key_no: int) -> bytes:
+    """What a wrapped key of the installation is bound to."""
     return f"system\x00{purpose}\x00{key_no}".encode()
 
 
@@ -38,13 +39,13 @@ async def ensure_system_keys(owner: AsyncEngine, keys: KeyProvider) -> None:
         present = await connection.execute(select(_KEYS.c.purpose, _KEYS.c.key_no))
         have = {(row.purpose, row.key_no) for row in present}
         if (CHAIN, 1) not in have:
-            wrapped = await keys.wrap(new_key(), _context(CHAIN, 1))
+            wrapped = await keys.wrap(new_key(), system_context(CHAIN, 1))
             await _add(connection, CHAIN, 1, wrapped, None)
         for key_no in (1, 2):
             if (TOKENS, key_no) not in have:
                 pair = ECKey.generate_key("P-256", auto_kid=True)
                 secret = pair.as_pem(private=True)
-                wrapped = await keys.wrap(secret, _context(TOKENS, key_no))
+                wrapped = await keys.wrap(secret, system_context(TOKENS, key_no))
                 await _add(connection, TOKENS, key_no, wrapped, pair.kid)
 
 
@@ -67,7 +68,7 @@ async def load_system_keys(engine: AsyncEngine, keys: KeyProvider) -> SystemKeys
     chain = b""
     tokens = []
     for row in rows:
-        plain = await keys.unwrap(row.wrapped, _context(row.purpose, row.key_no))
+        plain = await keys.unwrap(row.wrapped, system_context(row.purpose, row.key_no))
         if row.purpose == CHAIN:
             chain = plain
         elif row.purpose == TOKENS:

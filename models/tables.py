@@ -18,13 +18,14 @@ from models.groups import (
     Share,
 )
 from models.idempotency import IdempotencyKey
-from models.imports import Import, ImportRow
+from models.imports import Import, ImportMemory, ImportRow
 from models.invitations import Inbox, Invitation
 from models.jobs import Job
 from models.ledgers import Ledger, LedgerKey, Membership, SystemKey
 from models.limits import LimitHit
 from models.notifications import BudgetMark, Notification
 from models.rates import Rate
+from models.rules import Rule
 from models.segments import Segment
 from models.templates import Template
 from models.transactions import Split, Transaction
@@ -48,6 +49,7 @@ __all__ = [
     "GroupTransaction",
     "IdempotencyKey",
     "Import",
+    "ImportMemory",
     "ImportRow",
     "Inbox",
     "Invitation",
@@ -61,6 +63,7 @@ __all__ = [
     "Rate",
     "RefreshToken",
     "Registration",
+    "Rule",
     "Segment",
     "Session",
     "Share",

@@ -3,17 +3,19 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Executable, Row, select
-from sqlalchemy.pool import PoolProxiedConnection
+from sqlalchemy import Executable, Row, func, select
 
 from models.base import table
+from models.drivers import Held
 from models.ledgers import LedgerKey
 from models.sealing import KeyMissing, LedgerRing
 from models.statements import Prepared
+from models.stores.keys import KeyProvider
 
 if TYPE_CHECKING:
     from models.database import Database
@@ -36,8 +38,14 @@ class Transaction(ABC):
     def __init__(self, database: "Database") -> None:
         self._database = database
         self._turn = asyncio.Lock()
+        self._began = monotonic()
         self._rings: dict[UUID, LedgerRing] = {}
         self.leftovers: list[Upkeep] = []
+
+    @property
+    def keys(self) -> KeyProvider:
+        """Who wraps data keys."""
+        return self._database.keys
 
     def afterwards(self, work: "Upkeep") -> None:
         """Leave upkeep for when this reading has ended; nobody waits for it, and it may be lost."""
@@ -72,17 +80,26 @@ class Transaction(ABC):
             return
         keys = table(LedgerKey)
         found = await self.rows(
-            select(keys.c.ledger_id, keys.c.key_no, keys.c.wrapped).where(
-                keys.c.ledger_id.in_(missing)
-            )
+            select(
+                keys.c.ledger_id,
+                keys.c.key_no,
+                keys.c.wrapped,
+                (keys.c.created_at < func.now() - self._database.key_pause).label("known"),
+            ).where(keys.c.ledger_id.in_(missing))
         )
         opened: dict[UUID, dict[int, AESGCM]] = {}
+        known: dict[UUID, int] = {}
         for row in found:
             ledger_id, key_no = row.ledger_id, row.key_no
             plain = await self._database.keys.unwrap(row.wrapped, key_context(ledger_id, key_no))
             opened.setdefault(ledger_id, {})[key_no] = AESGCM(plain)
+            if row.known:
+                known[ledger_id] = max(key_no, known.get(ledger_id, 0))
         for ledger_id, ring_keys in opened.items():
-            ring = LedgerRing(ledger_id, ring_keys)
+            # A new key seals only when no process can still hold a ring without it.  The ring is as
+            # old as what this transaction sees.
+            sealing = known.get(ledger_id, min(ring_keys))
+            ring = LedgerRing(ledger_id, ring_keys, self._began, sealing)
             self._rings[ledger_id] = ring
             self._database.rings.put(ring)
 
@@ -101,17 +118,16 @@ Upkeep = Callable[[Transaction], Awaitable[None]]
 class _Driven(Transaction):
     """A transaction on the driver itself; who opened it ends it."""
 
-    def __init__(self, driver: Any, database: "Database") -> None:
+    def __init__(self, held: Held, database: "Database") -> None:
         super().__init__(database)
-        self._driver = driver
+        self._held = held
         self._over = False
 
     async def rows(self, statement: Statement, params: Params = None) -> Sequence[Row[Any]]:
         """All rows of a statement."""
         async with self._turn:
-            if self._over:
-                raise RuntimeError("The transaction is over.")
-            return await self._database.fetch(self._driver, statement, params)
+            self._stands()
+            return await self._database.fetch(self._held, statement, params)
 
     async def first(self, statement: Statement, params: Params = None) -> Row[Any] | None:
         """The first row, or None."""
@@ -126,9 +142,12 @@ class _Driven(Transaction):
     async def run(self, statement: Statement, params: Params = None) -> int:
         """Run a statement for its effect; the count of rows it touched."""
         async with self._turn:
-            if self._over:
-                raise RuntimeError("The transaction is over.")
-            return await self._database.execute(self._driver, statement, params)
+            self._stands()
+            return await self._database.execute(self._held, statement, params)
+
+    def _stands(self) -> None:
+        if self._over:
+            raise RuntimeError("The transaction is over.")
 
 
 class Writing(_Driven):
@@ -144,22 +163,15 @@ class Writing(_Driven):
 class Reading(_Driven):
     """A transaction that only reads."""
 
-    def __init__(
-        self,
-        pooled: PoolProxiedConnection,
-        driver: Any,
-        database: "Database",
-        user_id: UUID | None,
-    ) -> None:
-        super().__init__(driver, database)
+    def __init__(self, held: Held, database: "Database", user_id: UUID | None) -> None:
+        super().__init__(held, database)
         self._user_id = user_id
-        self._pooled = pooled
 
     async def end(self) -> None:
         """End the moment and give the connection back; nothing was changed, so nothing is lost."""
         if not self._over:
             self._over = True
             async with self._turn:
-                await self._database.release(self._pooled, self._driver)
+                await self._database.drivers.leave(self._held)
             if self.leftovers:
                 self._database.keep_up(self._user_id, self.leftovers)

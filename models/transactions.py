@@ -23,6 +23,8 @@ from sqlmodel import Field
 from models.base import INSTANT, KEY_TEXT, TenantRow, VersionedRow, one_of
 
 STATUSES = ("PENDING", "POSTED", "RECONCILED")
+LOCKABLE = ("CATEGORY", "PAYEE", "TAGS", "NOTES")
+"""Fields that a hand locks by setting them."""
 _LIVE = text("deleted_at IS NULL")
 
 
@@ -65,11 +67,17 @@ class Transaction(VersionedRow, table=True):
         Index("ix_transactions_transfer", "ledger_id", "transfer_id"),
         Index("ix_transactions_refund", "ledger_id", "refund_of"),
         Index(
-            "ix_transactions_import",
+            "ix_transactions_content",
             "ledger_id",
-            "account_id",
             "content_key",
             postgresql_where=text("content_key IS NOT NULL"),
+        ),
+        Index(
+            "ix_transactions_external",
+            "ledger_id",
+            "account_id",
+            "external_id",
+            postgresql_where=text("external_id IS NOT NULL"),
         ),
         Index(
             "ix_transactions_trash", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")
@@ -124,6 +132,10 @@ class Transaction(VersionedRow, table=True):
     """The template's date for which it was made; ``date`` may be moved, this stays."""
     group_transaction_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
     """The group transaction, and own share of it, whose money moved here."""
+    locked: list[str] = Field(
+        sa_column=Column(ARRAY(KEY_TEXT), nullable=False, server_default="{}")
+    )
+    """Which of its LOCKABLE fields a hand has set: rules, imports and suggestions leave them."""
 
 
 class Split(TenantRow, table=True):
@@ -211,3 +223,5 @@ class TransactionRow:
     """Absent where images were stored before groups."""
     refunded: RefundedRow | None = None
     """Read along like ``category_kind``: a refund counts as what it refunds."""
+    locked: tuple[str, ...] = ()
+    """Of LOCKABLE, in that order: what a hand has set."""

@@ -193,13 +193,14 @@ async def create_account(write: LedgerWrite, data: AccountCreate) -> AccountRow:
         updated_at=write.now,
     )
     total = write.ring.seal_minor("accounts.total", row.id, 0)
-    await write.tx.run(insert(_A).values(**_cells(write, row), total=total))
+    await write.tx.run(insert(_A).values(**cells_of(write, row), total=total))
     write.figures = True
     write.record("account", "CREATE", None, row)
     return row
 
 
-def _cells(write: LedgerWrite, row: AccountRow) -> dict[str, Any]:
+def cells_of(write: LedgerWrite, row: AccountRow) -> dict[str, Any]:
+    """An account as its table holds it, without its running total."""
     return {
         "ledger_id": row.ledger_id,
         "id": row.id,
@@ -262,7 +263,7 @@ async def update_account(
     await write.tx.run(
         update(_A)
         .where(_A.c.ledger_id == write.ledger_id, _A.c.id == old.id)
-        .values(**_cells(write, new))
+        .values(**cells_of(write, new))
     )
     write.figures = True
     write.record("account", "UPDATE", old, new)

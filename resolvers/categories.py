@@ -13,6 +13,7 @@ from models.categories import Category, CategoryRow
 from models.database import Transaction as Tx
 from models.groups import GroupTransaction, Share
 from models.ids import new_id
+from models.rules import Rule
 from models.statements import Prepared
 from models.templates import Template
 from models.transactions import Split, Transaction
@@ -27,6 +28,7 @@ _T: Final = table(Transaction)
 _S: Final = table(Split)
 _I: Final = table(BudgetItem)
 _M: Final = table(Template)
+_U: Final = table(Rule)
 _X: Final = table(GroupTransaction)
 _H: Final = table(Share)
 
@@ -356,6 +358,7 @@ async def uses_of(tx: Tx, row: CategoryRow) -> dict[str, int]:
         ("splits", (_S.c.ledger_id == row.ledger_id, _S.c.category_id == row.id)),
         ("budgetItems", (_I.c.ledger_id == row.ledger_id, _I.c.category_id == row.id)),
         ("templates", (_M.c.ledger_id == row.ledger_id, _M.c.category_id == row.id)),
+        ("rules", (_U.c.ledger_id == row.ledger_id, _U.c.category_id == row.id)),
         ("groupTransactions", (_X.c.ledger_id == row.ledger_id, _X.c.category_id == row.id)),
         ("shares", (_H.c.ledger_id == row.ledger_id, _H.c.category_id == row.id)),
         ("subcategories", (_C.c.ledger_id == row.ledger_id, _C.c.parent_id == row.id)),

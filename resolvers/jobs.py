@@ -9,7 +9,6 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from time import monotonic
 from typing import Any, Final, Protocol
 from uuid import UUID
@@ -19,14 +18,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from models.database import Database, Transaction
+from models.stores.queue import Delivery, JobQueue
 from resolvers.access import Actor
-from resolvers.accounts import purge_accounts
 from resolvers.errors import AppError
-from resolvers.ledgers import Ledgers, LedgerWrite
-from resolvers.templates import purge_templates
+from resolvers.prompts import LATE_SECONDS, Listener
 from resolvers.ticks import TICKS
-from resolvers.transactions import purge_trash
-from resolvers.transactions.trash import DAYS_IN_TRASH
 from resolvers.users import actor_of, get_user
 
 LEASE_SECONDS: Final = 15.0
@@ -86,19 +82,21 @@ class Signals(Protocol):
     work: asyncio.Event
 
 
-_CLAIM: Final = text(
-    """
+_TAKE: Final = """
     UPDATE jobs SET state = 'RUNNING', epoch = epoch + 1, attempts = attempts + 1,
       lease_until = clock_timestamp() + make_interval(secs => :lease)
     WHERE id = (
       SELECT id FROM jobs
-      WHERE state IN ('WAITING', 'RUNNING') AND run_at <= clock_timestamp()
+      WHERE state IN ('WAITING', 'RUNNING')
+        AND run_at <= clock_timestamp() - make_interval(secs => :late)
         AND (state = 'WAITING' OR lease_until < clock_timestamp()) AND kind = ANY(:kinds)
+        {which}
       ORDER BY run_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
     )
     RETURNING id, kind, ledger_id, actor_id, subject_id, epoch, attempts
     """
-)
+_CLAIM: Final = text(_TAKE.format(which=""))
+_CLAIM_THIS: Final = text(_TAKE.format(which="AND id = :id"))
 _BEAT: Final = text(
     """
     UPDATE jobs SET lease_until = clock_timestamp() + make_interval(secs => :lease)
@@ -136,24 +134,6 @@ async def actor_of_job(database: Database, job: Job) -> Actor:
         return actor_of(await get_user(tx, job.actor_id))
 
 
-def trash_handler(ledgers: Ledgers) -> Handler:
-    """The handler that empties a ledger's trash of what has lain there for 30 days."""
-
-    async def purge(job: Job) -> None:
-        actor = await actor_of_job(ledgers.database, job)
-
-        async def work(write: LedgerWrite) -> None:
-            await fence(write.tx, job)
-            before = write.now - timedelta(days=DAYS_IN_TRASH)
-            await purge_trash(write, before)
-            await purge_templates(write, before)
-            await purge_accounts(write, before)
-
-        await ledgers.write(actor, work, ledger_id=job.ledger_id)
-
-    return purge
-
-
 def _unobserved(_kind: str, _outcome: str, _seconds: float) -> None:
     """Nobody counts."""
 
@@ -169,7 +149,9 @@ class Worker:
         *,
         last_words: Mapping[str, Handler] | None = None,
         observe: Observer = _unobserved,
+        queue: JobQueue | None = None,
         concurrency: int = CONCURRENCY,
+        late_seconds: float = LATE_SECONDS,
         lease_seconds: float = LEASE_SECONDS,
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
         first_pause_seconds: float = FIRST_PAUSE_SECONDS,
@@ -185,12 +167,18 @@ class Worker:
         self._heartbeat = heartbeat_seconds
         self._pause = first_pause_seconds
         self._stop_seconds = stop_seconds
+        self._listener = None if queue is None else Listener(queue, broker.work)
+        self._late = 0.0 if queue is None else late_seconds
         self._running: set[asyncio.Task[None]] = set()
         self._next_tick = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Claim and run until ``stop`` is set; then give back what is not finished."""
         stopping = asyncio.create_task(stop.wait())
+        listening = None
+        if self._listener is not None:
+            room = self._listener.run(lambda: self._concurrency - len(self._running))
+            listening = asyncio.create_task(room)
         try:
             while not stop.is_set():
                 try:
@@ -203,6 +191,8 @@ class Worker:
                     await self._rest(stopping)
         finally:
             stopping.cancel()
+            if listening is not None:
+                listening.cancel()
             await self._finish()
 
     async def run_due(self) -> int:
@@ -213,11 +203,17 @@ class Worker:
             count += 1
         return count
 
-    async def claim(self) -> Job | None:
-        """Take the job that is due the longest, or whose worker went silent; None when idle."""
+    async def claim(self, only: UUID | None = None) -> Job | None:
+        """Take the job that is due the longest, or whose worker went silent; None when idle.
+
+        ``only`` takes that one or none.
+        """
         while True:
-            values = {"lease": self._lease, "kinds": list(self._handlers)}
-            found = await self._database.call(_CLAIM, values)
+            values = {"lease": self._lease, "kinds": list(self._handlers), "late": self._late}
+            statement = _CLAIM
+            if only is not None:
+                statement, values = _CLAIM_THIS, {**values, "late": 0.0, "id": only}
+            found = await self._database.call(statement, values)
             if not found:
                 return None
             job = Job(**found[0]._asdict())
@@ -257,13 +253,22 @@ class Worker:
             return False
         # Cleared before the look, so that a signal during it is not lost.
         self._broker.work.clear()
-        job = await self.claim()
+        word = self._listener.take() if self._listener is not None else None
+        job = await self.claim(None if word is None else word.job_id)
+        if word is not None and job is None:
+            await self._unheard(word)
+            return True
         if job is None:
             return False
-        task = asyncio.create_task(self._work(job), name=f"job {job.kind}")
+        task = asyncio.create_task(self._work(job, word), name=f"job {job.kind}")
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return True
+
+    async def _unheard(self, word: Delivery) -> None:
+        """Done, dead, not due or in other hands: the job's row says all that is needed."""
+        if self._listener is not None:
+            await self._listener.done(word)
 
     async def _rest(self, stopping: "asyncio.Task[bool]") -> None:
         """Wait for the stop, for room, or (with room) for a signal, at most for a second."""
@@ -285,12 +290,12 @@ class Worker:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
 
-    async def _work(self, job: Job) -> None:
+    async def _work(self, job: Job, word: Delivery | None = None) -> None:
         """Run one job under its heartbeat and write down how it ended."""
         started = monotonic()
         outcome = "failed"
         try:
-            await self._guarded(job)
+            await self._guarded(job, word)
             outcome = "done" if await self._settle(job, "DONE") else "lost"
         except asyncio.CancelledError:
             outcome = "released"
@@ -302,13 +307,15 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is a failed attempt
             outcome = await self._failed(job, error)
         finally:
+            if word is not None:
+                await self._unheard(word)
             seconds = monotonic() - started
             self._observe(job.kind, outcome, seconds)
             _log.info("job.ran", **_facts(job), outcome=outcome, seconds=round(seconds, 3))
 
-    async def _guarded(self, job: Job) -> None:
+    async def _guarded(self, job: Job, word: Delivery | None) -> None:
         handler = asyncio.ensure_future(self._handlers[job.kind](job))
-        heart = asyncio.create_task(self._beat(job))
+        heart = asyncio.create_task(self._beat(job, word))
         both: tuple[asyncio.Future[None], ...] = (handler, heart)
         try:
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
@@ -320,7 +327,7 @@ class Worker:
                 task.cancel()
             await asyncio.gather(*both, return_exceptions=True)
 
-    async def _beat(self, job: Job) -> None:
+    async def _beat(self, job: Job, word: Delivery | None) -> None:
         """Prolong the lease; raises JobLost once it is another's or the database is away too long."""
         values = {"id": job.id, "epoch": job.epoch}
         certain_until = monotonic() + self._lease
@@ -334,6 +341,8 @@ class Worker:
                     raise JobLost from error
             else:
                 certain_until = monotonic() + self._lease
+            if word is not None and self._listener is not None:
+                await self._listener.hold(word)
 
     async def _failed(self, job: Job, error: Exception) -> str:
         name = error.code.value if isinstance(error, AppError) else type(error).__name__

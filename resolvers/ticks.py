@@ -1,6 +1,6 @@
 """What the scheduler looks for from time to time; finding it leaves jobs that do the work."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from sqlalchemy import TextClause, text
@@ -17,6 +17,9 @@ FEED_DAYS: Final = 400
 """How far back the feed tells every step."""
 _PRUNE_EVERY: Final = timedelta(days=7)
 """A ledger is pruned by weeks and not by minutes."""
+ROTATE_KEY: Final = "rotate_key"
+KEY_DAYS: Final = 365
+"""How long a data key seals before the next one does."""
 EXPIRE_INVITATION: Final = "expire_invitation"
 PURGE_TRASH: Final = "purge_trash"
 _EASTERNMOST: Final = timedelta(hours=14)
@@ -47,6 +50,9 @@ _DUE_INVITATIONS: Final = text(
 _DUE_PRUNING: Final = text(
     "SELECT ledger_id, user_id, ledger_id AS subject FROM due_pruning(:before)"
 )
+_DUE_ROTATION: Final = text(
+    "SELECT ledger_id, user_id, ledger_id AS subject FROM due_rotation(:before)"
+)
 
 
 async def enqueue_due_templates(database: Database) -> int:
@@ -73,6 +79,16 @@ async def enqueue_due_pruning(database: Database) -> int:
     """Leave a job for each ledger whose feed reaches back too far."""
     before = utc_now() - timedelta(days=FEED_DAYS) - _PRUNE_EVERY
     return await _enqueue(database, PRUNE_FEED, _DUE_PRUNING, before)
+
+
+def due_keys() -> datetime:
+    """Newest keys from before this instant are due."""
+    return utc_now() - timedelta(days=KEY_DAYS)
+
+
+async def enqueue_due_rotation(database: Database) -> int:
+    """Leave a job for each ledger whose newest key is a year old."""
+    return await _enqueue(database, ROTATE_KEY, _DUE_ROTATION, due_keys())
 
 
 async def _enqueue(database: Database, kind: str, due: TextClause, before: date) -> int:
@@ -131,5 +147,6 @@ TICKS: Final = {
     EXPIRE_INVITATION: enqueue_due_invitations,
     PRUNE_FEED: enqueue_due_pruning,
     REMIND_TEMPLATE: enqueue_due_reminders,
+    ROTATE_KEY: enqueue_due_rotation,
 }
 """What to look for, for a worker that can do the kind of job that it leaves."""

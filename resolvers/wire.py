@@ -77,7 +77,8 @@ def counts_as(own: str | None, refunded: RefundedRow | None, minor: int) -> str:
     return own or ("INCOME" if minor > 0 else "EXPENSE")
 
 
-def _stored(prefix: str, row: Any) -> dict[str, Any]:
+def stored(prefix: str, row: Any) -> dict[str, Any]:
+    """What every stored object has."""
     return {
         "id": ids.encode(prefix, row.id),
         "version": row.version,
@@ -95,7 +96,7 @@ def wire(row: Any) -> dict[str, Any]:
 @wire.register
 def _account(row: AccountRow) -> dict[str, Any]:
     return {
-        **_stored("acct", row),
+        **stored("acct", row),
         "name": row.name,
         "type": row.type,
         "currency": row.currency,
@@ -110,7 +111,7 @@ def _account(row: AccountRow) -> dict[str, Any]:
 @wire.register
 def _category(row: CategoryRow) -> dict[str, Any]:
     return {
-        **_stored("cat", row),
+        **stored("cat", row),
         "name": row.name,
         "kind": row.kind,
         "parentId": reference("cat", row.parent_id),
@@ -124,7 +125,7 @@ def _category(row: CategoryRow) -> dict[str, Any]:
 @wire.register
 def _budget_item(row: BudgetItemRow) -> dict[str, Any]:
     return {
-        **_stored("item", row),
+        **stored("item", row),
         "budgetId": ids.encode("bdgt", row.budget_id),
         "categoryId": ids.encode("cat", row.category_id),
         "amount": format_minor(row.amount_minor, row.currency),
@@ -135,7 +136,7 @@ def _budget_item(row: BudgetItemRow) -> dict[str, Any]:
 @wire.register
 def _budget(row: BudgetRow) -> dict[str, Any]:
     return {
-        **_stored("bdgt", row),
+        **stored("bdgt", row),
         "name": row.name,
         "period": row.period,
         "startDate": row.start_date.isoformat(),
@@ -158,7 +159,7 @@ def _split(row: SplitRow) -> dict[str, Any]:
 @wire.register
 def _transaction(row: TransactionRow) -> dict[str, Any]:
     return {
-        **_stored("txn", row),
+        **stored("txn", row),
         "accountId": ids.encode("acct", row.account_id),
         "categoryId": reference("cat", row.category_id),
         "date": row.date.isoformat(),
@@ -183,7 +184,7 @@ def _transaction(row: TransactionRow) -> dict[str, Any]:
 @wire.register
 def _template(row: TemplateRow) -> dict[str, Any]:
     return {
-        **_stored("tmpl", row),
+        **stored("tmpl", row),
         "name": row.name,
         "accountId": ids.encode("acct", row.account_id),
         "categoryId": reference("cat", row.category_id),
@@ -209,7 +210,7 @@ def rate_text(rate: Decimal) -> str:
 @wire.register
 def _rate(row: RateRow) -> dict[str, Any]:
     return {
-        **_stored("rate", row),
+        **stored("rate", row),
         "from": row.from_currency,
         "to": row.to_currency,
         "date": row.day.isoformat(),
@@ -220,7 +221,7 @@ def _rate(row: RateRow) -> dict[str, Any]:
 @wire.register
 def _user(row: UserRow) -> dict[str, Any]:
     return {
-        **_stored("user", row),
+        **stored("user", row),
         "email": row.email,
         "name": row.name,
         "baseCurrency": row.base_currency,
@@ -234,7 +235,7 @@ def _user(row: UserRow) -> dict[str, Any]:
 @wire.register
 def _upload(row: UploadRow) -> dict[str, Any]:
     return {
-        **_stored("file", row),
+        **stored("file", row),
         "filename": row.filename,
         "contentType": row.content_type,
         "size": row.size,
@@ -247,9 +248,9 @@ def _upload(row: UploadRow) -> dict[str, Any]:
 @wire.register
 def _import(row: ImportRunRow) -> dict[str, Any]:
     return {
-        **_stored("imp", row),
+        **stored("imp", row),
         "uploadId": ids.encode("file", row.upload_id),
-        "accountId": ids.encode("acct", row.account_id),
+        "accountId": reference("acct", row.account_id),
         "status": row.status,
         "format": row.format,
         "dryRun": row.dry_run,
@@ -265,7 +266,7 @@ def _import(row: ImportRunRow) -> dict[str, Any]:
 @wire.register
 def _notification(row: NotificationRow) -> dict[str, Any]:
     return {
-        **_stored("notif", row),
+        **stored("notif", row),
         "type": row.type,
         "title": row.title,
         "body": row.body,
@@ -276,13 +277,13 @@ def _notification(row: NotificationRow) -> dict[str, Any]:
 
 @wire.register
 def _group(row: GroupRow) -> dict[str, Any]:
-    return {**_stored("grp", row), "name": row.name, "currency": row.currency}
+    return {**stored("grp", row), "name": row.name, "currency": row.currency}
 
 
 @wire.register
 def _invitation(row: InvitationRow) -> dict[str, Any]:
     return {
-        **_stored("inv", row),
+        **stored("inv", row),
         "groupId": ids.encode("grp", row.ledger_id),
         "groupName": row.group_name,
         "email": row.email,
@@ -314,7 +315,7 @@ def _member(row: MemberRow) -> dict[str, Any]:
 @wire.register
 def _group_transaction(row: GroupTransactionRow) -> dict[str, Any]:
     return {
-        **_stored("gtxn", row),
+        **stored("gtxn", row),
         "groupId": ids.encode("grp", row.ledger_id),
         "kind": row.kind,
         "date": row.date.isoformat(),

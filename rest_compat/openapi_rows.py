@@ -281,7 +281,7 @@ class Row:
         """In JSON there is no file: it has to be named."""
         whole = self.schemas.named[schema["$ref"].rpartition("/")[2]]
         whole["properties"]["uploadId"] = without_null(whole["properties"]["uploadId"])
-        whole["required"].append("uploadId")
+        whole.setdefault("required", []).append("uploadId")
 
     def _form(self, schema: Json) -> Json:
         """The fields as parts of a form, with the file in the place of its id."""

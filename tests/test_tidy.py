@@ -10,9 +10,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("graph", "resolvers", "models", "rest_compat")
 NOUNS = (
-    "accounts", "analytics", "auth", "budgets", "categories", "imports", "notifications", "templates", "transactions", "uploads", "users", "groups", "invitations",
+    "accounts", "analytics", "auth", "budgets", "categories", "imports", "notifications", "templates", "transactions", "uploads", "users", "groups", "invitations", "rules",
 )  # fmt: skip
 NO_TABLES = {"analytics"}
+NO_PATHS = {"rules"}
+"""Nouns of the graph alone: the documented list of paths does not know them."""
 GENERATED = "models/migrations/versions"
 FILE_LINES = 400
 TEST_LINES = 600
@@ -59,7 +61,8 @@ def test_every_room_holds_every_noun() -> None:
     missing += [
         f"rest_compat/operations/{noun}"
         for noun in NOUNS
-        if not (ROOT / "rest_compat/operations" / f"{noun}.graphql").is_file()
+        if noun not in NO_PATHS
+        and not (ROOT / "rest_compat/operations" / f"{noun}.graphql").is_file()
     ]
     assert missing == []
 

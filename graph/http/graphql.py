@@ -99,6 +99,8 @@ class GraphQLEndpoint:
             await gate.failed(failure)
         if streams:
             return EventStream(self._services.live, one_answer(answer))
+        if answer.refused is not None and answer.refused.status >= 500:
+            return _failure(answer.refused, kind)
         if answer.refused is not None:
             return _refused(answer.refused, kind)
         return _response(answer_body(answer, replayed=context.replayed), 200, kind)

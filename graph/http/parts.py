@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from sqlalchemy import text
 
@@ -11,6 +10,7 @@ from graph.http.headers import Draining
 from graph.http.health import Check
 from graph.http.metrics import Gather, Metrics
 from models.database import Database
+from models.stores.files import FileStore
 from models.stores.redis import Cache
 
 _TOUCH: Final = text("SELECT 1")
@@ -21,19 +21,27 @@ _JOBS: Final = text(
 )
 
 
-def part_checks(database: Database, cache: Cache | None, files: Path) -> dict[str, Check]:
+class Probed(Protocol):
+    """Something that can be touched."""
+
+    async def probe(self) -> None:
+        """Raises OSError when it is not well."""
+
+
+def part_checks(
+    database: Database, cache: Cache | None, files: FileStore, prompts: Probed | None = None
+) -> dict[str, Check]:
     """How each part is touched; a part that is not there is not among them."""
 
     async def touch() -> object:
         return await database.call(_TOUCH)
 
     async def queue() -> object:
+        if prompts is not None:
+            await prompts.probe()
         return await database.call(_QUEUE)
 
-    async def storage() -> object:
-        return await asyncio.to_thread(_probe, files)
-
-    checks: dict[str, Check] = {"database": touch, "queue": queue, "storage": storage}
+    checks: dict[str, Check] = {"database": touch, "queue": queue, "storage": files.probe}
     if cache is not None:
         there = cache
 
@@ -48,14 +56,6 @@ async def _ping(redis: Any) -> object:
     return await redis.ping()
 
 
-def _probe(folder: Path) -> None:
-    """Write and remove a file: a disk that is full or read-only can still be read."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    probe = folder / ".probe"
-    probe.write_bytes(b"1")
-    probe.unlink(missing_ok=True)
-
-
 def part_gauges(database: Database, parts: Mapping[str, Check], draining: Draining) -> Gather:
     """What each scrape asks the parts."""
 
@@ -63,8 +63,9 @@ def part_gauges(database: Database, parts: Mapping[str, Check], draining: Draini
         metrics.draining.set(draining.on)
         pool: Any = database.engine.pool
         metrics.pool_size.set(pool.size())
-        metrics.pool_used.set(pool.checkedout())
-        metrics.pool_idle.set(pool.checkedin())
+        kept = database.drivers.kept
+        metrics.pool_used.set(pool.checkedout() - kept)
+        metrics.pool_idle.set(pool.checkedin() + kept)
         ups = await asyncio.gather(*(_is_up(check) for check in parts.values()))
         for name, up in zip(parts, ups, strict=True):
             metrics.parts_up.labels(name).set(up)

@@ -18,7 +18,7 @@ from graph.http.headers import Draining
 HEAD_BYTES: Final = 64 * 1024
 """Request line and headers together."""
 HEADER_COUNT: Final = 100
-HEAD_SECONDS: Final = 20.0
+HEAD_SECONDS: Final = 10.0
 SOCKET_MESSAGE_BYTES: Final = 64 * 1024
 KEEP_ALIVE_SECONDS: Final = 20
 _TICK_SECONDS: Final = 0.02

@@ -9,18 +9,29 @@ from strawberry.scalars import ID
 from graph.accounts import ExpectedVersion, IdempotencyKey
 from graph.context import Info
 from graph.edges import said
-from graph.imports.types import DeletedPolicy, Import, ImportConnection, ImportStatus
+from graph.imports.types import (
+    DeletedPolicy,
+    EditedPolicy,
+    Import,
+    ImportConnection,
+    ImportRuling,
+    ImportStatus,
+)
 from graph.inputs import expected, parsed, raw_value
 from graph.paging import After, Before, First, Last, connection
 from graph.scalars import JSONObject, id_of, id_text
 from models.imports import ImportRunRow
 from resolvers.imports import (
     ImportCreate,
+    ImportOverrule,
     ImportProcess,
+    ImportRevert,
     count_imports,
     get_import,
     list_imports,
+    overrule_rows,
     process_import,
+    revert_import,
     start_import,
 )
 from resolvers.ledgers import LedgerWrite
@@ -31,7 +42,11 @@ from resolvers.uploads import UploadCreate, insert_upload
 class CreateImportInput:
     """Fields of a new import."""
 
-    account_id: ID = strawberry.field(description="The account that it fills.")
+    account_id: ID | None = strawberry.field(
+        default=UNSET,
+        description="The account that it fills; absent for a takeout and other files that name "
+        "their accounts themselves.",
+    )
     upload_id: ID | None = strawberry.field(
         default=UNSET, description="The file; absent when it comes with the request."
     )
@@ -58,6 +73,28 @@ class ProcessImportInput:
     )
 
 
+@strawberry.input(description="What you say about one row of an import.")
+class ImportRulingInput:
+    """A ruling."""
+
+    position: int = strawberry.field(description="The row's place, from 0.")
+    decision: ImportRuling | None = strawberry.field(
+        default=UNSET,
+        description="What it shall be; absent leaves it to the importer again, before it is booked.",
+    )
+    transaction_id: ID | None = strawberry.field(
+        default=UNSET,
+        description="Which transaction it is (DUPLICATE, MATCHED), or its other side (TRANSFER).",
+    )
+
+
+@strawberry.type(description="The import with your decisions.")
+class OverruleImportRowsPayload:
+    """Answer of overruleImportRows."""
+
+    import_: Import = strawberry.field(name="import", description="The import.")
+
+
 @strawberry.type(description="The import, whose work goes on.")
 class CreateImportPayload:
     """Answer of createImport."""
@@ -68,6 +105,13 @@ class CreateImportPayload:
 @strawberry.type(description="The import, whose work goes on.")
 class ProcessImportPayload:
     """Answer of processImport."""
+
+    import_: Import = strawberry.field(name="import", description="The import.")
+
+
+@strawberry.type(description="The import, which is being taken back.")
+class RevertImportPayload:
+    """Answer of revertImport."""
 
     import_: Import = strawberry.field(name="import", description="The import.")
 
@@ -139,7 +183,8 @@ class ImportMutations:
         return CreateImportPayload(import_=row)  # type: ignore[arg-type]
 
     @strawberry.mutation(
-        description="Answer a pending import's questions and let it go on.",
+        description="Answer a pending import's questions and let it go on, or book what a dry run "
+        "has shown.",
         graphql_type=ProcessImportPayload | None,
     )
     async def process_import(
@@ -150,7 +195,7 @@ class ImportMutations:
         expected_version: ExpectedVersion = None,
         idempotency_key: IdempotencyKey = None,
     ) -> Any:
-        """Raises CONFLICT for an import that does not wait."""
+        """Raises CONFLICT for an import that waits for nobody."""
         data = parsed(ImportProcess, input)
 
         async def work(write: LedgerWrite) -> ImportRunRow:
@@ -166,3 +211,69 @@ class ImportMutations:
             payload=[id, raw_value(input), expected_version],
         )
         return ProcessImportPayload(import_=row)  # type: ignore[arg-type]
+
+    @strawberry.mutation(
+        description="Decide about rows yourself. Before anything is booked (a dry run, a pending "
+        "import) all rows are decided anew around what you say; afterwards what a row did is undone "
+        "and what you say is done at once.",
+        graphql_type=OverruleImportRowsPayload | None,
+    )
+    async def overrule_import_rows(
+        self,
+        info: Info,
+        id: Annotated[ID, said("The import.")],
+        rows: Annotated[list[ImportRulingInput], said("1 to 500 rows.")],
+        expected_version: ExpectedVersion = None,
+        idempotency_key: IdempotencyKey = None,
+    ) -> Any:
+        """Raises VALIDATION_ERROR with every row that cannot be what is said."""
+        context, raw = info.context, raw_value(rows)
+        data, secret = parsed(ImportOverrule, {"rows": raw}), context.services.import_secret
+
+        async def work(write: LedgerWrite) -> ImportRunRow:
+            wanted = expected(expected_version)
+            return await overrule_rows(
+                write, id_of("imp", id), data, secret, expected_version=wanted
+            )
+
+        row = await context.write(
+            "overruleImportRows",
+            work,
+            answer=ImportRunRow,
+            key=idempotency_key,
+            payload=[id, raw, expected_version],
+        )
+        return OverruleImportRowsPayload(import_=row)  # type: ignore[arg-type]
+
+    @strawberry.mutation(
+        description="Take an import back: what it has booked goes for good, what it has matched or "
+        "linked is as it was before. A worker does it; the import ends as REVERTED.",
+        graphql_type=RevertImportPayload | None,
+    )
+    async def revert_import(
+        self,
+        info: Info,
+        id: Annotated[ID, said("The import.")],
+        edited: Annotated[
+            EditedPolicy | None, said("What happens to what was changed since (REFUSE).")
+        ] = None,
+        expected_version: ExpectedVersion = None,
+        idempotency_key: IdempotencyKey = None,
+    ) -> Any:
+        """Raises CONFLICT for an import that has booked nothing, and for changed transactions."""
+        word = raw_value(edited)
+        data = parsed(ImportRevert, {} if word is None else {"edited": word})
+
+        async def work(write: LedgerWrite) -> ImportRunRow:
+            return await revert_import(
+                write, id_of("imp", id), data, expected_version=expected(expected_version)
+            )
+
+        row = await info.context.write(
+            "revertImport",
+            work,
+            answer=ImportRunRow,
+            key=idempotency_key,
+            payload=[id, word, expected_version],
+        )
+        return RevertImportPayload(import_=row)  # type: ignore[arg-type]

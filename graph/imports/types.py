@@ -69,6 +69,32 @@ class DeletedPolicy(Enum):
     RESTORE = strawberry.enum_value("RESTORE", description="They come back.")
 
 
+@strawberry.enum(description="What a person may say about a row.")
+class ImportRuling(Enum):
+    """Decisions that a person may make."""
+
+    NEW = strawberry.enum_value("NEW", description="It is booked for itself.")
+    DUPLICATE = strawberry.enum_value("DUPLICATE", description="It is that transaction.")
+    MATCHED = strawberry.enum_value(
+        "MATCHED", description="It is that transaction, which gets what the bank knows of it."
+    )
+    TRANSFER = strawberry.enum_value(
+        "TRANSFER", description="It is booked as a transfer with that transaction."
+    )
+    SKIPPED = strawberry.enum_value("SKIPPED", description="It is left out, in later files, too.")
+
+
+@strawberry.enum(description="What a revert does with transactions that were changed since.")
+class EditedPolicy(Enum):
+    """Policies for what was changed since."""
+
+    REFUSE = strawberry.enum_value("REFUSE", description="Nothing is reverted if there are any.")
+    KEEP = strawberry.enum_value("KEEP", description="They stay; the import counts them as kept.")
+    REMOVE = strawberry.enum_value(
+        "REMOVE", description="They go, too, with their receipts; reconciled ones stay."
+    )
+
+
 @strawberry.type(description="How many rows came to what.")
 class ImportCounts:
     """A view over the counts."""
@@ -141,9 +167,12 @@ class ImportProgress:
 class ImportRow:
     """A view over ImportLineRow."""
 
+    position: int = plain("Its place among the rows, from 0: what names it when it is overruled.")
     line: int = plain("Line of the file, from 1.")
     decision: ImportDecision = plain("What became of it.")
     reason: str | None = plain("Why, where it was not simply booked.")
+    score: int | None = plain("How sure the decision is, 0 to 100, where rows were compared.")
+    overruled: bool = plain("Whether a person decided it.")
     date: str | None = plain("Its posting date.")
     amount: str | None = plain("Its amount, signed, as booked.")
     currency: str | None = plain("ISO 4217 code.")
@@ -151,11 +180,28 @@ class ImportRow:
     transaction: Transaction | None = edge(
         transactions_by_id, own_ledger("transaction_id"), "What it became or duplicates."
     )
+    transfer: Transaction | None = edge(
+        transactions_by_id, own_ledger("other_id"), "The other side, where it is a transfer."
+    )
+
+    @strawberry.field(
+        description="The reason as a stable word: NEW, ROUNDED, ID_OF_ANOTHER, BROUGHT_BACK; "
+        "SAME_ID, SAME_ROW, SAME_AS_SAID; BY_HAND, TEMPLATE; OPPOSITE_AMOUNT, OPPOSITE_BY_RATE; "
+        "DELETED_EARLIER, LEFT_OUT_EARLIER; OVERRULED; or why it could not be read or was left out."
+    )
+    def reason_code(row: Parent[ImportLineRow]) -> str | None:
+        """Absent for rows that were decided before there were codes."""
+        return row.code
 
     @strawberry.field(description="What it became or duplicates.")
     def transaction_id(row: Parent[ImportLineRow]) -> ID | None:
         """Wire id."""
         return id_text("txn", row.transaction_id)
+
+    @strawberry.field(description="The other side, where it is a transfer.")
+    def transfer_id(row: Parent[ImportLineRow]) -> ID | None:
+        """Wire id."""
+        return id_text("txn", row.other_id)
 
 
 ImportRowConnection = Connection[ImportRow]
@@ -169,7 +215,8 @@ class Import(Stored):
     status: ImportStatus = plain("How far it has come.")
     format: str | None = plain(
         "What the file was read as: CSV, XLSX, OFX, QIF, CAMT.052, CAMT.053, CAMT.054, MT940, "
-        "MT942 or LITAS-ESIS, told by what it holds and never by its name."
+        "MT942 or LITAS-ESIS, a TAKEOUT of ours, or what YNAB, MINT, FIREFLY, ACTUAL or SPLITWISE "
+        "export; told by what it holds and never by its name."
     )
     dry_run: bool = plain("Whether it only shows what it would do.")
     detected: JSONObject | None = plain(
@@ -180,6 +227,7 @@ class Import(Stored):
     mapping: JSONObject | None = plain("What a person fixed about the file.")
     warnings: list[str] = plain("What a person should know, such as rounded amounts.")
     headers: list[str] = plain("The file's columns, where a mapping is needed.")
+    kept: int = plain("Transactions that a revert has left because they were changed since.")
     started_at: Instant | None = plain("When a worker took it up.")
     finished_at: Instant | None = plain("When it ended.")
     upload: Upload | None = edge(uploads_by_id, own_ledger("upload_id"), "The file.")
@@ -195,10 +243,12 @@ class Import(Stored):
         """Wire id."""
         return ID(id_text("file", row.upload_id) or "")
 
-    @strawberry.field(description="The account that it fills.")
-    def account_id(row: Parent[ImportRunRow]) -> ID:
+    @strawberry.field(
+        description="The account that it fills; null where the file itself says which ones."
+    )
+    def account_id(row: Parent[ImportRunRow]) -> ID | None:
         """Wire id."""
-        return ID(id_text("acct", row.account_id) or "")
+        return id_text("acct", row.account_id)
 
     @strawberry.field(description="What happens to rows that you deleted earlier.")
     def deleted(row: Parent[ImportRunRow]) -> DeletedPolicy:

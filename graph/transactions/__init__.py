@@ -10,6 +10,7 @@ from graph.transactions.reconcile import ReconcileMutations
 from graph.transactions.types import (
     Transaction,
     TransactionConnection,
+    TransactionField,
     TransactionFilterInput,
     TransactionSort,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "ReconcileMutations",
     "Transaction",
     "TransactionConnection",
+    "TransactionField",
     "TransactionFilterInput",
     "TransactionMutations",
     "TransactionQueries",

@@ -56,6 +56,16 @@ class TransactionKind(Enum):
     )
 
 
+@strawberry.enum(description="What a rule may set and a hand locks by setting it.")
+class TransactionField(Enum):
+    """Fields that can be locked."""
+
+    CATEGORY = strawberry.enum_value("CATEGORY", description="The category, or the split parts.")
+    PAYEE = strawberry.enum_value("PAYEE", description="The payee.")
+    TAGS = strawberry.enum_value("TAGS", description="The tags.")
+    NOTES = strawberry.enum_value("NOTES", description="The notes.")
+
+
 @strawberry.enum(description="In which order transactions are listed.")
 class TransactionSort(Enum):
     """Orders of a list of transactions."""
@@ -155,6 +165,14 @@ class Transaction(Stored):
     def category_id(row: Parent[TransactionRow]) -> ID | None:
         """Wire id."""
         return id_text("cat", row.category_id)
+
+    @strawberry.field(
+        description="What a hand has set: rules, imports and suggestions leave it as it is. "
+        "updateTransaction locks what it changes, and takes lockedFields to lock or free others."
+    )
+    def locked_fields(row: Parent[TransactionRow]) -> list[TransactionField]:
+        """As enums."""
+        return [TransactionField(name) for name in row.locked]
 
     @strawberry.field(description="Signed: money in is positive, money out negative.")
     def amount(row: Parent[TransactionRow]) -> Amount:
@@ -319,4 +337,8 @@ class UpdateTransactionInput:
     )
     transfer_amount: Amount | None = strawberry.field(
         default=UNSET, description="The other side's amount where its currency differs."
+    )
+    locked_fields: list[TransactionField] | None = strawberry.field(
+        default=UNSET,
+        description="Exactly these are locked afterwards; absent locks what this changes, too.",
     )

@@ -93,6 +93,20 @@ class EmbeddedParts:
             self.stop()
             raise
 
+    def reach(self) -> Endpoints | None:
+        """Where the parts of a server that runs on this folder answer; None when none runs."""
+        data = self._data.resolve()
+        if not held_folder(data):
+            return None
+        secrets_of = {
+            name: data / "secrets" / f"{name}.txt"
+            for name in (postgres.SUPERUSER, postgres.OWNER, postgres.APP, "redis")
+        }
+        if not all(path.exists() for path in secrets_of.values()):
+            message = f"Another instance is making {data} this moment. Try again when it is ready."
+            raise PartError(message)
+        return endpoints_of(self._sockets_of(data), *(secret(path) for path in secrets_of.values()))
+
     def stop(self) -> None:
         """Stop Valkey, then PostgreSQL, and give the folder free; again does nothing."""
         try:
@@ -141,17 +155,7 @@ class EmbeddedParts:
         self._postgres.launch(vault / f"{postgres.SUPERUSER}.txt")
         self._postgres.wait(passwords)
         self._valkey.wait(redis)
-        return Endpoints(
-            database_host=str(sockets),
-            database_port=postgres.PORT,
-            database_name=postgres.DATABASE,
-            superuser_password=superuser,
-            owner_password=owner,
-            app_password=app,
-            redis_socket=str(self._valkey.socket),
-            redis_username=valkey.USERNAME,
-            redis_password=redis,
-        )
+        return endpoints_of(sockets, superuser, owner, app, redis)
 
     def _remove_far_sockets(self, folder: Path) -> None:
         # A short folder outside the data is ours alone; with other files in it, it stays.
@@ -186,6 +190,37 @@ class EmbeddedParts:
             )
             raise PartError(message)
         return private_folder(folder)
+
+
+def endpoints_of(sockets: Path, superuser: str, owner: str, app: str, redis: str) -> Endpoints:
+    """Where parts with their sockets in a folder answer."""
+    return Endpoints(
+        database_host=str(sockets),
+        database_port=postgres.PORT,
+        database_name=postgres.DATABASE,
+        superuser_password=superuser,
+        owner_password=owner,
+        app_password=app,
+        redis_socket=str(sockets / valkey.SOCKET_NAME),
+        redis_username=valkey.USERNAME,
+        redis_password=redis,
+    )
+
+
+def held_folder(data: Path) -> bool:
+    """Say whether a living process holds the folder."""
+    try:
+        descriptor = os.open(data / "instance.lock", os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return alive(os.pread(descriptor, 32, 0).decode(errors="replace").strip())
+    finally:
+        # Closing gives a lock that we got free again.
+        os.close(descriptor)
+    return False
 
 
 def loop_runs() -> bool:

@@ -8,6 +8,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,7 +121,17 @@ def live_holder(cluster: Path) -> tuple[int | None, int | None]:
 class Postgres:
     """One PostgreSQL cluster with its socket in `sockets`."""
 
-    def __init__(self, cluster: Path, log: Path, sockets: Path, *, durable: bool) -> None:
+    def __init__(
+        self,
+        cluster: Path,
+        log: Path,
+        sockets: Path,
+        *,
+        durable: bool,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """``settings`` are added to ours or replace them."""
+        self.settings = SETTINGS | dict(settings or {})
         self.cluster = cluster
         self.sockets = sockets
         self.durable = durable
@@ -144,7 +155,7 @@ class Postgres:
         disregard = self._wait_for_holder()
         claim_socket(self.sockets / f".s.PGSQL.{PORT}", HOLDER_SECONDS)
         (self.sockets / f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
-        settings = SETTINGS | {"unix_socket_directories": str(self.sockets)}
+        settings = self.settings | {"unix_socket_directories": str(self.sockets)}
         if not self.durable:
             settings |= FORGETFUL
         flags = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]

@@ -32,6 +32,9 @@ class FileStore(Protocol):
     def older_than(self, before: datetime) -> AsyncIterator[tuple[UUID, UUID]]:
         """Ledger and id of every object stored before an instant, for finding orphans."""
 
+    async def probe(self) -> None:
+        """Touch the store; raises OSError when it is not well."""
+
 
 async def _in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Blocking IO in a thread.
@@ -97,6 +100,17 @@ class LocalFiles:
         for folder in await _in_thread(_folders, self._folder):
             for names in await _in_thread(_old_names, folder, before.timestamp()):
                 yield names
+
+    async def probe(self) -> None:
+        """Write and remove a file: a disk that is full or read-only can still be read."""
+        await _in_thread(_touch, self._folder)
+
+
+def _touch(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    probe = folder / ".probe"
+    probe.write_bytes(b"1")
+    probe.unlink(missing_ok=True)
 
 
 def _create(draft: Path) -> FileIO:

@@ -49,14 +49,15 @@ async def create_budget(write: LedgerWrite, data: BudgetCreate) -> BudgetRow:
         created_at=write.now,
         updated_at=write.now,
     )
-    await write.tx.run(insert(B).values(**_cells(row)))
+    await write.tx.run(insert(B).values(**cells_of(row)))
     write.figures = True
     write.record("budget", "CREATE", None, row)
     await insert_items(write, items)
     return row
 
 
-def _cells(row: BudgetRow) -> dict[str, Any]:
+def cells_of(row: BudgetRow) -> dict[str, Any]:
+    """A budget as its table holds it."""
     return {
         "ledger_id": row.ledger_id,
         "id": row.id,
@@ -108,7 +109,7 @@ async def update_budget(
         return old
     new = replace(new, version=old.version + 1, updated_at=write.now)
     await write.tx.run(
-        update(B).where(B.c.ledger_id == write.ledger_id, B.c.id == old.id).values(**_cells(new))
+        update(B).where(B.c.ledger_id == write.ledger_id, B.c.id == old.id).values(**cells_of(new))
     )
     write.figures = True
     write.record("budget", "UPDATE", old, new)

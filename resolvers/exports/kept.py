@@ -39,6 +39,7 @@ def _transaction(row: TransactionRow) -> dict[str, Any]:
         **wire(row),
         "occurrenceDate": _day(row.occurrence_date),
         "groupTransactionId": reference("gtxn", row.group_transaction_id),
+        "lockedFields": list(row.locked),
     }
     return {**found, "deletedAt": instant(row.deleted_at)} if row.deleted_at else found
 
@@ -81,6 +82,9 @@ def _import(row: ImportRunRow) -> dict[str, Any]:
         "errorMessage": row.error_message,
         "rowsDone": row.rows_done,
         "rowsTotal": row.rows_total,
+        "reverting": row.reverting,
+        "opened": list(row.opened),
+        "kept": row.kept,
     }
 
 
@@ -93,11 +97,25 @@ def _line(row: ImportLineRow) -> dict[str, Any]:
         "line": row.line,
         "decision": row.decision,
         "reason": row.reason,
+        "reasonCode": row.code,
+        "score": row.score,
+        "overruled": row.overruled,
         "transactionId": reference("txn", row.transaction_id),
+        "transferId": reference("txn", row.other_id),
         "date": row.date,
         "amount": row.amount,
         "currency": row.currency,
         "description": row.description,
+        "payee": row.payee,
+        "notes": row.notes,
+        "category": row.category,
+        "externalId": row.external_id,
+        "bankId": row.bank_id,
+        "memory": row.memory,
+        "minor": row.minor,
+        "key": row.key,
+        "leftVersion": row.left_version,
+        "undo": row.undo,
     }
 
 

@@ -26,6 +26,7 @@ from resolvers.imports import list_import_rows, list_imports
 from resolvers.notifications import list_notifications
 from resolvers.paging import Order, Page, PageRequest, fetch_page
 from resolvers.rates import list_rates
+from resolvers.rules import list_rules
 from resolvers.sessions import list_sessions
 from resolvers.templates import list_templates
 from resolvers.transactions import TransactionFilter, walk_transactions
@@ -139,6 +140,7 @@ CORE: Final[Mapping[str, Section]] = {
 REST: Final[Mapping[str, Section]] = {
     "budgets": _listed(list_budgets),
     "templates": _templates,
+    "rules": _listed(list_rules),
     "uploads": _listed(list_uploads),
     "imports": _listed(list_imports),
     "importRows": _import_rows,
@@ -164,6 +166,7 @@ TABLES: Final[Mapping[str, str]] = {
     "budgets": "budgets",
     "budget_items": "budgets",
     "templates": "templates",
+    "rules": "rules",
     "uploads": "uploads",
     "imports": "imports",
     "import_rows": "importRows",
@@ -188,6 +191,7 @@ NOT_TOLD: Final[Mapping[str, str]] = {
     "refresh_tokens": "hashes of secrets that open nothing elsewhere",
     "mailed_tokens": "hashes of secrets that open nothing elsewhere",
     "idempotency_keys": "answers to repeats, kept for a day",
+    "import_memories": "hashes under a key that never leaves the server",
     "budget_marks": "which thresholds were told of: the notifications say so",
     "segments": "computed from the transactions",
     "group_nets": "computed from the transactions of groups",

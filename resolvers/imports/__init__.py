@@ -1,6 +1,14 @@
 """Imports: statements turned into transactions, with a decision and a reason for every row."""
 
-from resolvers.imports.inputs import JOB_KIND, ImportCreate, ImportProcess
+from resolvers.imports.inputs import (
+    JOB_KIND,
+    ImportCreate,
+    ImportOverrule,
+    ImportProcess,
+    ImportRevert,
+)
+from resolvers.imports.overrule import overrule_rows
+from resolvers.imports.revert import revert_import
 from resolvers.imports.rows import (
     count_import_rows,
     count_imports,
@@ -18,7 +26,9 @@ __all__ = [
     "BATCH_ROWS",
     "JOB_KIND",
     "ImportCreate",
+    "ImportOverrule",
     "ImportProcess",
+    "ImportRevert",
     "abandon_import",
     "count_import_rows",
     "count_imports",
@@ -28,7 +38,9 @@ __all__ = [
     "imports_by_id",
     "list_import_rows",
     "list_imports",
+    "overrule_rows",
     "process_import",
+    "revert_import",
     "rows_by_import",
     "run_import",
     "start_import",

@@ -10,18 +10,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, LargeBinary, String, any_, literal, select
+from sqlalchemy import ARRAY, ColumnElement, LargeBinary, String, and_, any_, literal, select
 
 from models.database import Transaction as Tx
 from models.sealing import derive
+from resolvers.imports.memories import Y
 from resolvers.imports.prepare import Line
 from resolvers.transactions.rows import T
 
 BROUGHT_BACK: Final = "Brought back from the trash."
+CODE_BACK: Final = "BROUGHT_BACK"
+CODE_DELETED: Final = "DELETED_EARLIER"
 DELETED_EARLIER: Final = "Deleted earlier."
+SURE: Final = 100
+LEFT_OUT: Final = "You left it out earlier."
+CODE_LEFT_OUT: Final = "LEFT_OUT_EARLIER"
+_AS_SAID: Final = "You said earlier which transaction it is."
 _SAME_ID: Final = "The account has a transaction with this id already."
 _SAME_ROW: Final = "The account has this row already."
 _OTHER_ID: Final = "Its id belongs to another booking, so it was not used."
@@ -59,19 +66,41 @@ class Known:
     day: date
     minor: int
     deleted: bool
-    own: bool
-    """Booked by this very import: never a reason to leave another of its rows out."""
+    transfer_id: UUID | None
+    memory: UUID | None = None
+    """What was remembered of an earlier ruling, if that is why it is known."""
+    left_out: bool = False
+    """There is no transaction: the row was left out by hand."""
+
+    @property
+    def claim(self) -> UUID:
+        """What is used up by the row that it stands for."""
+        return self.memory or self.id
+
+
+@dataclass(slots=True)
+class Claims:
+    """What rows of a file have used up so far; the same for a dry run as for a real one."""
+
+    used: set[UUID] = field(default_factory=set)
+    """Transactions that rows of the file stand for, and other sides they were joined to."""
+    taken: set[tuple[UUID, str]] = field(default_factory=set)
+    """External ids that rows of the file have given to transactions of an account."""
+    revived: set[UUID] = field(default_factory=set)
+    """Other sides that came back from the trash together with a row's transaction."""
+
+    def copy(self) -> "Claims":
+        """Claims that can be thrown away."""
+        return Claims(set(self.used), set(self.taken), set(self.revived))
 
 
 @dataclass(slots=True)
 class Books:
-    """What the books hold of a batch, and which of it already stands for a row of the file."""
+    """What the books hold of a batch, without what this very import has booked."""
 
-    used: set[UUID]
+    claims: Claims
     by_key: dict[bytes, list[Known]] = field(default_factory=dict)
     by_external: dict[tuple[UUID, str], list[Known]] = field(default_factory=dict)
-    taken: set[tuple[UUID, str]] = field(default_factory=set)
-    """External ids that rows of this batch were given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +109,20 @@ class Decision:
 
     decision: str
     reason: str | None
+    code: str | None = None
+    """The reason as a stable word."""
+    score: int | None = None
+    """How sure it is, 0 to 100; None where nothing was compared."""
     transaction_id: UUID | None = None
+    other_id: UUID | None = None
+    """The transaction in another account that it is one transfer with."""
     external_id: str | None = None
     restore: bool = False
+    overruled: bool = False
+    memory: UUID | None = None
+    """What was remembered of an earlier ruling and decided it."""
+    undo: dict[str, Any] | None = None
+    left_version: int | None = None
 
 
 async def load_books(
@@ -90,12 +130,13 @@ async def load_books(
     ledger_id: UUID,
     import_id: UUID,
     rows: Sequence[tuple[Line, UUID, bytes]],
-    used: set[UUID],
+    claims: Claims,
 ) -> Books:
     """Everything in the books that rows, given with account and content key, may already be.
 
     Living rows and those in the trash, by content key in any account (a row may have been moved)
-    and by external id in the row's own account.
+    and by external id in the row's own account.  What this very import has booked is left out: a
+    dry run has booked nothing, and no row of a file is a reason to leave another one out.
     """
     keys = list({key for _, _, key in rows})
     external = list({line.external_id for line, _, _ in rows if line.external_id is not None})
@@ -105,8 +146,9 @@ async def load_books(
     if external:
         named = T.c.external_id == any_(literal(external, ARRAY(String)))
         found |= await _known(tx, ledger_id, import_id, named & T.c.account_id.in_(accounts))
-    books = Books(used)
-    for one in sorted(found.values(), key=lambda known: known.id):
+    books = Books(claims)
+    remembered = await _remembered(tx, ledger_id, keys)
+    for one in sorted([*found.values(), *remembered], key=lambda known: known.claim):
         if one.key is not None:
             books.by_key.setdefault(one.key, []).append(one)
         if one.external_id is not None:
@@ -121,8 +163,10 @@ async def _known(
     rows = await tx.rows(
         select(
             T.c.id, T.c.account_id, T.c.content_key, T.c.external_id, T.c.date, T.c.amount,
-            T.c.deleted_at, T.c.import_id,
-        ).where(T.c.ledger_id == ledger_id, condition)
+            T.c.deleted_at, T.c.transfer_id,
+        ).where(
+            T.c.ledger_id == ledger_id, condition, T.c.import_id.is_distinct_from(import_id)
+        )
     )  # fmt: skip
     return {
         row.id: Known(
@@ -133,54 +177,111 @@ async def _known(
             day=row.date,
             minor=ring.unseal_minor("transactions.amount", row.id, row.amount),
             deleted=row.deleted_at is not None,
-            own=row.import_id == import_id,
+            transfer_id=row.transfer_id,
         )
         for row in rows
     }
 
 
+async def _remembered(tx: Tx, ledger_id: UUID, keys: Sequence[bytes]) -> list[Known]:
+    """Rows that were left out by hand, or were said to be some transaction that is still there."""
+    rows = await tx.rows(
+        select(
+            Y.c.id,
+            Y.c.kind,
+            Y.c.print,
+            T.c.id.label("transaction_id"),
+            T.c.account_id,
+            T.c.date,
+            T.c.deleted_at,
+        )
+        .join_from(
+            Y, T, and_(T.c.ledger_id == Y.c.ledger_id, T.c.id == Y.c.transaction_id), isouter=True
+        )
+        .where(
+            Y.c.ledger_id == ledger_id,
+            Y.c.kind.in_(("LEFT_OUT", "SAME")),
+            Y.c.print == any_(literal(list(keys), ARRAY(LargeBinary))),
+        )
+    )
+    return [
+        Known(
+            id=row.transaction_id or row.id,
+            account_id=row.account_id or row.id,
+            key=row.print,
+            external_id=None,
+            day=row.date or date.min,
+            minor=0,
+            deleted=row.deleted_at is not None,
+            transfer_id=None,
+            memory=row.id,
+            left_out=row.kind == "LEFT_OUT",
+        )
+        for row in rows
+        if row.kind == "LEFT_OUT" or row.transaction_id is not None
+    ]
+
+
 def decide(line: Line, account_id: UUID, key: bytes, books: Books, *, restore: bool) -> Decision:
-    """The decision for one good row; notes in ``books`` what it used up.
+    """The decision for one good row as far as rows of banks tell it; notes what it used up.
 
     The bank's id decides first, unless the transaction that has it differs in both day and
     amount: then the id is no id and is not used.  After that the content decides.  A match in
     the trash was deleted by its owner: it stays there, or comes back with ``restore``.
     """
-    external, remark = line.external_id, line.reason
+    external, remark, code = line.external_id, line.reason, line.code
     if external is not None:
         same = books.by_external.get((account_id, external), [])
-        match = _pick([known for known in same if _agrees(known, line)], books)
+        match = _pick([known for known in same if _agrees(known, line)], books.claims)
         if match is not None:
-            return _matched(match, books, _SAME_ID, restore=restore)
+            return _matched(match, books.claims, "SAME_ID", _SAME_ID, restore=restore)
         living = any(not known.deleted for known in same)
-        if living or (account_id, external) in books.taken:
-            external, remark = None, _OTHER_ID
+        if living or (account_id, external) in books.claims.taken:
+            external, remark, code = None, _OTHER_ID, "ID_OF_ANOTHER"
     candidates = books.by_key.get(key, [])
     if external is not None:
         # Of two rows that both carry an id of the bank, different ids are different bookings.
         candidates = [known for known in candidates if known.external_id is None]
-    match = _pick(candidates, books)
+    match = _pick(candidates, books.claims)
     if match is not None:
-        return _matched(match, books, _SAME_ROW, restore=restore)
+        return _matched(match, books.claims, "SAME_ROW", _SAME_ROW, restore=restore)
     if external is not None:
-        books.taken.add((account_id, external))
-    return Decision("NEW", remark, external_id=external)
+        books.claims.taken.add((account_id, external))
+    return Decision("NEW", remark, code or "NEW", external_id=external)
 
 
 def _agrees(known: Known, line: Line) -> bool:
     return known.day == line.day or known.minor == line.minor
 
 
-def _pick(candidates: Sequence[Known], books: Books) -> Known | None:
+def _pick(candidates: Sequence[Known], claims: Claims) -> Known | None:
     """The first that is free, living ones before those in the trash."""
-    free = [known for known in candidates if not known.own and known.id not in books.used]
-    return min(free, key=lambda known: (known.deleted, known.id), default=None)
+    free = [known for known in candidates if known.claim not in claims.used]
+    return min(free, key=lambda known: (_rank(known, claims), known.claim), default=None)
 
 
-def _matched(match: Known, books: Books, reason: str, *, restore: bool) -> Decision:
-    books.used.add(match.id)
-    if not match.deleted:
-        return Decision("DUPLICATE", reason, match.id)
-    if restore:
-        return Decision("NEW", BROUGHT_BACK, match.id, restore=True)
-    return Decision("SKIPPED", DELETED_EARLIER, match.id)
+def _rank(known: Known, claims: Claims) -> int:
+    """Living transactions, what a person has said, what lies in the trash."""
+    if known.memory is not None:
+        return 1
+    return 2 if _lost(known, claims) else 0
+
+
+def _lost(known: Known, claims: Claims) -> bool:
+    return known.deleted and known.id not in claims.revived
+
+
+def _matched(match: Known, claims: Claims, code: str, reason: str, *, restore: bool) -> Decision:
+    claims.used.add(match.claim)
+    if match.left_out:
+        return Decision("SKIPPED", LEFT_OUT, CODE_LEFT_OUT, SURE, memory=match.memory)
+    if match.memory is not None:
+        code, reason = "SAME_AS_SAID", _AS_SAID
+    if not _lost(match, claims):
+        return Decision("DUPLICATE", reason, code, SURE, match.id, memory=match.memory)
+    if not restore:
+        return Decision("SKIPPED", DELETED_EARLIER, CODE_DELETED, SURE, match.id)
+    return Decision(
+        "NEW", BROUGHT_BACK, CODE_BACK, SURE, match.id, other_id=match.transfer_id,
+        external_id=match.external_id, restore=True,
+    )  # fmt: skip

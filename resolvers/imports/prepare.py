@@ -41,6 +41,8 @@ class Line:
     external_id: str | None
     decision: str | None
     reason: str | None
+    code: str | None
+    """Stable word for ``reason``; ROUNDED is a remark about a row that is booked all the same."""
 
 
 def read_statement(data: bytes, mapping: CsvMapping | None, target: AccountRow) -> Statement:
@@ -101,12 +103,13 @@ def prepare(statement: Statement, home_currency: str) -> tuple[list[Line], list[
 def _line(position: int, row: StatementRow, home_currency: str) -> Line:
     nobodys = row.problem is not None and row.problem.code == "BAD_CURRENCY"
     currency = "" if nobodys else row.currency or home_currency
-    minor, reason, failure = None, None, None
+    minor, reason, failure, code = None, None, None, None
     if row.problem is None:
         minor, reason, failure = _money(row, currency)
+        code = "BAD_MONEY" if failure else "ROUNDED" if reason else None
     decision = "FAILED" if failure else None
     if row.problem is not None:
-        decision, reason = row.problem.decision, row.problem.reason
+        decision, reason, code = row.problem.decision, row.problem.reason, row.problem.code
     return Line(
         position=position,
         line=row.line,
@@ -121,6 +124,7 @@ def _line(position: int, row: StatementRow, home_currency: str) -> Line:
         external_id=_external(row.external_id),
         decision=decision,
         reason=failure or reason,
+        code=code,
     )
 
 

@@ -1,12 +1,12 @@
 """Imports and their rows read from and written to the database."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import fields, replace
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Row, Uuid, cast, func, insert, literal, select, update
+from sqlalchemy import ARRAY, Row, Uuid, bindparam, cast, func, insert, literal, select, update
 
 from models.base import table
 from models.database import Transaction as Tx
@@ -24,14 +24,18 @@ Key = tuple[UUID, UUID]
 NO_COUNTS: Final = {
     "rows": 0, "new": 0, "duplicate": 0, "matched": 0, "skipped": 0, "failed": 0,
 }  # fmt: skip
-_REPORTED: Final = ("mapping", "detected", "questions", "warnings", "headers", "error_message")
+_REPORTED: Final = (
+    "mapping", "detected", "questions", "warnings", "headers", "error_message", "opened", "kept",
+)  # fmt: skip
 _PLAIN: Final = tuple(f.name for f in fields(ImportRunRow) if f.name not in _REPORTED)
 _COLUMNS: Final = tuple(M.c[name] for name in (*_PLAIN, "report"))
-_TOLD: Final = ("date", "amount", "currency", "description", "reason")
-_LINE_COLUMNS: Final = (
-    L.c.id, L.c.ledger_id, L.c.import_id, L.c.position, L.c.line, L.c.decision,
-    L.c.transaction_id, L.c.content,
+_CLEAR: Final = (
+    "id", "ledger_id", "import_id", "position", "line", "decision", "transaction_id", "other_id",
+    "left_version",
 )  # fmt: skip
+_TOLD: Final = tuple(f.name for f in fields(ImportLineRow) if f.name not in _CLEAR)
+_SHOWN: Final = ("date", "amount", "currency", "description", "reason")
+LINE_COLUMNS: Final = tuple(L.c[name] for name in (*_CLEAR, "content"))
 
 
 async def open_imports(tx: Tx, rows: Iterable[Row[Any]]) -> list[ImportRunRow]:
@@ -43,7 +47,9 @@ async def open_imports(tx: Tx, rows: Iterable[Row[Any]]) -> list[ImportRunRow]:
         sealed = tx.ring(row.ledger_id).unseal("imports.report", row.id, row.report)
         report = json.loads(sealed)
         plain = {name: getattr(row, name) for name in _PLAIN}
-        opened.append(ImportRunRow(**plain, **{name: report[name] for name in _REPORTED}))
+        told = {name: report[name] for name in _REPORTED if name in report}
+        told["opened"] = tuple(told.get("opened", ()))
+        opened.append(ImportRunRow(**plain, **told))
     return opened
 
 
@@ -57,6 +63,23 @@ def _cells(
     cells = {name: getattr(row, name) for name in _PLAIN}
     cells["report"] = ring.seal("imports.report", row.id, report)
     return cells
+
+
+def nothing_yet() -> dict[str, Any]:
+    """What an import knows before its file is read."""
+    return {
+        "detected": None,
+        "questions": [],
+        "warnings": [],
+        "headers": [],
+        "counts": dict(NO_COUNTS),
+        "error_code": None,
+        "error_message": None,
+        "rows_done": 0,
+        "rows_total": None,
+        "started_at": None,
+        "finished_at": None,
+    }
 
 
 async def insert_run(write: LedgerWrite, row: ImportRunRow) -> None:
@@ -154,44 +177,68 @@ async def insert_lines(write: LedgerWrite, lines: Sequence[ImportLineRow]) -> No
     """Store decided rows with their contents sealed."""
     if not lines:
         return
-    cells = []
+    await write.tx.run(insert(L), [_line_cells(write, line) for line in lines])
+
+
+def _line_cells(write: LedgerWrite, line: ImportLineRow) -> dict[str, Any]:
+    told = {name: getattr(line, name) for name in _TOLD}
+    said = {k: v for k, v in told.items() if k in _SHOWN or (v is not None and v is not False)}
+    content = json.dumps(said).encode()
+    cells = {name: getattr(line, name) for name in _CLEAR}
+    cells["content"] = write.ring.seal("import_rows.content", line.id, content)
+    return cells
+
+
+async def update_lines(write: LedgerWrite, lines: Sequence[ImportLineRow]) -> None:
+    """Store rows whose decision or effect has changed."""
+    if not lines:
+        return
+    changed = ("decision", "transaction_id", "other_id", "left_version", "content")
+    statement = (
+        update(L)
+        .where(L.c.ledger_id == write.ledger_id, L.c.id == bindparam("which"))
+        .values({name: bindparam(f"new_{name}") for name in changed})
+    )
+    values = []
     for line in lines:
-        content = json.dumps({name: getattr(line, name) for name in _TOLD}).encode()
-        cells.append(
-            {
-                "ledger_id": line.ledger_id,
-                "id": line.id,
-                "import_id": line.import_id,
-                "position": line.position,
-                "line": line.line,
-                "decision": line.decision,
-                "transaction_id": line.transaction_id,
-                "content": write.ring.seal("import_rows.content", line.id, content),
-            }
-        )
-    await write.tx.run(insert(L), cells)
+        cells = _line_cells(write, line)
+        values.append({"which": line.id} | {f"new_{name}": cells[name] for name in changed})
+    await write.tx.run(statement, values)
 
 
-async def _open_lines(tx: Tx, rows: Iterable[Row[Any]]) -> list[ImportLineRow]:
+async def open_lines(tx: Tx, rows: Iterable[Row[Any]]) -> list[ImportLineRow]:
+    """Database rows, read as ``LINE_COLUMNS``, with their contents opened."""
     found = list(rows)
     await tx.unlock(row.ledger_id for row in found)
     opened = []
     for row in found:
         content = tx.ring(row.ledger_id).unseal("import_rows.content", row.id, row.content)
         told = json.loads(content)
-        opened.append(
-            ImportLineRow(
-                id=row.id,
-                ledger_id=row.ledger_id,
-                import_id=row.import_id,
-                position=row.position,
-                line=row.line,
-                decision=row.decision,
-                transaction_id=row.transaction_id,
-                **{name: told[name] for name in _TOLD},
-            )
-        )
+        plain = {name: getattr(row, name) for name in _CLEAR}
+        opened.append(ImportLineRow(**plain, **told))
     return opened
+
+
+async def walk_lines(
+    tx: Tx, run: ImportRunRow, *, after: int = -1, size: int = 5_000
+) -> AsyncIterator[list[ImportLineRow]]:
+    """All decided rows of an import behind a position, page by page in the order of the file."""
+    while True:
+        page = await tx.rows(
+            select(*LINE_COLUMNS)
+            .where(
+                L.c.ledger_id == run.ledger_id,
+                L.c.import_id == run.id,
+                L.c.position > after,
+            )
+            .order_by(L.c.position)
+            .limit(size)
+        )
+        if page:
+            yield await open_lines(tx, page)
+        if len(page) < size:
+            return
+        after = page[-1].position
 
 
 async def list_import_rows(
@@ -203,11 +250,11 @@ async def list_import_rows(
     decision: str | None = None,
 ) -> Page[ImportLineRow]:
     """A page of an import's decided rows in the order of the file."""
-    statement = select(*_LINE_COLUMNS).where(L.c.ledger_id == ledger_id, L.c.import_id == import_id)
+    statement = select(*LINE_COLUMNS).where(L.c.ledger_id == ledger_id, L.c.import_id == import_id)
     if decision is not None:
         statement = statement.where(L.c.decision == decision)
     page = await fetch_page(tx, statement, Order((L.c.position,)), request)
-    rows = await _open_lines(tx, page.items)
+    rows = await open_lines(tx, page.items)
     return Page(rows, page.keys, page.has_next, page.has_previous)
 
 
@@ -234,7 +281,7 @@ async def rows_by_import(
         wanted = [key[1] for key in keys if key[0] == ledger_id and key[2] == size]
         which = func.unnest(cast(wanted, ARRAY(Uuid))).table_valued("import_id").render_derived()
         top = (
-            select(*_LINE_COLUMNS)
+            select(*LINE_COLUMNS)
             .where(L.c.ledger_id == ledger_id, L.c.import_id == which.c.import_id)
             .order_by(L.c.position)
             .limit(size + 1)
@@ -242,7 +289,7 @@ async def rows_by_import(
         )
         found = await tx.rows(select(top).select_from(which.join(top, literal(True))))
         groups: dict[UUID, list[ImportLineRow]] = {}
-        for line in sorted(await _open_lines(tx, found), key=lambda line: line.position):
+        for line in sorted(await open_lines(tx, found), key=lambda line: line.position):
             groups.setdefault(line.import_id, []).append(line)
         for import_id in wanted:
             lines = groups.get(import_id, [])

@@ -7,12 +7,10 @@ the last of them; no row is booked twice or left out.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any, Final, Generic, Protocol, TypeVar
 from uuid import UUID
-
-from pydantic import ValidationError
-from sqlalchemy import select
 
 from models.accounts import AccountRow
 from models.database import Database
@@ -25,12 +23,17 @@ from resolvers.access import Actor
 from resolvers.accounts import accounts_by_id
 from resolvers.errors import AppError, ErrorCode, Gone
 from resolvers.imports.booking import book_batch
-from resolvers.imports.decide import content_key, ledger_secret
+from resolvers.imports.decide import CODE_BACK, Claims, content_key, ledger_secret
+from resolvers.imports.inputs import mapping_of
+from resolvers.imports.many import loaded, of_many_accounts
+from resolvers.imports.pool import Pool, load_pool
 from resolvers.imports.prepare import Line, detected_json, prepare, read_statement
-from resolvers.imports.rows import NO_COUNTS, L, earlier_mapping, imports_by_id, update_run
+from resolvers.imports.revert import revert_step
+from resolvers.imports.rows import NO_COUNTS, earlier_mapping, imports_by_id, update_run, walk_lines
+from resolvers.imports.rulings import Ruling, load_rulings
 from resolvers.imports.targets import Accounts, accounts_of, settle_accounts, told
 from resolvers.ledgers import Ledgers, LedgerWrite
-from resolvers.statements import CsvMapping, Statement, StatementError
+from resolvers.statements import Statement, StatementError
 from resolvers.uploads.reading import open_upload
 from resolvers.uploads.rows import uploads_by_id
 
@@ -76,7 +79,11 @@ class Plan:
     """What the file was read with."""
     accounts: Accounts = field(default_factory=dict)
     keys: list[bytes | None] = field(default_factory=list)
-    used: set[UUID] = field(default_factory=set)
+    claims: Claims = field(default_factory=Claims)
+    rulings: dict[int, Ruling] = field(default_factory=dict)
+    pool: Pool | None = None
+    secret: bytes = b""
+    """Keys the hashes of the ledger's contents."""
 
 
 @dataclass(slots=True)
@@ -130,6 +137,8 @@ async def run_import(
         await _go(doer)
     except _Failure as failure:
         await doer.fail(failure.code, failure.message, failure.headers)
+    except StatementError as error:
+        await doer.fail(error.code, error.message, error.headers)
     except SealBroken:
         message = "The stored file failed its authenticity check."
         await doer.fail(ErrorCode.DATA_INTEGRITY, message)
@@ -142,14 +151,35 @@ async def run_import(
 async def _go(doer: _Run[J]) -> None:
     async with doer.database.read(doer.actor.user_id) as tx:
         run = await doer.current(tx)
+    if run is not None and run.reverting is not None:
+        while await doer.write(revert_step) == "PROCESSING":
+            pass
+    elif run is not None:
+        await _import(doer)
+
+
+async def _import(doer: _Run[J]) -> None:
+    async with doer.database.read(doer.actor.user_id) as tx:
+        run = await doer.current(tx)
         if run is None:
             return
-        target = await _target(tx, run)
         data = await _file(tx, doer.files, run)
-        used = await _used(tx, run)
+        if of_many_accounts(run, data):
+            secret = ledger_secret(doer.secret, run.ledger_id)
+            load = await loaded(doer, tx, run, data, partial(content_key, secret))
+        else:
+            target = await _target(tx, run)
+        claims = await _claims(tx, run)
+        rulings = await load_rulings(tx, run)
         earlier = await earlier_mapping(tx, run)
+    if of_many_accounts(run, data):
+        await load()
+        return
     plan = await asyncio.to_thread(_plan, run, target, data, earlier)
-    plan.used = used
+    plan.claims, plan.rulings = claims, rulings
+    # What a person has given to a row is not for others to find.
+    plan.claims.used |= {one.claimed for one in rulings.values() if one.claimed is not None}
+    plan.secret = ledger_secret(doer.secret, run.ledger_id)
     begun = await doer.write(lambda write, current: _begin(write, current, plan))
     if begun is None:
         return
@@ -157,17 +187,19 @@ async def _go(doer: _Run[J]) -> None:
     for currency in {line.currency for line in plan.lines if line.decision is None}:
         # Only where nothing is booked may an account be missing: its rows are all new.
         plan.accounts.setdefault(currency, new_id())
-    await asyncio.to_thread(_hash, plan, ledger_secret(doer.secret, run.ledger_id))
+    await asyncio.to_thread(_hash, plan)
     status = begun.status
     while status == "PROCESSING":
         stepped = await doer.write(lambda write, current: _step(write, current, plan))
         if stepped is None:
             return
         # What a batch used up counts only now that it is committed.
-        status, plan.used = stepped
+        status, plan.claims, plan.pool = stepped
 
 
 async def _target(tx: Tx, run: ImportRunRow) -> AccountRow:
+    if run.account_id is None:
+        raise AssertionError("only a file of many accounts goes without one")
     account = (await accounts_by_id(tx, [(run.ledger_id, run.account_id)]))[0]
     if account is None:
         raise _Failure("ACCOUNT_GONE", "The account has been deleted meanwhile.")
@@ -185,16 +217,22 @@ async def _file(tx: Tx, files: FileStore, run: ImportRunRow) -> bytes:
     return b"".join([chunk async for chunk in chunks])
 
 
-async def _used(tx: Tx, run: ImportRunRow) -> set[UUID]:
-    """Transactions that rows of this import already stand for."""
-    rows = await tx.rows(
-        select(L.c.transaction_id).where(
-            L.c.ledger_id == run.ledger_id,
-            L.c.import_id == run.id,
-            L.c.transaction_id.is_not(None),
-        )
-    )
-    return {row.transaction_id for row in rows}
+async def _claims(tx: Tx, run: ImportRunRow) -> Claims:
+    """What rows of this import have used up, for a worker that goes on behind another one."""
+    claims = Claims()
+    accounts = accounts_of(run)
+    async for lines in walk_lines(tx, run):
+        for line in lines:
+            back = line.code == CODE_BACK
+            mine = {line.transaction_id} if back else {line.transaction_id, line.other_id}
+            mine.add(UUID(line.memory) if line.memory else None)
+            claims.used |= {one for one in mine if one is not None}
+            if back and line.other_id is not None:
+                claims.revived.add(line.other_id)
+            account_id = accounts.get(line.currency or "")
+            if line.external_id is not None and account_id is not None:
+                claims.taken.add((account_id, line.external_id))
+    return claims
 
 
 def _plan(
@@ -227,19 +265,16 @@ def _plan(
 
 def _read(given: dict[str, Any] | None, target: AccountRow, data: bytes) -> Statement:
     try:
-        mapping = None if given is None else CsvMapping.model_validate(given)
-    except ValidationError as error:
-        # Stored before the rules for mappings became what they are now.
-        raise _Failure("BAD_MAPPING", "The mapping of this import is not valid.") from error
-    try:
-        return read_statement(data, mapping, target)
+        return read_statement(data, mapping_of(given), target)
     except StatementError as error:
         raise _Failure(error.code, error.message, error.headers) from error
 
 
-def _hash(plan: Plan, key: bytes) -> None:
+def _hash(plan: Plan) -> None:
     plan.keys = [
-        content_key(key, plan.accounts[line.currency], line) if line.decision is None else None
+        content_key(plan.secret, plan.accounts[line.currency], line)
+        if line.decision is None
+        else None
         for line in plan.lines
     ]
 
@@ -250,7 +285,7 @@ async def _begin(write: LedgerWrite, run: ImportRunRow, plan: Plan) -> ImportRun
         return run
     target = await _target(write.tx, run)
     currencies = {line.currency for line in plan.lines if line.decision is None}
-    accounts = await settle_accounts(write, run, target, currencies, book=plan.book)
+    accounts, opened = await settle_accounts(write, run, target, currencies, book=plan.book)
     return await update_run(
         write,
         run,
@@ -264,26 +299,36 @@ async def _begin(write: LedgerWrite, run: ImportRunRow, plan: Plan) -> ImportRun
         warnings=plan.warnings,
         headers=list(plan.statement.headers),
         accounts=told(accounts),
+        opened=opened,
         counts={**NO_COUNTS, "rows": len(plan.lines)},
         rows_total=len(plan.lines),
         started_at=run.started_at or write.now,
     )
 
 
-async def _step(write: LedgerWrite, run: ImportRunRow, plan: Plan) -> tuple[str, set[UUID]]:
+async def _step(write: LedgerWrite, run: ImportRunRow, plan: Plan) -> tuple[str, Claims, Pool]:
     """Decide and book the next rows, and note how far that is; the last step ends the import.
 
-    Returns the status and the transactions that rows stand for by now.
+    Returns the status, what rows have used up by now, and what the next ones may be joined to.
     """
     await _target(write.tx, run)
-    used = set(plan.used)
+    claims = plan.claims.copy()
+    pool = plan.pool
+    if pool is None or pool.version != write.version - 1:
+        # The first batch, or somebody else has written meanwhile.
+        pool = await load_pool(
+            write.tx, write.ledger_id, write.version, run.id, plan.accounts, plan.lines
+        )
     end = min(run.rows_done + BATCH_ROWS, len(plan.lines))
     made = await book_batch(
         write,
         run,
         list(zip(plan.lines[run.rows_done : end], plan.keys[run.rows_done : end], strict=True)),
         plan.accounts,
-        used=used,
+        claims=claims,
+        pool=pool,
+        rulings=plan.rulings,
+        secret=plan.secret,
         book=plan.book,
     )
     counts = {name: run.counts.get(name, 0) + made.get(name, 0) for name in NO_COUNTS}
@@ -291,7 +336,8 @@ async def _step(write: LedgerWrite, run: ImportRunRow, plan: Plan) -> tuple[str,
     if end == len(plan.lines):
         changes["status"] = "PENDING" if plan.waits else "COMPLETED"
         changes["finished_at"] = None if plan.waits else write.now
-    return (await update_run(write, run, **changes)).status, used
+    status = (await update_run(write, run, **changes)).status
+    return status, claims, replace(pool, version=write.version)
 
 
 async def _fail(
@@ -306,6 +352,7 @@ async def _fail(
         headers=list(headers) or run.headers,
         started_at=run.started_at or write.now,
         finished_at=write.now,
+        reverting=None,
     )
 
 
@@ -313,5 +360,6 @@ async def abandon_import(write: LedgerWrite, import_id: UUID) -> None:
     """End an import whose job will not be tried again; batches that were booked stay."""
     run = (await imports_by_id(write.tx, [(write.ledger_id, import_id)]))[0]
     if run is not None and run.status == "PROCESSING":
-        message = "The import was given up after several attempts."
+        what = "import" if run.reverting is None else "revert"
+        message = f"The {what} was given up after several attempts."
         await _fail(write, run, ErrorCode.INTERNAL_ERROR, message)

@@ -1,6 +1,5 @@
 """Starting an import, and going on with one that waits for a person."""
 
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete
@@ -11,10 +10,10 @@ from resolvers.accounts import accounts_by_id
 from resolvers.errors import Conflict, FieldError, Invalid
 from resolvers.imports.answers import check_answers
 from resolvers.imports.inputs import JOB_KIND, ImportCreate, ImportProcess, mapping_json, merged
-from resolvers.imports.rows import NO_COUNTS, L, get_import, insert_run, update_run
+from resolvers.imports.rows import L, get_import, insert_run, nothing_yet, update_run
 from resolvers.ledgers import LedgerWrite, require_version
 from resolvers.uploads.rows import uploads_by_id
-from resolvers.uploads.sniff import STATEMENTS
+from resolvers.uploads.sniff import OF_ONE_ACCOUNT, STATEMENTS
 
 
 async def start_import(write: LedgerWrite, data: ImportCreate) -> ImportRunRow:
@@ -24,21 +23,28 @@ async def start_import(write: LedgerWrite, data: ImportCreate) -> ImportRunRow:
     """
     wrong: list[FieldError] = []
     upload = (await uploads_by_id(write.tx, [(write.ledger_id, data.upload_id)]))[0]
-    account = (await accounts_by_id(write.tx, [(write.ledger_id, data.account_id)]))[0]
+    account = None
+    if data.account_id is not None:
+        account = (await accounts_by_id(write.tx, [(write.ledger_id, data.account_id)]))[0]
     if upload is None:
         wrong.append(FieldError("uploadId", "NOT_FOUND", "There is no such object."))
     elif upload.content_type not in STATEMENTS:
         message = f"A statement is wanted; this file is {upload.content_type}."
         wrong.append(FieldError("uploadId", "INVALID", message))
-    if account is None:
+    if data.account_id is not None and account is None:
         wrong.append(FieldError("accountId", "NOT_FOUND", "There is no such object."))
-    if wrong or upload is None or account is None:
+    if data.account_id is None and upload is not None and upload.content_type in OF_ONE_ACCOUNT:
+        message = "Say which account this file fills."
+        wrong.append(FieldError("accountId", "REQUIRED", message))
+    if wrong or upload is None:
         raise Invalid(wrong)
     row = ImportRunRow(
-        ledger_id=write.ledger_id, id=new_id(), upload_id=upload.id, account_id=account.id,
+        ledger_id=write.ledger_id, id=new_id(), upload_id=upload.id, account_id=data.account_id,
         status="PROCESSING", format=None, dry_run=data.dry_run, deleted_policy=data.deleted,
-        confirmed=False, mapping=mapping_json(data.mapping), **_nothing_yet(),
-        accounts=[{"currency": account.currency, "accountId": encode("acct", account.id)}],
+        confirmed=False, mapping=mapping_json(data.mapping), **nothing_yet(),
+        accounts=[]
+        if account is None
+        else [{"currency": account.currency, "accountId": encode("acct", account.id)}],
         version=1, created_at=write.now, updated_at=write.now,
     )  # fmt: skip
     await insert_run(write, row)
@@ -55,16 +61,17 @@ async def process_import(
 ) -> ImportRunRow:
     """Go on with a PENDING import; its shown rows are decided anew.
 
-    Without a mapping the guess is accepted.  With one, it is laid over the earlier mapping, and
-    what it leaves open is asked again, since money is at stake.  A dry run stays a dry run:
-    importing the file again books it.  Raises CONFLICT for an import that does not wait, and
-    VALIDATION_ERROR for columns that its file does not have.
+    Without a mapping the guess is accepted; a finished dry run is booked as it was shown.  With
+    one, it is laid over the earlier mapping, and what it leaves open is asked again, since money
+    is at stake; a dry run shows anew what it would do.  Raises CONFLICT for an import that waits
+    for nobody, and VALIDATION_ERROR for columns that its file does not have.
     """
     old = await get_import(write.tx, write.actor, import_id)
     require_version(old, expected_version)
-    if old.status != "PENDING":
+    shown = old.status == "COMPLETED" and old.dry_run
+    if old.status != "PENDING" and not shown:
         raise Conflict(
-            f"Only a PENDING import can be processed; this one is {old.status}.",
+            f"Only a PENDING import or a dry run can be processed; this one is {old.status}.",
             details={"status": old.status},
         )
     answers = mapping_json(data.mapping)
@@ -75,25 +82,10 @@ async def process_import(
         old,
         earlier=None if answers is None else {"mapping": old.mapping},
         status="PROCESSING",
+        dry_run=old.dry_run and not (shown and answers is None),
         confirmed=answers is None,
         mapping=merged(old.mapping, answers),
-        **_nothing_yet(),
+        **nothing_yet(),
     )
     write.enqueue(JOB_KIND, old.id)
     return new
-
-
-def _nothing_yet() -> dict[str, Any]:
-    return {
-        "detected": None,
-        "questions": [],
-        "warnings": [],
-        "headers": [],
-        "counts": dict(NO_COUNTS),
-        "error_code": None,
-        "error_message": None,
-        "rows_done": 0,
-        "rows_total": None,
-        "started_at": None,
-        "finished_at": None,
-    }

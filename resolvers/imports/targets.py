@@ -44,14 +44,15 @@ def _read(kept: Iterable[dict[str, str]]) -> Accounts:
 
 async def settle_accounts(
     write: LedgerWrite, run: ImportRunRow, target: AccountRow, currencies: set[str], *, book: bool
-) -> Accounts:
-    """The account of each currency; missing siblings are opened when rows are to be booked.
+) -> tuple[Accounts, tuple[str, ...]]:
+    """The account of each currency, and the missing siblings opened when rows are to be booked.
 
     A sibling is reused only where an earlier import into the same target names it: an account
     that merely has a fitting name and currency is somebody's own and stays untouched.
     """
     earlier = await _siblings(write.tx, run)
     accounts: Accounts = {target.currency: target.id}
+    opened: list[str] = []
     for currency in sorted(currencies - {target.currency}):
         if currency in earlier:
             accounts[currency] = earlier[currency]
@@ -64,7 +65,8 @@ async def settle_accounts(
                 "institution": target.institution,
             }
             accounts[currency] = (await create_account(write, parse(AccountCreate, raw))).id
-    return accounts
+            opened.append(encode("acct", accounts[currency]))
+    return accounts, tuple(opened)
 
 
 async def _siblings(tx: Tx, run: ImportRunRow) -> Accounts:

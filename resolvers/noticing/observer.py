@@ -17,6 +17,7 @@ from resolvers.noticing.budgets import MONEY, mark_plans
 from resolvers.noticing.groups import tell_of_shares
 from resolvers.notifications.words import import_finished
 from resolvers.notifications.writes import add_notification
+from resolvers.wire import reference
 
 NOTICE_BUDGETS: Final = "notice_budgets"
 NOTICE_INVITATION: Final = "notice_invitation"
@@ -81,7 +82,8 @@ async def _imports(write: LedgerWrite, records: list[Record]) -> None:
         before, after = record.before, record.after
         if not isinstance(after, ImportRunRow) or after.dry_run or after.status not in _ENDED:
             continue
-        if before is not None and before.status == after.status:
+        if before is None or before.status == after.status:
+            # One that comes with a takeout was told of where it ended.
             continue
         name = await write.tx.scalar(
             select(func.coalesce(_U.c.filename, "")).where(
@@ -90,7 +92,7 @@ async def _imports(write: LedgerWrite, records: list[Record]) -> None:
         )
         data = {
             "importId": ids.encode("imp", after.id),
-            "accountId": ids.encode("acct", after.account_id),
+            "accountId": reference("acct", after.account_id),
             "status": after.status,
             "counts": after.counts,
         }

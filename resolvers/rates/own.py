@@ -46,7 +46,8 @@ def _row(found: Row[Any]) -> RateRow:
     return RateRow(**{f.name: getattr(found, f.name) for f in fields(RateRow)})
 
 
-def _checked(data: RateSet) -> Decimal:
+def checked_rate(data: RateSet) -> Decimal:
+    """The rate as it is stored; raises VALIDATION_ERROR."""
     wrong = []
     if data.from_ == data.to:
         wrong.append(FieldError("to", "INVALID", "A rate is between two currencies."))
@@ -64,7 +65,7 @@ async def set_rate(
     write: LedgerWrite, data: RateSet, *, expected_version: int | None = None
 ) -> RateRow:
     """Say what a currency was worth on a day; what was said of the pair and day is replaced."""
-    value = _checked(data)
+    value = checked_rate(data)
     here = R.c.ledger_id == write.ledger_id
     pair = (data.from_, data.to)
     found = await write.tx.first(

@@ -107,6 +107,12 @@ def may_mean(text: str) -> frozenset[str] | None:
     return _MANY_CURRENCIES.get(" ".join(text.split()).casefold())
 
 
+def sign_of(text: str) -> frozenset[str]:
+    """The currencies that a sign or a word beside an amount may stand for; none if nobody knows."""
+    code = written_code(text)
+    return frozenset({code}) if code is not None else may_mean(text) or frozenset()
+
+
 def reads_as_currency(text: str) -> bool:
     """Whether a cell can only be a currency: a code that is no word, or a sign of money."""
     if is_code(text):

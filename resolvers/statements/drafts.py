@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -55,6 +55,10 @@ class Draft:
     more: str = ""
     problem: RowProblem | None = None
     value: Decimal | None = None
+
+    def money(self) -> Iterator[Money]:
+        """The amounts that make its value, as they are written."""
+        return (one for one in (self.amount, self.debit, self.credit) if one is not None)
 
 
 def clean(text: str, limit: int = MAX_TEXT) -> str:
@@ -196,8 +200,8 @@ class Drafter:
 
     def _implied(self, draft: Draft) -> str | None:
         """The currency that stands beside the amount, or the one of the whole file."""
-        for money in (draft.amount, draft.debit, draft.credit):
-            if money is not None and money.currency:
+        for money in draft.money():
+            if money.currency:
                 return money.currency
         return self._rules.file_currency
 

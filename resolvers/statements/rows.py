@@ -5,6 +5,7 @@ from decimal import Decimal
 from functools import partial
 
 from resolvers.statements.columns import Roles
+from resolvers.statements.currencies import sign_of
 from resolvers.statements.drafts import (
     Draft,
     Drafter,
@@ -19,6 +20,12 @@ from resolvers.statements.layout import Layout
 from resolvers.statements.model import Question, SignRule, StatementError, StatementRow
 from resolvers.statements.phrases import side_of
 from resolvers.statements.signs import Entry, Verdict, decide
+
+
+def _likely(sign: str) -> str:
+    """The first guess at what a sign stands for: a dollar is one of the United States."""
+    meant = sign_of(sign)
+    return "USD" if "USD" in meant else min(meant)
 
 
 class RowReader:
@@ -47,6 +54,7 @@ class RowReader:
             self._from_pair([d for d in booked if d.problem is None])
         else:
             self._from_amount(booked)
+        self._check_signs([d for d in drafts if d.problem is None])
         good = [d for d in drafts if d.problem is None]
         self._id_column = self._unique_ids(good)
         return [self._row(draft) for draft in drafts]
@@ -146,6 +154,45 @@ class RowReader:
                 draft.problem = failed(
                     "BAD_FLAG", f"{flag!r} says neither debit nor credit, so the sign is unknown."
                 )
+
+    def _check_signs(self, good: list[Draft]) -> None:
+        """Ask whether amounts that stand beside another currency's sign are the account's.
+
+        A mere sign opens no other account, but it is not taken for the account's money either.
+        Where other rows have the account's own sign, those with another one cannot be meant.
+        """
+        home = self._rules.home_currency
+        if home is None:
+            return
+        foreign: list[tuple[Draft, str]] = []
+        own = False
+        for draft in good:
+            sign = next((m.symbol for m in draft.money() if m.symbol), None)
+            if sign is None or draft.currency is not None:
+                continue
+            meant = sign_of(sign)
+            if home in meant:
+                own = True
+            elif meant:
+                foreign.append((draft, sign))
+        if not foreign:
+            return
+        signs = sorted({sign for _, sign in foreign})
+        if own:
+            for draft, sign in foreign:
+                draft.problem = failed(
+                    "BAD_CURRENCY",
+                    f"{shown(sign)!r} beside the amount is not {home}; write the code of its "
+                    f"currency, such as {_likely(sign)}.",
+                )
+            return
+        named = " and ".join(repr(shown(sign)) for sign in signs[:3])
+        message = (
+            f"{len(foreign)} amounts are written with {named}, and the account is in {home}; in "
+            "which currency are they?"
+        )
+        choices = dict.fromkeys((*(_likely(sign) for sign in signs[:3]), home))
+        self.questions.append(Question("currency", message, tuple(choices)))
 
     def _entry(self, draft: Draft) -> Entry:
         if draft.problem is not None:

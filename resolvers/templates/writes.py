@@ -114,7 +114,7 @@ async def create_template(write: LedgerWrite, data: TemplateCreate) -> TemplateR
     _check_plan(row, wrong)
     if wrong:
         raise Invalid(wrong)
-    due = _due(write, row, set())
+    due = due_of(write, row, set())
     remind = first_reminder(row, set(), write.today + _DAY)
     cells = cells_of(write, row)
     await write.tx.run(insert(M).values(**cells, next_due=due, remind_on=remind))
@@ -131,7 +131,7 @@ def cells_of(write: LedgerWrite, row: TemplateRow) -> dict[str, Any]:
     return cells
 
 
-def _due(write: LedgerWrite, row: TemplateRow, done: set[date]) -> date | None:
+def due_of(write: LedgerWrite, row: TemplateRow, done: set[date]) -> date | None:
     """The first date that the template will post by itself; what is due by now starts at once."""
     if not row.auto_post:
         return None
@@ -188,7 +188,7 @@ async def update_template(
         version=old.version + 1,
         updated_at=write.now,
     )
-    due = _due(write, new, done)
+    due = due_of(write, new, done)
     remind = first_reminder(new, done, write.today + _DAY)
     await _store(write, new, next_due=due, remind_on=remind)
     write.figures = True

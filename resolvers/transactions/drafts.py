@@ -8,9 +8,10 @@ from uuid import UUID
 
 from models.accounts import AccountRow
 from models.ids import new_id
-from models.transactions import RefundedRow, SplitRow, TransactionRow
+from models.transactions import LOCKABLE, RefundedRow, SplitRow, TransactionRow
 from resolvers.errors import Conflict, ErrorCode, FieldError, Invalid
 from resolvers.money import format_minor, parse_minor
+from resolvers.transactions.handset import locked_after, locked_at_birth
 from resolvers.transactions.inputs import SplitInput, TransactionCreate, TransactionUpdate
 from resolvers.transactions.locks import require_unlocked
 from resolvers.transactions.references import References
@@ -112,6 +113,7 @@ def draft_create(
         category_kind=category.kind if category else None, content_key=None, deleted_at=None,
         version=1, created_at=now, updated_at=now, refunded=refunded,
     )  # fmt: skip
+    row = replace(row, locked=locked_at_birth(row))
     if other_account is None:
         return row, None
     other = replace(
@@ -236,6 +238,12 @@ def draft_update(
     if other is not None and mirrored is not None:
         require_unlocked(other, mirrored, side=True)
     check_external(refs, new.account_id, new.external_id, old.id)
+    new = replace(new, locked=locked_after(old, new))
+    if other is not None and mirrored is not None:
+        mirrored = replace(mirrored, locked=locked_after(other, mirrored))
+    if data.given("locked_fields"):
+        wanted = data.locked_fields or ()
+        new = replace(new, locked=tuple(name for name in LOCKABLE if name in wanted))
     return _stamped(old, new, now), None if mirrored is None else _stamped(other, mirrored, now)
 
 

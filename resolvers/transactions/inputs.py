@@ -24,6 +24,7 @@ from resolvers.inputs import (
 
 Status = Literal["PENDING", "POSTED", "RECONCILED"]
 Kind = Literal["INCOME", "EXPENSE", "TRANSFER"]
+LockedField = Literal["CATEGORY", "PAYEE", "TAGS", "NOTES"]
 Sort = Literal["DATE_DESC", "DATE_ASC", "AMOUNT_DESC", "AMOUNT_ASC"]
 
 DERIVED: Final = frozenset({"kind", "createdAt", "updatedAt", "deletedAt"})
@@ -79,6 +80,7 @@ class TransactionUpdate(Input):
     external_id: ExternalId | None = None
     refund_of: TransactionRef | None = None
     transfer_amount: AmountText | None = None
+    locked_fields: Annotated[list[LockedField], Field(max_length=4)] | None = None
 
 
 class TransactionFilter(Input):

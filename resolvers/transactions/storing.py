@@ -19,13 +19,17 @@ _PLAIN: Final = (
     "group_id", "content_key", "deleted_at", "version", "created_at", "updated_at",
     "occurrence_date", "group_transaction_id",
 )  # fmt: skip
-_ADD: Final = Inserted(T, (*_PLAIN, "tags", "amount", "notes"))
-_CHANGED: Final = tuple(name for name in _PLAIN if name not in {"ledger_id", "id", "created_at"})
+_ADD: Final = Inserted(T, (*_PLAIN, "tags", "locked", "amount", "notes"))
+_FIXED: Final = frozenset({"ledger_id", "id", "created_at"})
+_CHANGED: Final = (
+    *(name for name in _PLAIN if name not in _FIXED), "tags", "locked", "amount", "notes",
+)  # fmt: skip
 
 
 def _cells(write: LedgerWrite, row: TransactionRow) -> dict[str, Any]:
     cells = {name: getattr(row, name) for name in _PLAIN}
     cells["tags"] = list(row.tags)
+    cells["locked"] = list(row.locked)
     cells["amount"] = write.ring.seal_minor("transactions.amount", row.id, row.amount_minor)
     cells["notes"] = write.ring.seal_text("transactions.notes", row.id, row.notes)
     return cells
@@ -48,7 +52,10 @@ def _parts(write: LedgerWrite, rows: Sequence[TransactionRow]) -> list[dict[str,
 
 
 async def insert_rows(write: LedgerWrite, rows: Sequence[TransactionRow]) -> None:
-    """Store new rows with their parts; their accounts' totals move with them."""
+    """Store new rows with their parts; their accounts' totals move with them.
+
+    A row that comes back into the trash it lay in moves none, and is told with its tombstone.
+    """
     if not rows:
         return
     await write.tx.run(_ADD, [_cells(write, row) for row in rows])
@@ -57,8 +64,11 @@ async def insert_rows(write: LedgerWrite, rows: Sequence[TransactionRow]) -> Non
         await write.tx.run(insert(S), parts)
     await _mark(write, {place for row in rows for place in places_of(None, row)})
     for row in rows:
-        write.move(row.account_id, row.amount_minor)
         write.record("transaction", "CREATE", None, row)
+        if row.deleted_at is None:
+            write.move(row.account_id, row.amount_minor)
+        else:
+            write.record("transaction", "DELETE", row, None)
 
 
 async def update_rows(
@@ -70,15 +80,12 @@ async def update_rows(
     statement = (
         update(T)
         .where(T.c.ledger_id == write.ledger_id, T.c.id == bindparam("which"))
-        .values({name: bindparam(f"new_{name}") for name in (*_CHANGED, "tags", "amount", "notes")})
+        .values({name: bindparam(f"new_{name}") for name in _CHANGED})
     )
     values = []
     for _, new in changed:
         cells = _cells(write, new)
-        values.append(
-            {"which": new.id}
-            | {f"new_{name}": cells[name] for name in (*_CHANGED, "tags", "amount", "notes")}
-        )
+        values.append({"which": new.id} | {f"new_{name}": cells[name] for name in _CHANGED})
     await write.tx.run(statement, values)
     resplit = [(old, new) for old, new in changed if old.splits != new.splits]
     if resplit:

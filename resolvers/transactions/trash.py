@@ -1,6 +1,6 @@
 """The trash: deleted transactions rest for 30 days and can come back."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -103,6 +103,14 @@ async def restore_transaction(write: LedgerWrite, transaction_id: UUID | None) -
     What a group's transaction moved comes back with the amount that was paid by now.  Raises
     CONFLICT for one that is not in the trash, or that the group's transaction holds no more.
     """
+    rows = await restorable(write, transaction_id)
+    await restore_rows(write, rows)
+    row = rows[0]
+    return (await transactions_by_id(write.tx, [(write.ledger_id, row.id)]))[0] or row
+
+
+async def restorable(write: LedgerWrite, transaction_id: UUID | None) -> list[TransactionRow]:
+    """A deleted transaction, first, and what would come back with it; raises as its restoring."""
     if transaction_id is not None:
         key = (write.ledger_id, transaction_id)
         if (await transactions_by_id(write.tx, [key]))[0] is not None:
@@ -122,8 +130,8 @@ async def restore_transaction(write: LedgerWrite, transaction_id: UUID | None) -
             "It follows a group's transaction, which was deleted, changed or booked anew since; "
             "restore that, or book what you paid with it again."
         )
-    await restore_rows(write, rows)
-    return (await transactions_by_id(write.tx, [(write.ledger_id, row.id)]))[0] or row
+    await _require_free_ids(write, rows)
+    return rows
 
 
 async def restore_rows_of_account(
@@ -148,18 +156,7 @@ async def restore_rows_of_account(
 
 async def restore_rows(write: LedgerWrite, rows: Sequence[TransactionRow]) -> None:
     """Bring rows back; an external id that was taken meanwhile is a CONFLICT."""
-    external = [row.external_id for row in rows if row.external_id is not None]
-    if external:
-        taken = await write.tx.rows(
-            select(T.c.id, T.c.account_id, T.c.external_id).where(
-                T.c.ledger_id == write.ledger_id,
-                among(T.c.external_id, external),
-                T.c.deleted_at.is_(None),
-            )
-        )
-        refs = References(external={(r.account_id, r.external_id): r.id for r in taken})
-        for row in rows:
-            check_external(refs, row.account_id, row.external_id, row.id)
+    await _require_free_ids(write, rows)
     rejoined, alone = await _rejoined(write, rows)
     await update_rows(write, rejoined)
     changed = [
@@ -180,6 +177,22 @@ async def restore_rows(write: LedgerWrite, rows: Sequence[TransactionRow]) -> No
         transfer_id=None,
     )
     await as_shares_say(write, rows)
+
+
+async def _require_free_ids(write: LedgerWrite, rows: Sequence[TransactionRow]) -> None:
+    external = [row.external_id for row in rows if row.external_id is not None]
+    if not external:
+        return
+    taken = await write.tx.rows(
+        select(T.c.id, T.c.account_id, T.c.external_id).where(
+            T.c.ledger_id == write.ledger_id,
+            among(T.c.external_id, external),
+            T.c.deleted_at.is_(None),
+        )
+    )
+    refs = References(external={(r.account_id, r.external_id): r.id for r in taken})
+    for row in rows:
+        check_external(refs, row.account_id, row.external_id, row.id)
 
 
 async def _rejoined(
@@ -222,8 +235,58 @@ async def purge_trash(write: LedgerWrite, before: datetime) -> int:
     """
     where = (T.c.ledger_id == write.ledger_id, T.c.deleted_at < before)
     gone = [row.id for row in await write.tx.rows(select(T.c.id).where(*where))]
+    await _purge(write, gone)
+    return len(gone)
+
+
+async def remove_rows(write: LedgerWrite, rows: Sequence[TransactionRow]) -> None:
+    """Remove living rows for good, without their other sides: as if they had never been made."""
+    await _throw_away(write, rows)
+    await _purge(write, [row.id for row in rows])
+
+
+async def return_to_trash(
+    write: LedgerWrite, rows: Sequence[TransactionRow], links: Mapping[UUID, UUID | None]
+) -> None:
+    """Put restored rows, whose ``deleted_at`` says since when they lay there, back into the trash.
+
+    ``links`` are the other sides that they named there; living rows let go of them.
+    """
+    pointing = await write.tx.rows(
+        select(T.c.id).where(
+            T.c.ledger_id == write.ledger_id,
+            among(T.c.transfer_id, [row.id for row in rows]),
+            not_(among(T.c.id, [row.id for row in rows])),
+            T.c.deleted_at.is_(None),
+        )
+    )
+    sides = await transactions_by_id(write.tx, [(write.ledger_id, row.id) for row in pointing])
+    await update_rows(
+        write,
+        [
+            (row, replace(row, transfer_id=None, version=row.version + 1, updated_at=write.now))
+            for row in sides
+            if row is not None
+        ],
+    )
+    changed = [
+        (
+            replace(row, deleted_at=None),
+            replace(
+                row,
+                transfer_id=links.get(row.id, row.transfer_id),
+                version=row.version + 1,
+                updated_at=write.now,
+            ),
+        )
+        for row in rows
+    ]
+    await update_rows(write, changed, "DELETE")
+
+
+async def _purge(write: LedgerWrite, gone: Sequence[UUID]) -> None:
     if not gone:
-        return 0
+        return
     for deleted in (False, True):
         pointing = await write.tx.rows(
             select(T.c.id).where(
@@ -265,7 +328,6 @@ async def purge_trash(write: LedgerWrite, before: datetime) -> int:
     await write.tx.run(delete(T).where(T.c.ledger_id == write.ledger_id, among(T.c.id, gone)))
     for one in gone:
         write.purged("transaction", one)
-    return len(gone)
 
 
 async def _spend_dates(write: LedgerWrite, gone: Sequence[UUID]) -> None:

@@ -5,6 +5,7 @@ from typing import Final
 
 from resolvers.errors import UnsupportedMediaType, invalid
 from resolvers.statements import StatementError
+from resolvers.statements.archives import DOCUMENT, is_document
 from resolvers.statements.recognise import format_of_bytes
 from resolvers.uploads.names import extension_of
 
@@ -18,13 +19,17 @@ MT940: Final = "application/x-mt940"
 CAMT: Final = "application/xml"
 LITAS: Final = "text/x-litas-esis"
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+TAKEOUT: Final = "application/json"
+ZIP: Final = "application/zip"
 PDF: Final = "application/pdf"
 PNG: Final = "image/png"
 JPEG: Final = "image/jpeg"
 WEBP: Final = "image/webp"
 HEIC: Final = "image/heic"
 
-STATEMENTS: Final = frozenset({CSV, OFX, QIF, MT940, CAMT, LITAS, XLSX})
+STATEMENTS: Final = frozenset({CSV, OFX, QIF, MT940, CAMT, LITAS, XLSX, TAKEOUT, ZIP})
+OF_ONE_ACCOUNT: Final = STATEMENTS - {CSV, TAKEOUT, ZIP}
+"""Statements of a bank: whoever imports one has to say which account it is of."""
 RECEIPTS: Final = frozenset({PDF, PNG, JPEG, WEBP, HEIC})
 ACCEPTED: Final = {"STATEMENT": STATEMENTS, "RECEIPT": RECEIPTS}
 
@@ -63,6 +68,11 @@ _ZIP_ENTRY: Final = re.compile(rb"PK\x03\x04.{22}(..)..", re.DOTALL)
 _MARKUP: Final = re.compile(
     r"<\s*(?:!doctype\s+)?(svg|html|head|body|script|iframe|img)\b", re.IGNORECASE
 )
+# What YNAB and Actual put into their archives.
+_EXPORTED: Final = (b"register.csv", b"plan.csv", b"budget.csv", b"db.sqlite")
+_JSON: Final = re.compile(
+    rb"(?:\xef\xbb\xbf)?[ \t\r\n]{0,100}(?:\{\s{0,100}[\"}]|\[\s{0,100}[\[{\]])"
+)
 _BINARY: Final = re.compile(rb"[\x00-\x08\x0e-\x19\x1b-\x1f]")
 
 # Browsers declare what the name says and banks name statements as they like, so what is declared
@@ -74,6 +84,7 @@ _STATEMENT_TYPES: Final = STATEMENTS | frozenset(
         "text/x-comma-separated-values", "text/xml", "application/ofx", "application/vnd.intu.qfx",
         "text/ofx", "text/sgml", "application/qif", "text/qif", "text/x-qif", "image/x-qif",
         "application/mt940", "text/mt940", "application/swift", "application/camt+xml",
+        "text/json", "application/x-zip-compressed", "application/x-zip",
     }
 )  # fmt: skip
 _DECLARED: Final = {
@@ -91,11 +102,13 @@ _TEXT_FORMATS: Final = {
 }  # fmt: skip
 _STATEMENT_EXTENSIONS: Final = "csv tsv txt ofx qfx qif sta mt940 940 swi xml camt xls xlsx"
 _NEVER: Final = (
-    "exe dll bat cmd ps1 sh js mjs vbs jar msi app apk html htm xhtml svg svgz php zip gz tgz bz2 "
+    "exe dll bat cmd ps1 sh js mjs vbs jar msi app apk html htm xhtml svg svgz php gz tgz bz2 "
     "xz 7z rar tar zst docx doc"
 )
 _EXTENSIONS: Final[dict[str, frozenset[str]]] = {
     **dict.fromkeys(_STATEMENT_EXTENSIONS.split(), STATEMENTS),
+    "json": frozenset({TAKEOUT}),
+    "zip": frozenset({ZIP}),
     "pdf": frozenset({PDF}),
     "png": frozenset({PNG}),
     **dict.fromkeys(("jpg", "jpeg", "jpe", "jfif"), frozenset({JPEG})),
@@ -147,7 +160,7 @@ def _accepted(head: bytes) -> str:
     if head[4:8] == b"ftyp":
         return _heic(head)
     if head.startswith(b"PK"):
-        return _xlsx(head)
+        return _zip(head)
     if head[257:262] == b"ustar":
         raise _refused("The file is a tar archive, which is not accepted.", "a tar archive")
     return _text(head)
@@ -159,17 +172,23 @@ def _heic(head: bytes) -> str:
     raise _refused("The file is a video or media file, which is not accepted.", "a media file")
 
 
-def _xlsx(head: bytes) -> str:
-    """A spreadsheet is a zip archive whose workbook lies in ``xl/``."""
+def _zip(head: bytes) -> str:
+    """A spreadsheet is a zip archive whose workbook lies in ``xl/``; takeouts are archives too."""
     for entry in _ZIP_ENTRY.finditer(head):
         length = int.from_bytes(entry.group(1), "little")
         name = head[entry.end() : entry.end() + length]
         if name.startswith((b"xl/workbook", b"xl/worksheets/")):
             return XLSX
+        if name == DOCUMENT.encode() or name.lower().endswith(_EXPORTED):
+            return ZIP
     raise _refused("The file is a zip archive, which is not accepted.", "a zip archive")
 
 
 def _text(head: bytes) -> str:
+    if _JSON.match(head):
+        if is_document(head):
+            return TAKEOUT
+        raise _refused("The file is a JSON document, but no takeout.", "a JSON document")
     try:
         found = format_of_bytes(head)
     except StatementError as error:

@@ -20,6 +20,7 @@ from models.rates import Rate, RateRow
 from models.templates import Template, TemplateRow
 from models.transactions import SplitRow, TransactionRow
 from resolvers.budgets.rows import ITEMS, B, I
+from resolvers.rules.rows import R, plain_of, rule_of
 from resolvers.transactions.rows import COLUMNS, SOURCE, S, T
 from resolvers.uploads.rows import U, upload_row
 from resolvers.verify.finder import Finder, pages
@@ -35,12 +36,13 @@ _N: Final = table(Notification)
 _R: Final = table(Rate)
 _ENTITIES: Final = (
     "transaction", "account", "category", "budget", "budgetItem", "template", "rate", "upload",
-    "notification",
+    "notification", "rule",
 )  # fmt: skip
 _OTHER_CELLS: Final[tuple[tuple[Table, str, str, str], ...]] = (
     # table, column of its order, sealed column, what a row is called
     (table(IdempotencyKey), "key", "answer", "idempotency key"),
     (table(Import), "id", "report", "import"),
+    (table(Import), "id", "rulings", "import"),
     (table(ImportRow), "id", "content", "import row"),
 )
 
@@ -69,6 +71,7 @@ async def check_books(finder: Finder) -> int:
     await _check_categories(finder)
     await _check_budgets(finder)
     await _check_templates(finder)
+    await _check_rules(finder)
     await _check_notifications(finder)
     await _check_rates(finder)
     await check_segments(finder)
@@ -115,6 +118,7 @@ def _transaction(
         "amount_minor": minor,
         "notes": None if notes is None else notes.decode(),
         "tags": tuple(row.tags),
+        "locked": tuple(row.locked),
         "splits": tuple(parts),
         "refunded": None,
     }
@@ -271,6 +275,18 @@ async def _check_templates(finder: Finder) -> None:
                 plain = {name: getattr(row, name) for name in names}
                 whole.append(TemplateRow(**plain, amount_minor=minor))
         await check_images(finder, "template", whole)
+
+
+async def _check_rules(finder: Finder) -> None:
+    """Contents that open, and are as the feed left them."""
+    statement = select(R).where(R.c.ledger_id == finder.ledger_id)
+    async for page in pages(finder.tx, statement, (R.c.id,)):
+        whole: list[Stored] = []
+        for row in page:
+            content = finder.opened("rules.content", "rule", row.id, row.content)
+            if content is not None:
+                whole.append(rule_of(plain_of(row), content))
+        await check_images(finder, "rule", whole)
 
 
 async def _check_notifications(finder: Finder) -> None:

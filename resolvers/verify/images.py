@@ -26,6 +26,7 @@ from models.groups import (
 from models.invitations import Invitation, InvitationRow
 from models.notifications import Notification, NotificationRow
 from models.rates import Rate, RateRow
+from models.rules import Rule, RuleRow
 from models.templates import Template, TemplateRow
 from models.transactions import TransactionRow
 from models.uploads import Upload, UploadRow
@@ -45,6 +46,7 @@ Stored = (
     | InvitationRow
     | MemberRow
     | RateRow
+    | RuleRow
     | ShareRow
     | TemplateRow
     | TransactionRow
@@ -70,6 +72,7 @@ _TABLES: Final = {
     "category": table(Category),
     "notification": table(Notification),
     "rate": table(Rate),
+    "rule": table(Rule),
     "group": table(Group),
     "group_transaction": table(GroupTransaction),
     "invitation": table(Invitation),

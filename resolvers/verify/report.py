@@ -16,6 +16,7 @@ _PREFIXES: Final = {
     "group_transaction": "gtxn",
     "import": "imp",
     "rate": "rate",
+    "rule": "rule",
     "invitation": "inv",
     "member": "user",
     "share": "gtxn",

@@ -53,6 +53,7 @@ async def test_wrong_fields_are_named_and_change_nothing(
     assert (await door.call("ListAccounts"))["items"] == []
 
 
+@pytest.mark.case("A12")
 async def test_unknown_fields_are_refused_by_name(door: Door) -> None:
     with pytest.raises(Refused) as refused:
         await open_account(door, colour="red")

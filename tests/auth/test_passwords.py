@@ -288,6 +288,7 @@ async def test_the_proof_is_mailed_again_until_it_is_used(
     assert len(await post.to(ada.email, "verify-email")) == 2
 
 
+@pytest.mark.case("A09")
 async def test_of_many_uses_of_a_token_at_once_one_counts(
     nobody: Door, ada: Person, post: Post
 ) -> None:

@@ -134,6 +134,7 @@ async def test_an_account_begins_with_its_proof(nobody: Door, world: World) -> N
     assert len(world.box.to(body["email"])) == 1
 
 
+@pytest.mark.case("A06")
 async def test_known_and_unknown_addresses_answer_and_work_alike(
     verified: httpx2.AsyncClient, world: World, ada: Person
 ) -> None:
@@ -189,6 +190,7 @@ async def test_a_token_ends_after_a_day(nobody: Door, world: World) -> None:
         assert (await nobody.call("VerifyEmail", {"token": token}))["emailVerified"]
 
 
+@pytest.mark.case("A14")
 async def test_of_many_at_once_one_wins(verified: httpx2.AsyncClient, world: World) -> None:
     body = fresh()
     door = GraphQLDoor(verified, None)

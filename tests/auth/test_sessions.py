@@ -99,6 +99,7 @@ async def test_unknown_address_and_wrong_password_answer_alike(nobody: Door, ada
     assert answers[0][0] == "INVALID_CREDENTIALS"
 
 
+@pytest.mark.case("A05")
 async def test_logging_out_ends_the_session_at_once(door: Door, ada: Person) -> None:
     assert (await door.call("GetMe"))["id"] == ada.id
     assert await door.call("Logout") == {"loggedOut": True}
@@ -119,6 +120,7 @@ async def test_a_refresh_token_suffices_to_log_out(nobody: Door, ada: Person) ->
     assert refused.value.code == "UNAUTHENTICATED"
 
 
+@pytest.mark.case("A04")
 async def test_refreshing_rotates_and_the_old_parent_ends_the_family(
     nobody: Door, ada: Person
 ) -> None:
@@ -188,8 +190,7 @@ def signed_by_hand(header: dict[str, str], claims: dict[str, Any], secret: bytes
     return message + "." + urlsafe_b64encode(signature).decode().rstrip("=")
 
 
-@pytest.mark.case("A01")
-@pytest.mark.case("A02")
+@pytest.mark.case("A01", "A02")
 async def test_forged_tokens_are_refused(door: Door, ada: Person, services: Services) -> None:
     key = ECKey.generate_key("P-256", auto_kid=True)
     published = services.auth.jwks()["keys"]
@@ -228,6 +229,7 @@ async def test_the_profile_is_changed_and_put_back(door: Door) -> None:
     assert me["email"] == changed["email"]
 
 
+@pytest.mark.case("M06")
 async def test_today_is_the_users_day(client: Any) -> None:
     moment = datetime(2026, 3, 1, 23, 30, tzinfo=UTC)
     with time_machine.travel(moment, tick=True):

@@ -105,6 +105,7 @@ async def test_a_category_in_use_needs_a_successor(door: Door) -> None:
             "splits": 1,
             "budgetItems": 0,
             "templates": 0,
+            "rules": 0,
             "groupTransactions": 0,
             "shares": 0,
             "subcategories": 2,

@@ -29,12 +29,17 @@ SCHEDULE = (
     'startDate: "2026-01-01"}'
 )
 
+RULE = (
+    'conditions:[{field:TEXT,value:"x"},{field:ACCOUNT,accountIds:["$account"]}],'
+    'actions:{categoryId:"$category"}'
+)
+
 # Root field -> a document that works for the owner of the ids in it, and what a stranger is told.
 # OWN: the field has no id, so a stranger gets her own (and nobody else's) things.
 MATRIX: dict[str, tuple[str, str]] = {
     "viewer": ("{viewer{id accounts(first:1){nodes{id}}}}", "OWN"),
     "node": ('{node(id:"$account"){id}}', "NULL"),
-    "nodes": ('{nodes(ids:["$account","$transaction","$upload","$import","$budget","$item","$template","$notification","$rate","$group","$entry","$invitation"]){id}}', "NULL"),
+    "nodes": ('{nodes(ids:["$account","$transaction","$upload","$import","$budget","$item","$template","$rule","$notification","$rate","$group","$entry","$invitation"]){id}}', "NULL"),
     "account": ('{account(id:"$account"){id}}', "NOT_FOUND"),
     "accounts": ("{accounts(first:1){nodes{id}}}", "OWN"),
     "accountBalance": ('{accountBalance(id:"$account"){balance}}', "NOT_FOUND"),
@@ -81,6 +86,18 @@ MATRIX: dict[str, tuple[str, str]] = {
     "deleteRate": ('mutation{deleteRate(id:"$rate"){id}}', "NOT_FOUND"),
     "template": ('{template(id:"$template"){id nextDate}}', "NOT_FOUND"),
     "templates": ("{templates(first:1){nodes{id}}}", "OWN"),
+    "rule": ('{rule(id:"$rule"){id actions{category{id}}}}', "NOT_FOUND"),
+    "rules": ("{rules(first:1){nodes{id}}}", "OWN"),
+    "testRule": (
+        f"{{testRule(rule:{{{RULE}}}){{matched changed rows{{nodes{{transaction{{id}}}}}}}}}}",
+        "VALIDATION_ERROR",
+    ),
+    "reorderRules": (
+        'mutation{reorderRules(ids:["$secondRule","$rule"]){rules{id}}}', "VALIDATION_ERROR",
+    ),
+    "createRule": (f'mutation{{createRule(input:{{name:"x",{RULE}}}){{rule{{id}}}}}}', "VALIDATION_ERROR"),
+    "updateRule": ('mutation{updateRule(id:"$rule",input:{name:"N"}){rule{id}}}', "NOT_FOUND"),
+    "deleteRule": ('mutation{deleteRule(id:"$rule"){id}}', "NOT_FOUND"),
     "export": ("{export(format:CSV){downloadUrl}}", "OWN"),
     "requestTakeout": ("mutation{requestTakeout{export{downloadUrl}}}", "OWN"),
     "groups": ("{groups(first:1){nodes{id}}}", "OWN"),
@@ -165,6 +182,11 @@ MATRIX: dict[str, tuple[str, str]] = {
         "VALIDATION_ERROR",
     ),
     "processImport": ('mutation{processImport(id:"$import"){import{id}}}', "NOT_FOUND"),
+    "overruleImportRows": (
+        'mutation{overruleImportRows(id:"$import",rows:[{position:0,decision:SKIPPED}]){import{id}}}',
+        "NOT_FOUND",
+    ),
+    "revertImport": ('mutation{revertImport(id:"$import"){import{id}}}', "NOT_FOUND"),
     "createGroup": ('mutation{createGroup(input:{name:"x"}){group{id}}}', "OWN"),
     "updateGroup": ('mutation{updateGroup(id:"$group",input:{name:"N"}){group{id}}}', "NOT_FOUND"),
     "addGroupMember": (
@@ -250,10 +272,13 @@ PUBLIC = {
     "resetPassword",
     "verifyEmail",
 }
-# An import that waits for nobody cannot be processed: right for its owner, too.
+# An import that waits for nobody cannot be processed, nor taken back while it is at work: right
+# for its owner, too.
 # Nobody answers an invitation that she sent; the last owner of a group cannot leave it.
 OWNER_REFUSED = {
     "processImport": "CONFLICT",
+    "overruleImportRows": "CONFLICT",
+    "revertImport": "CONFLICT",
     "acceptInvitation": "NOT_FOUND",
     "declineInvitation": "NOT_FOUND",
     "removeGroupMember": "CONFLICT",
@@ -296,7 +321,11 @@ async def owned(door: GraphQLDoor, services: Services) -> dict[str, str]:
     )
     assert told.value is not None
     rate = 'mutation{setRate(input:{from:"EUR",to:"ALL",date:"2026-01-01",rate:1}){rate{id}}}'
+    rule = 'mutation{createRule(input:{name:"x",conditions:[{field:TEXT,value:"x"}],stop:true,actions:{}}){rule{id}}}'
+    rules = [(await door.query(rule))["data"]["createRule"]["rule"]["id"] for _ in range(2)]
     return {
+        "rule": rules[0],
+        "secondRule": rules[1],
         "notification": ids.encode("notif", told.value.id),
         "email": door.person.email,
         "rate": (await door.query(rate))["data"]["setRate"]["rate"]["id"],

@@ -82,6 +82,7 @@ def test_every_message_names_the_limit_and_what_was_found():
     assert refused.value.code == "QUERY_TOO_COMPLEX"
 
 
+@pytest.mark.case("G01", "G03", "G04", "G06", "G13")
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -181,6 +182,7 @@ def test_at_the_limit(text):
     check(text)
 
 
+@pytest.mark.case("G01")
 @pytest.mark.timeout(10)
 @pytest.mark.parametrize("levels", [22, 140])
 def test_fan_out_is_refused_at_once(levels):
@@ -189,6 +191,7 @@ def test_fan_out_is_refused_at_once(levels):
         BUDGET.check(document)
 
 
+@pytest.mark.case("G06")
 def test_a_long_chain_of_fragments_does_not_recurse():
     chain = "".join(f" fragment F{i} on Query {{a{{...F{i + 1}}}}}" for i in range(5_000))
     document = parse(f"{{...F0}}{chain} fragment F5000 on Query {{id}}")
@@ -238,6 +241,7 @@ def test_syntax_errors_have_a_place(text, location):
     assert location is None or place == location
 
 
+@pytest.mark.case("G15")
 @pytest.mark.parametrize("text", ['{named(name:"\\u0000")}', '{named(name:"\0")}'])
 def test_nul_in_a_string_is_refused(text):
     with pytest.raises(Invalid) as refused:
@@ -245,6 +249,7 @@ def test_nul_in_a_string_is_refused(text):
     assert refused.value.details["locations"] == [{"line": 1, "column": 13}]
 
 
+@pytest.mark.case("G06")
 def test_introspection_passes_without_cost():
     plain = check(get_introspection_query())
     assert (plain.requested, plain.depth) == (0, 15)
@@ -253,6 +258,7 @@ def test_introspection_passes_without_cost():
     assert check(get_introspection_query(**full)).requested == 0
 
 
+@pytest.mark.case("G06")
 def test_introspection_has_limits_of_its_own():
     chain = "{__type(name:1){" + "ofType{" * 14 + "name" + "}" * 16
     assert check(chain).depth == 16
@@ -323,6 +329,7 @@ def test_cost_over_the_limit_depends_on_variables():
     assert check(text, n=1).requested == 5
 
 
+@pytest.mark.case("G02")
 def test_products_stop_growing():
     digits = "9" * 5_000
     text = "{accounts(first:%s){nodes{transactions(first:%s){edges{node{id}}}}}}"

@@ -89,6 +89,7 @@ async def test_another_body_is_415_and_the_door_says_what_it_reads(
     assert "or multipart" not in answer.json()["errors"][0]["message"]
 
 
+@pytest.mark.case("G09")
 @pytest.mark.parametrize(
     ("name", "wrong"),
     [
@@ -144,6 +145,7 @@ REQUEST_ERRORS = {
 }  # fmt: skip
 
 
+@pytest.mark.case("G09")
 @pytest.mark.parametrize("case", REQUEST_ERRORS)
 async def test_what_cannot_be_run_has_no_data_and_its_status_depends_on_the_type(
     client: httpx2.AsyncClient, case: str
@@ -278,6 +280,7 @@ ATTACKS = {
 }  # fmt: skip
 
 
+@pytest.mark.case("G04")
 @pytest.mark.parametrize("attack", ATTACKS)
 async def test_documents_that_scanners_send_are_refused_unrun(
     client: httpx2.AsyncClient, attack: str
@@ -295,6 +298,7 @@ async def test_answers_carry_no_trace(client: httpx2.AsyncClient) -> None:
     assert answer.json()["extensions"].keys() == {"cost"}
 
 
+@pytest.mark.case("G08")
 def test_without_introspection_nothing_is_suggested() -> None:
     engine = Engine(introspection=False)
     for document in ("{viewe {id}}", "{accounts(firs: 1) {nodes {id}}}", "{node(id: 1) {...on Acount {id}}}"):  # fmt: skip

@@ -92,6 +92,7 @@ def test_plain_fields_of_a_view_are_columns_of_its_row() -> None:
         "tmpl": "Template",
         "notif": "Notification",
         "rate": "ExchangeRate",
+        "rule": "Rule",
         "grp": "Group",
         "gtxn": "GroupTransaction",
         "inv": "Invitation",

@@ -256,6 +256,7 @@ WRONG = {
 }
 
 
+@pytest.mark.case("G14")
 @pytest.mark.parametrize("name", READ)
 def test_read(name):
     data, expected = READ[name]
@@ -264,6 +265,7 @@ def test_read(name):
     assert repr(value) == repr(expected)
 
 
+@pytest.mark.case("G14")
 @pytest.mark.parametrize("name", MALFORMED)
 def test_malformed(name):
     with pytest.raises(BadRequest) as refused:
@@ -272,6 +274,7 @@ def test_malformed(name):
     assert len(refused.value.message) < 200
 
 
+@pytest.mark.case("G15")
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_value(name):
     data, position = WRONG[name]
@@ -363,6 +366,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.case("G14")
 @given(BYTES)
 def test_no_bytes_raise_anything_else(data):
     outcome(data)

@@ -130,6 +130,7 @@ def test_a_start_right_after_the_kill_waits_for_the_old_parts(data: Path) -> Non
     assert rows_after_a_new_start(data) == 1000
 
 
+@pytest.mark.case("X09")
 def test_everything_killed_at_once_starts_again(data: Path) -> None:
     process = owner(data)
     postmaster = int((data / "postgres/postmaster.pid").read_text().split("\n", 1)[0])

@@ -89,6 +89,7 @@ def test_roles_enter_their_own_database_only(ends: Endpoints, database: str) -> 
             run(ends, role, "SELECT 1", database=database)
 
 
+@pytest.mark.case("T06")
 def test_row_security_binds_the_app_and_a_forced_table_its_owner(ends: Endpoints) -> None:
     run(
         ends,

@@ -27,7 +27,7 @@ from tests.doors import PASSWORD, Door, GraphQLDoor, Person, Refused, RestDoor
 
 pytestmark = pytest.mark.anyio
 SENDER = "no-reply@testserver"
-FILE = b"Date,Text,Amount\n2026-01-01,x,-1.00\n"
+FILE = b"Date,Text,Amount\n2026-01-01,x,-2.00\n"
 
 
 @pytest.fixture
@@ -117,8 +117,7 @@ async def signed(client: httpx2.AsyncClient, statement: str) -> dict[str, Any]:
     return decoded.claims
 
 
-@pytest.mark.case("E08")
-@pytest.mark.case("A05")
+@pytest.mark.case("A05", "E08")
 async def test_a_person_leaves(
     door: Door, client: httpx2.AsyncClient, running: Running, root: asyncpg.Connection, bob: Person
 ) -> None:
@@ -236,6 +235,7 @@ async def test_a_restored_row_stays_unreadable(
     await root.execute("DELETE FROM memberships WHERE ledger_id = $1", ledger)
 
 
+@pytest.mark.case("E08")
 async def test_opened_keys_fade_though_nobody_asks() -> None:
     cache = RingCache(seconds=0.02)
     ring = LedgerRing(uuid4(), {})

@@ -245,6 +245,7 @@ async def test_who_was_removed_commits_nothing_afterwards(door: Door, running: R
     assert await spend() == "NOT_FOUND"
 
 
+@pytest.mark.case("T08")
 async def test_two_who_step_down_at_once_leave_one_owner(door: Door, running: Running) -> None:
     world = await circle(running, door, "Bob", roles={"Bob": "OWNER"})
 

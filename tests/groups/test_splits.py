@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ def nth(number: int) -> UUID:
     return UUID(int=number)
 
 
+@pytest.mark.case("M04")
 @given(TOTALS, WEIGHTS, IDS)
 def test_shares_sum_to_the_last_unit_and_stray_by_less_than_one(
     total: int, weights: dict[UUID, int], seed: UUID

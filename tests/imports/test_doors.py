@@ -163,6 +163,84 @@ async def test_an_undecidable_file_waits_and_is_processed_with_an_answer(
     assert refused.value.code == "CONFLICT"
 
 
+OVERRULE = """mutation Overrule($id: ID!, $rows: [ImportRulingInput!]!, $key: String) {
+  overruleImportRows(id: $id, rows: $rows, idempotencyKey: $key) {
+    import {
+      status counts { new matched skipped }
+      rows(first: 5) { nodes { position decision reasonCode overruled transaction { description } } }
+    }
+  }
+}"""
+
+
+async def test_decisions_are_overruled_before_and_after(
+    door: Door, client: Any, ada: Person, worker: None
+) -> None:
+    giro = await account(door)
+    body = {"accountId": giro, "date": "2026-01-04", "amount": "-3.50", "description": "Coffee"}
+    entered = await door.call("CreateTransaction", body)
+    stored = await upload(client, door, CSV)
+    body = {"uploadId": stored["id"], "accountId": giro, "dryRun": True}
+    shown = await finished(door, (await door.call("CreateImport", body))["id"])
+    first = rows_of(shown)[0]
+    assert (first["decision"], first["reasonCode"], first["score"], first["transactionId"]) == (
+        "MATCHED", "BY_HAND", 94, entered["id"]
+    )  # fmt: skip
+    graph = GraphQLDoor(client, ada)
+    rows = [{"position": 3, "decision": "SKIPPED"}]
+    for replayed in (False, True):
+        await graph.query(OVERRULE, id=shown["id"], rows=rows, key="k")
+        assert graph.replayed is replayed
+    shown = await finished(door, shown["id"])
+    assert [row["decision"] for row in rows_of(shown)] == [
+        "MATCHED", "NEW", "NEW", "SKIPPED", "FAILED"
+    ]  # fmt: skip
+    assert (await door.call("GetAccount", id=giro))["balance"] == "-3.50"
+    await door.call("ProcessImport", {}, id=shown["id"])
+    done = await finished(door, shown["id"])
+    assert (done["status"], done["dryRun"], done["counts"]) == ("COMPLETED", False, shown["counts"])
+    rows = [{"position": 3, "decision": "NEW"}, {"position": 0, "decision": "NEW"}]
+    after = (await graph.query(OVERRULE, id=done["id"], rows=rows))["data"]
+    after = after["overruleImportRows"]["import"]
+    assert (after["status"], after["counts"]) == ("COMPLETED", {"new": 4, "matched": 0, "skipped": 0})  # fmt: skip
+    assert [row["overruled"] for row in after["rows"]["nodes"]] == [True, False, False, True, False]
+    assert (await door.call("GetAccount", id=giro))["balance"] == "1986.00"
+    with pytest.raises(Refused) as refused:
+        await graph.query(OVERRULE, id=done["id"], rows=[{"position": 4, "decision": "NEW"}])
+    assert refused.value.code == "VALIDATION_ERROR"
+
+
+REVERT = """mutation Revert($id: ID!, $edited: EditedPolicy) {
+  revertImport(id: $id, edited: $edited) { import { id status version progress { done total } } }
+}"""
+
+
+async def test_an_import_is_taken_back(door: Door, client: Any, ada: Person, worker: None) -> None:
+    giro = await account(door)
+    stored = await upload(client, door, CSV)
+    body = {"uploadId": stored["id"], "accountId": giro}
+    first = await finished(door, (await door.call("CreateImport", body))["id"])
+    rows = (await door.call("ListTransactions"))["items"]
+    edited = await door.call("UpdateTransaction", {"notes": "mine"}, id=rows[0]["id"])
+    graph = GraphQLDoor(client, ada)
+    with pytest.raises(Refused) as refused:
+        await graph.query(REVERT, id=first["id"])
+    assert (refused.value.code, refused.value.details) == (
+        "CONFLICT", {"edited": 1, "transactions": [edited["id"]]}
+    )  # fmt: skip
+    going = (await graph.query(REVERT, id=first["id"], edited="REMOVE"))["data"]
+    going = going["revertImport"]["import"]
+    assert going["status"] == "PROCESSING"
+    ended = await finished(door, first["id"])
+    assert (ended["status"], ended["kept"], ended["progress"]) == (
+        "REVERTED", 0, {"done": 5, "total": 5}
+    )  # fmt: skip
+    assert (await door.call("ListTransactions"))["items"] == []
+    assert (await door.call("GetAccount", id=giro))["balance"] == "0.00"
+    again = await finished(door, (await door.call("CreateImport", body))["id"])
+    assert again["counts"] == first["counts"]
+
+
 async def test_a_file_that_is_no_table_says_so(door: Door, client: Any, worker: None) -> None:
     stored = await upload(client, door, b"Dear customer,\nthank you for asking.\n")
     body = {"uploadId": stored["id"], "accountId": await account(door)}

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from resolvers.statements import Statement, read_csv
+from resolvers.statements import CsvMapping, Statement, read_csv
 
 
 def _read(
@@ -113,3 +113,58 @@ def test_small_codes_are_evidence_for_the_decimal_mark() -> None:
     statement = _read(["kwd", "kwd"], amount="-1.525", home="KWD")
     assert [row.amount for row in statement.rows] == [Decimal("-1.525")] * 2
     assert "decimalMark" not in [question.field for question in statement.questions]
+
+
+def _signs(*amounts: str, home: str | None = "EUR", **mapping: object) -> Statement:
+    rows = "".join(f'2024-01-{n + 10},row {n},"{a}"\n' for n, a in enumerate(amounts))
+    given = CsvMapping.model_validate(mapping) if mapping else None
+    return read_csv(f"Date,Description,Amount\n{rows}".encode(), given, home_currency=home)
+
+
+@pytest.mark.parametrize(
+    ("amounts", "home", "choices"),
+    [
+        (["-$3.20", "$5.00"], "EUR", ("USD", "EUR")),
+        (["-$3.20", "5.00"], "EUR", ("USD", "EUR")),
+        (["-€3.20", "€5.00"], "USD", ("EUR", "USD")),
+        (["-3.20 eur", "5.00 eur"], "USD", ("EUR", "USD")),
+        (["-3.20 kr"], "EUR", ("DKK", "EUR")),
+        (["-£3.20", "$1.00"], "EUR", ("USD", "GBP", "EUR")),
+    ],
+)
+def test_a_sign_of_another_currency_is_asked_about(amounts, home, choices) -> None:
+    statement = _signs(*amounts, home=home)
+    (question,) = [one for one in statement.questions if one.field == "currency"]
+    assert question.choices == choices
+    assert home in question.message
+    # The guess is the account's, and an answer settles it.
+    assert _told(statement) == [None] * len(amounts)
+    answered = _signs(*amounts, home=home, currency=choices[0])
+    assert _told(answered) == [choices[0]] * len(amounts)
+    assert "currency" not in [one.field for one in answered.questions]
+
+
+@pytest.mark.parametrize(
+    ("amounts", "home"),
+    [
+        (["-$3.20", "$5.00"], "USD"),
+        (["-$3.20", "$5.00"], "CAD"),
+        (["-€3.20"], "EUR"),
+        (["-3.20 eur"], "EUR"),
+        (["-3.20 kr"], "SEK"),
+        (["-¥320"], "JPY"),
+        (["-3.20"], "EUR"),
+        (["-$3.20"], None),
+    ],
+)
+def test_a_sign_that_agrees_with_the_account_is_not_asked_about(amounts, home) -> None:
+    assert _signs(*amounts, home=home).questions == ()
+
+
+def test_a_foreign_sign_among_own_ones_fails_its_row() -> None:
+    statement = _signs("-€3.20", "-$4.00", "-€1.00")
+    assert _told(statement) == [None, BAD, None]
+    assert statement.questions == ()
+    problem = statement.rows[1].problem
+    assert problem is not None
+    assert "USD" in problem.reason

@@ -114,10 +114,12 @@ class World:
         )  # fmt: skip
         return outcome.value
 
-    async def start(self, upload: UploadRow, account: UUID, **raw: Any) -> UUID:
+    async def start(self, upload: UploadRow, account: UUID | None, **raw: Any) -> UUID:
         told = {
-            "uploadId": encode("file", upload.id), "accountId": encode("acct", account), **raw
-        }  # fmt: skip
+            "uploadId": encode("file", upload.id),
+            "accountId": None if account is None else encode("acct", account),
+            **raw,
+        }
         run = await self.write(lambda write: start_import(write, parse(ImportCreate, told)))
         return run.id
 

@@ -79,6 +79,7 @@ async def test_nobody_learns_who_has_an_account(world: Circle, door: Door, bob: 
     assert all(one == shown[0] for one in shown)
 
 
+@pytest.mark.case("T09")
 async def test_accepting_makes_a_member_once(world: Circle, door: Door, bob: Person) -> None:
     wanted = await world.invite(bob, "VIEWER")
     theirs = door.as_person(bob)
@@ -114,6 +115,7 @@ async def test_declining_leaves_no_trace_of_membership(
     assert await world.invite(bob) != wanted
 
 
+@pytest.mark.case("T09")
 async def test_only_who_is_asked_answers_and_only_owners_cancel(
     world: Circle, door: Door, bob: Person
 ) -> None:

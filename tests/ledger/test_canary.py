@@ -60,6 +60,15 @@ async def exported(door: Door, client: Any) -> None:
         assert AMOUNT.encode() in opened.read("data.json")
 
 
+async def ruled(door: Door, client: Any) -> None:
+    """A rule with the amount in a condition and a note."""
+    what = f'conditions: [{{field: AMOUNT, min: "{AMOUNT}"}}], actions: {{notes: "{SECRET}"}}'
+    make = f'mutation {{ createRule(input: {{name: "{SECRET}", {what}}}) {{ rule {{ id }} }} }}'
+    for document in (make, f"{{ testRule(rule: {{{what}}}) {{ matched changed }} }}"):
+        answer = await client.post("/graphql", json={"query": document}, headers=door.headers)
+        assert "errors" not in answer.json()
+
+
 async def every_feature(door: Door, client: Any) -> None:
     body = {"name": "Giro", "type": "CASH", "currency": "EUR", "openingBalance": AMOUNT}
     giro = (await door.call("CreateAccount", {**body, "number": SECRET}, key="c1"))["id"]
@@ -95,6 +104,7 @@ async def every_feature(door: Door, client: Any) -> None:
     # What a budget and a template tell names figures.
     await door.call("CreateTransaction", {**row, "amount": f"-{AMOUNT}", "categoryId": known})
     await door.call("ExecuteTemplate", id=template["id"], date="2026-01-02", key="c6")
+    await ruled(door, client)
     group = (await door.call("CreateGroup", {"name": "Trip", "currency": "EUR"}, key="c11"))["id"]
     entry = {"amount": AMOUNT, "description": "x", "accountId": giro}
     made = await door.call("CreateGroupTransaction", entry, id=group, key="c8")

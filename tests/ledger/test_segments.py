@@ -194,6 +194,7 @@ async def test_large_months_are_paged(books: Books, root: asyncpg.Connection) ->
     assert [row["page"] for row in await root.fetch(pages, *month)] == [0]
 
 
+@pytest.mark.case("E02")
 @pytest.mark.parametrize("column", ["blob", "total"])
 async def test_an_altered_segment_is_an_error_and_no_number(
     books: Books, root: asyncpg.Connection, column: str
@@ -212,6 +213,7 @@ async def test_an_altered_segment_is_an_error_and_no_number(
     assert await books.found() == {("SEAL", "account", cell["book"])}
 
 
+@pytest.mark.case("E01")
 async def test_a_segment_opens_only_where_and_when_it_was_sealed(
     books: Books, root: asyncpg.Connection
 ) -> None:

@@ -93,6 +93,7 @@ async def test_books_stay_sound_through_everything_that_a_person_can_do(books: B
     assert await books.found() == set()
 
 
+@pytest.mark.case("E01")
 async def test_amounts_that_change_places_do_not_open(
     books: Books, root: asyncpg.Connection
 ) -> None:
@@ -116,6 +117,7 @@ CELLS = (
 )  # fmt: skip
 
 
+@pytest.mark.case("E02")
 @pytest.mark.parametrize(("table", "column", "entity"), CELLS)
 async def test_one_flipped_bit_is_one_difference(
     books: Books, root: asyncpg.Connection, table: str, column: str, entity: str

@@ -89,6 +89,7 @@ async def test_a_key_is_its_owners_and_stands_for_one_input(door: Door, bob: Per
     assert refused.value.code == "IDEMPOTENCY_KEY_REUSED"
 
 
+@pytest.mark.case("X02")
 async def test_doors_replay_each_other(client: Any, ada: Person) -> None:
     rest, graph = RestDoor(client, ada), GraphQLDoor(client, ada)
     body = {**ACCOUNT, "openingBalance": 5}
@@ -100,6 +101,7 @@ async def test_doors_replay_each_other(client: Any, ada: Person) -> None:
     assert (same, rest.replayed) == (changed, True)
 
 
+@pytest.mark.case("X02")
 async def test_a_failed_request_frees_its_key(door: Door) -> None:
     with pytest.raises(Refused):
         await door.call("CreateAccount", {**ACCOUNT, "currency": "EURO"}, key="k")
@@ -131,6 +133,7 @@ async def test_of_fifty_writers_with_one_version_one_wins(door: Door) -> None:
     assert (await door.call("GetAccount", id=giro["id"]))["name"] == won[0]["name"]
 
 
+@pytest.mark.case("X04")
 async def test_concurrent_writers_lose_no_cent(door: Door, services: Services) -> None:
     giro = await door.call("CreateAccount", ACCOUNT)
     body = {"accountId": giro["id"], "date": "2026-01-01", "amount": "0.01", "description": "x"}

@@ -117,6 +117,7 @@ async def test_only_some_kinds_and_the_cursor_still_ends_at_the_present(door: Do
     assert (page["changes"], page["hasMore"]) == ([], False)
 
 
+@pytest.mark.case("G11")
 async def test_one_cursor_is_good_at_every_door_and_for_one_person(
     client: Any, ada: Person, bob: Person
 ) -> None:

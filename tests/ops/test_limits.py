@@ -108,6 +108,7 @@ async def ask(client: httpx2.AsyncClient, person: Person, door: str) -> httpx2.R
 BOTH = pytest.mark.parametrize("way", ["graphql", "rest"])
 
 
+@pytest.mark.case("R05")
 @BOTH
 async def test_every_answer_says_what_is_left(enter: Enter, way: str) -> None:
     client = await enter()
@@ -247,6 +248,7 @@ async def test_signing_up_five_an_hour_from_an_address(nobody: Door, enter: Ente
     await elsewhere.call("Register", body)
 
 
+@pytest.mark.case("A07")
 async def test_signing_in_ten_times_in_fifteen_minutes_whatever_the_spelling(
     nobody: Door, clock: Clock, enter: Enter
 ) -> None:
@@ -355,6 +357,7 @@ async def test_an_address_of_failures_is_blocked_and_twice_as_long_the_next_time
         await attack()
 
 
+@pytest.mark.case("A08")
 async def test_one_account_that_fails_again_and_again_blocks_by_number_only(
     nobody: Door, clock: Clock
 ) -> None:
@@ -366,6 +369,7 @@ async def test_one_account_that_fails_again_and_again_blocks_by_number_only(
     assert error.code == "ADDRESS_BLOCKED"
 
 
+@pytest.mark.case("A08")
 async def test_a_forwarded_address_counts_only_from_a_trusted_proxy(strict: Starlette) -> None:
     behind = ProxyHeadersMiddleware(strict, trusted_hosts=["10.9.9.9"])
     for sender, blocked in (("10.9.9.9", False), ("10.9.9.8", True)):

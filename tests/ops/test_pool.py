@@ -31,6 +31,7 @@ async def cut(parts: Endpoints) -> int:
         await root.close()
 
 
+@pytest.mark.case("X09")
 async def test_the_next_request_after_a_cut_is_answered(
     client: Any, ada: Person, services: Services, parts: Endpoints
 ) -> None:
@@ -52,6 +53,7 @@ async def test_the_next_request_after_a_cut_is_answered(
     assert len(listed.json()["data"]["items"]) == 1
 
 
+@pytest.mark.case("X09")
 async def test_a_connection_that_is_cut_in_use_is_not_used_twice(
     services: Services, parts: Endpoints
 ) -> None:

@@ -274,6 +274,7 @@ def test_production_runs_on_servers_that_are_set(data: Path) -> None:
         assert not (data.parent / "production/postgres").exists()
 
 
+@pytest.mark.case("R07")
 def test_heads_that_are_too_large_are_refused(data: Path) -> None:
     with served(data) as product:
         port = int(product.url.rpartition(":")[2])

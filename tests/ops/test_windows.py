@@ -200,6 +200,7 @@ class Away:
         raise CacheDown
 
 
+@pytest.mark.case("R03")
 async def test_without_redis_a_process_admits_its_part_and_signing_in_is_counted_whole(
     running: Running,
 ) -> None:
@@ -280,6 +281,7 @@ def test_refused_elsewhere_is_given_back() -> None:
     assert windows.take([Share("a", 10, 60, 0)]).standings[0].used == 3
 
 
+@pytest.mark.case("R04")
 def test_a_step_of_the_wall_clock_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     windows = LocalWindows()
     share = Share("a", 1, 60)

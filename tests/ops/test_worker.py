@@ -119,6 +119,7 @@ def test_unknown_kinds_are_left_to_others(migrated: Endpoints) -> None:
     run(migrated, body)
 
 
+@pytest.mark.case("X07")
 def test_a_failing_job_pauses_longer_each_time_and_dies_after_five(migrated: Endpoints) -> None:
     async def body(b: Bench) -> None:
         job_id = await b.add()
@@ -251,6 +252,7 @@ def test_a_heartbeat_prolongs_the_lease(migrated: Endpoints) -> None:
     run(migrated, body)
 
 
+@pytest.mark.case("X07")
 def test_a_job_that_kills_its_workers_is_given_up(migrated: Endpoints) -> None:
     async def body(b: Bench) -> None:
         job_id = await b.add()
@@ -315,6 +317,7 @@ def test_no_more_jobs_run_at_once_than_allowed(migrated: Endpoints) -> None:
     run(migrated, body)
 
 
+@pytest.mark.case("X09")
 def test_a_worker_outlives_a_database_that_is_away() -> None:
     class Away:
         calls = 0

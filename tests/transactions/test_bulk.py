@@ -115,6 +115,7 @@ async def test_batches_are_deleted_by_id(door: Door) -> None:
     assert await total(door, giro) == "1.00"
 
 
+@pytest.mark.case("X01")
 async def test_a_batch_has_one_effect_for_its_key(door: Door) -> None:
     giro = await account(door)
     first = await door.call("CreateTransactions", transactions=rows(giro, 2), key="k")

@@ -79,8 +79,7 @@ async def test_digits_follow_the_currency(
     "amount",
     ["1e2000000", "NaN", "Infinity", "1_000", "１２", "٣", " 1", "1 ", "+1", "0x10", "", "1,5", "." , "1." , ".5", "--1", "9" * 100_000],
 )  # fmt: skip
-@pytest.mark.case("M01")
-@pytest.mark.case("M02")
+@pytest.mark.case("M01", "M02")
 async def test_what_is_no_plain_number_is_no_amount(door: Door, amount: str) -> None:
     where = await account(door)
     with pytest.raises(Refused) as refused:
@@ -88,6 +87,7 @@ async def test_what_is_no_plain_number_is_no_amount(door: Door, amount: str) -> 
     assert refused.value.paths == {"amount": "INVALID"}
 
 
+@pytest.mark.case("T04")
 @pytest.mark.parametrize("field", ["accountId", "categoryId", "transferAccountId", "refundOf"])
 async def test_foreign_and_unknown_ids_are_told_alike(door: Door, bob: Any, field: str) -> None:
     other = door.as_person(bob)
@@ -148,6 +148,7 @@ async def test_currencies_of_a_transfer_need_both_amounts(door: Door) -> None:
     assert (await balance(door, giro), await balance(door, usd)) == ("-10.00", "12.00")
 
 
+@pytest.mark.case("M04")
 async def test_split_parts_sum_to_the_amount_or_the_error_says_by_how_much(door: Door) -> None:
     giro, known = await account(door), await categories(door)
     parts = [

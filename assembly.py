@@ -1,0 +1,218 @@
+"""Parts out of settings: the database, keys, cache, files, mail and limits of one process."""
+
+import asyncio
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import structlog
+from pydantic import SecretStr
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from models.database import Database, connect
+from models.embedded.postgres import APP, OWNER, SUPERUSER
+from models.limits import DatabaseWindows, SharedWindows
+from models.migrate import migrate, newest_revision, present_revision
+from models.sealing import derive
+from models.stores.files import FileStore, LocalFiles
+from models.stores.keys import KeyProvider, LocalKeys
+from models.stores.limits import RedisWindows
+from models.stores.mail import FolderMailer, Mailer, SmtpMailer
+from models.stores.redis import Cache
+from models.system_keys import ensure_system_keys
+from resolvers.auth import Auth
+from resolvers.limits import LOCAL_WIDTH, Limits
+from resolvers.passwords import Passwords
+from settings import Settings, SettingsError, database_address, smtp_server
+
+if TYPE_CHECKING:
+    from models.embedded.parts import Endpoints
+    from models.stores.aws import Aws
+    from models.stores.sqs import SqsQueue
+
+_log: Final = structlog.get_logger("app")
+
+
+Role = Literal["app", "owner", "backup"]
+
+
+def database_of(settings: Settings, endpoints: "Endpoints | None", role: Role) -> dict[str, Any]:
+    """Where the database is and as whom to enter it, as ``models.database.connect`` takes it."""
+    if endpoints is not None:
+        user, password = {
+            "app": (APP, endpoints.app_password),
+            "owner": (OWNER, endpoints.owner_password),
+            "backup": (SUPERUSER, endpoints.superuser_password),
+        }[role]
+        return {
+            "host": endpoints.database_host,
+            "port": endpoints.database_port,
+            "name": endpoints.database_name,
+            "user": user,
+            "password": password,
+        }
+    name = {
+        "app": "database_url",
+        "owner": "database_owner_url",
+        "backup": "database_backup_url",
+    }[role]
+    secret: SecretStr = getattr(settings, name)
+    if not secret.get_secret_value():
+        raise SettingsError([f"POCKETTREND_{name.upper()}: must be set for this command."])
+    return database_address(secret)
+
+
+def engine_of(settings: Settings, endpoints: "Endpoints | None", *, owner: bool) -> AsyncEngine:
+    """An engine as the application's role or as the owner of the tables."""
+    return connect(
+        **database_of(settings, endpoints, "owner" if owner else "app"),
+        pooler="session" if endpoints is not None else settings.db_pooler,
+        pool_size=2 if owner else settings.db_pool_size,
+    )
+
+
+def master_keys(settings: Settings) -> KeyProvider:
+    """Who wraps data keys: KMS where its keys are named, else the key file."""
+    if not settings.kms_keys:
+        return _file_keys(settings)
+    from models.stores.kms import KmsKeys  # noqa: PLC0415
+
+    before = None if settings.master_key_file is None else _file_keys(settings)
+    return KmsKeys(_aws("kms"), settings.kms_keys, before=before)
+
+
+@lru_cache
+def _aws(service: str) -> "Aws":
+    """One client of a service for this process; its library is imported only where it is used."""
+    from models.stores.aws import Aws  # noqa: PLC0415
+
+    # A long poll takes its time, the answer included.
+    return Aws(service, read_seconds=10) if service == "sqs" else Aws(service)
+
+
+def _file_keys(settings: Settings) -> LocalKeys:
+    """The master key; the local profile makes one at its first start."""
+    path = settings.key_file
+    fresh = not path.exists()
+    try:
+        keys = LocalKeys.from_file(path, create=not settings.production)
+    except (OSError, ValueError):
+        raise SettingsError(
+            [f"POCKETTREND_MASTER_KEY_FILE: {path} must be a file with 64 hexadecimal digits."]
+        ) from None
+    if fresh and settings.master_key_file is None:
+        _log.warning(
+            "master_key.created",
+            file=str(path),
+            note="A copy of the data folder carries its key. Set POCKETTREND_MASTER_KEY_FILE to "
+            "keep the key apart.",
+        )
+    return keys
+
+
+async def migrate_all(settings: Settings, endpoints: "Endpoints | None") -> bool:
+    """Bring tables and system keys up to date; True when a migration ran.
+
+    Without the owner's address the schema must be the newest already.
+    """
+    if endpoints is None and not settings.database_owner_url.get_secret_value():
+        await require_newest(engine_of(settings, None, owner=False))
+        return False
+    app_role = APP if endpoints is not None else database_address(settings.database_url)["user"]
+    owner = engine_of(settings, endpoints, owner=True)
+    try:
+        ran = await migrate(owner, app_role=app_role)
+        await ensure_system_keys(owner, master_keys(settings))
+    finally:
+        await owner.dispose()
+    return ran
+
+
+async def require_newest(engine: AsyncEngine) -> None:
+    """Refuse a database at another migration than this build's; closes the engine."""
+    try:
+        present = await present_revision(engine)
+    finally:
+        await engine.dispose()
+    if present != newest_revision():
+        raise SettingsError(
+            [
+                f"The database is at migration {present or 'none'}, not {newest_revision()}.",
+                "POCKETTREND_DATABASE_OWNER_URL: set it, or run `pockettrend migrate` with it.",
+            ]
+        )
+
+
+def cache_of(settings: Settings, endpoints: "Endpoints | None") -> Cache | None:
+    """The cache of the settings, the embedded one, or none."""
+    url = settings.redis_url.get_secret_value()
+    if url:
+        return Cache(url=url)
+    if endpoints is None:
+        return None
+    return Cache(
+        socket=endpoints.redis_socket,
+        username=endpoints.redis_username,
+        password=endpoints.redis_password,
+    )
+
+
+def files_of(settings: Settings) -> FileStore:
+    """Where uploaded files lie."""
+    if settings.s3_bucket:
+        from models.stores.s3 import S3Files  # noqa: PLC0415
+
+        return S3Files(
+            _aws("s3"),
+            settings.s3_bucket,
+            prefix=settings.s3_prefix,
+            kms_key=settings.s3_kms_key or None,
+        )
+    return LocalFiles(settings.data / "files")
+
+
+def queue_of(settings: Settings) -> "SqsQueue | None":
+    """What tells workers of other machines of jobs, where one is set."""
+    if not settings.sqs_url:
+        return None
+    from models.stores.sqs import SqsQueue  # noqa: PLC0415
+
+    return SqsQueue(_aws("sqs"), settings.sqs_url)
+
+
+def mailer_of(settings: Settings) -> Mailer:
+    """The mail server of the settings, or the folder of a local server."""
+    server = smtp_server(settings.smtp_url)
+    if server is None:
+        return FolderMailer(settings.data / "mail")
+    return SmtpMailer(server, seconds=settings.smtp_seconds)
+
+
+def limits_of(
+    settings: Settings, database: Database, cache: Cache | None, secret: bytes, auth: Auth
+) -> Limits:
+    """The limits: counted in the cache, without it in this process and the database."""
+    shared = None if cache is None else RedisWindows(cache)
+    windows = SharedWindows(shared, DatabaseWindows(database), processes=settings.processes)
+    return Limits(
+        windows,
+        derive(secret, "limits"),
+        auth.family_of,
+        on=settings.rate_limits == "on",
+        width=1 if settings.production else LOCAL_WIDTH,
+    )
+
+
+def passwords_of(settings: Settings) -> Passwords:
+    """What hashes passwords, as hard as the settings say."""
+    return Passwords(memory_kib=settings.argon2_memory_kib, passes=settings.argon2_passes)
+
+
+async def warm(engine: AsyncEngine, connections: int = 3) -> None:
+    """Open a few connections now: SCRAM costs each its 10 ms."""
+
+    async def touch() -> None:
+        async with engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    await asyncio.gather(*(touch() for _ in range(connections)))

@@ -1,0 +1,37 @@
+"""Rules: what is done to transactions that look like this, to new ones and on request to old ones."""
+
+import resolvers.rules.wire  # noqa: F401 - registers the wire form
+from resolvers.rules.applying import apply_to_new, changed_fields, labels_of
+from resolvers.rules.inputs import RowsInput, RuleCreate, RuleDraft, RuleUpdate
+from resolvers.rules.rows import count_rules, get_rule, list_rules, rules_by_id
+from resolvers.rules.testing import Match, Trial, begin_trial, trial_page
+from resolvers.rules.writes import (
+    create_rule,
+    delete_rule,
+    move_rules,
+    reorder_rules,
+    update_rule,
+)
+
+__all__ = [
+    "Match",
+    "RowsInput",
+    "RuleCreate",
+    "RuleDraft",
+    "RuleUpdate",
+    "Trial",
+    "apply_to_new",
+    "begin_trial",
+    "changed_fields",
+    "count_rules",
+    "create_rule",
+    "delete_rule",
+    "get_rule",
+    "labels_of",
+    "list_rules",
+    "move_rules",
+    "reorder_rules",
+    "rules_by_id",
+    "trial_page",
+    "update_rule",
+]

@@ -1,0 +1,74 @@
+"""Archives that may hold something to import: what they are told by, and a guarded way in."""
+
+import io
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from resolvers.statements.model import StatementError
+
+DOCUMENT: Final = "data.json"
+"""The document of a takeout's archive."""
+_MAX_MEMBERS: Final = 20_000
+_END: Final = b"PK\x05\x06"
+_END_BYTES: Final = 22
+_COUNT_AT: Final = 10
+_MANY: Final = 0xFFFF
+_FORMAT: Final = re.compile(rb'"format"\s*:\s*"pocket-trend-takeout"')
+_HEAD: Final = 65_536
+
+FAILURES: Final = (
+    zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError,
+)  # fmt: skip
+
+
+def is_document(head: bytes) -> bool:
+    """Whether the beginning of a file is that of a takeout's document."""
+    start = head[:_HEAD].removeprefix(b"\xef\xbb\xbf").lstrip()
+    return start.startswith(b"{") and _FORMAT.search(start) is not None
+
+
+def is_takeout(data: bytes) -> bool:
+    """Whether a file is a takeout: its document, or an archive that holds one."""
+    if not data.startswith(b"PK"):
+        return is_document(data)
+    try:
+        with opened(data) as archive:
+            return DOCUMENT in archive.namelist()
+    except StatementError:
+        # Whoever opens it is told why it cannot be opened.
+        return False
+
+
+def check_members(data: bytes) -> None:
+    """Raise UNSAFE_FILE for an archive whose list of contents alone would take much memory."""
+    at = data.rfind(_END, max(0, len(data) - _END_BYTES - 65_536))
+    if at < 0 or at + _END_BYTES > len(data):
+        raise StatementError("DAMAGED_FILE", "The zip archive is damaged or incomplete.")
+    (count,) = struct.unpack_from("<H", data, at + _COUNT_AT)
+    # What has more says so in another place; each is named by a record of its own anyway.
+    if count == _MANY or data.count(b"PK\x01\x02") > _MAX_MEMBERS:
+        message = f"The zip archive holds more than {_MAX_MEMBERS} files, so it was not opened."
+        raise StatementError("UNSAFE_FILE", message)
+
+
+@contextmanager
+def opened(data: bytes) -> Iterator[zipfile.ZipFile]:
+    """An archive that may be looked into; raises DAMAGED_FILE, UNSAFE_FILE, UNSUPPORTED_FORMAT."""
+    check_members(data)
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            parts = archive.infolist()
+            if len({part.filename for part in parts}) < len(parts):
+                raise StatementError("UNSAFE_FILE", "The zip archive holds two files of one name.")
+            if any(part.flag_bits & 1 for part in parts):
+                message = "The zip archive is locked with a password; save it without one."
+                raise StatementError("UNSUPPORTED_FORMAT", message)
+            yield archive
+    except FAILURES as error:
+        message = "The zip archive is damaged or incomplete."
+        raise StatementError("DAMAGED_FILE", message) from error

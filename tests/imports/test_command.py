@@ -1,0 +1,93 @@
+"""`pockettrend import`: a file through a running server, from the command line."""
+
+import asyncio
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import importing
+from cli import cli
+from tests.doors import PASSWORD, Person, RestDoor
+from tests.imports.test_doors import CSV, account, worker
+from tests.live.conftest import address
+
+pytestmark = pytest.mark.anyio
+__all__ = ["address", "worker"]
+
+
+async def run(address: str, person: Person, *words: str, password: str = PASSWORD) -> Any:
+    """The command in a thread, as a process of its own would run it."""
+    given = ["import", *words, "--email", person.email, "--url", f"http://{address}"]
+    return await asyncio.to_thread(CliRunner().invoke, cli, given, input=f"{password}\n")
+
+
+async def test_a_file_is_imported_and_its_end_is_told(
+    address: str, client: Any, ada: Person, worker: None, tmp_path: Path
+) -> None:
+    door = RestDoor(client, ada)
+    giro = await account(door)
+    file = tmp_path / "January [1].csv"
+    file.write_bytes(CSV)
+    shown = await run(address, ada, str(file), "--account", "giro", "--dry-run")
+    assert shown.exit_code == 0, shown.output
+    assert shown.stdout.startswith("dry run imp_")
+    assert (await door.call("GetAccount", id=giro))["balance"] == "0.00"
+    made = await run(address, ada, str(file), "--account", giro)
+    assert made.exit_code == 0, made.output
+    assert "COMPLETED, 5 rows: 4 new, 0 duplicate, 0 matched, 0 skipped, 1 failed" in made.stdout
+    assert "note: 1 of 5 rows could not be read." in made.stdout
+    assert (await door.call("GetAccount", id=giro))["balance"] == "1989.50"
+
+
+async def test_a_question_is_told_and_answered_by_a_mapping(
+    address: str, client: Any, ada: Person, worker: None, tmp_path: Path
+) -> None:
+    door = RestDoor(client, ada)
+    giro = await account(door)
+    file = tmp_path / "card.csv"
+    file.write_bytes(b"Date,Text,Amount\n2026-01-05,Rent,500.00\n2026-01-06,Food,20.00\n")
+    asked = await run(address, ada, str(file), "--account", "Giro")
+    assert asked.exit_code == 1
+    assert "question about signRule" in asked.stdout
+    answer = ["--mapping", '{"signRule": "NEGATED"}']
+    made = await run(address, ada, str(file), "--account", "Giro", *answer)
+    assert made.exit_code == 0, made.output
+    assert (await door.call("GetAccount", id=giro))["balance"] == "-520.00"
+
+
+@pytest.mark.parametrize(
+    ("words", "password", "said"),
+    [
+        (["--account", "Giro"], "wrong", "pockettrend: "),
+        (["--account", "Nobody's"], PASSWORD, "no account has the name"),
+        (["--account", "Giro", "--mapping", "{"], PASSWORD, "--mapping"),
+    ],
+    ids=["password", "account", "mapping"],
+)
+async def test_what_is_wrong_is_said(
+    address: str,
+    client: Any,
+    ada: Person,
+    tmp_path: Path,
+    words: list[str],
+    password: str,
+    said: str,
+) -> None:
+    await account(RestDoor(client, ada))
+    file = tmp_path / "a.csv"
+    file.write_bytes(CSV)
+    refused = await run(address, ada, str(file), *words, password=password)
+    assert refused.exit_code in {1, 2}
+    assert said in refused.output
+
+
+def test_no_server_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("x\n"))
+    order = importing.Order(tmp_path / "a.csv", "Giro")
+    with pytest.raises(SystemExit) as ended:
+        importing.run_import(order, url="http://127.0.0.1:9", email="a@example.org")
+    assert ended.value.code == 1
+    assert "no server answers" in capsys.readouterr().err

@@ -1,0 +1,108 @@
+"""Raw bytes at the port: smuggled bodies, broken chunks, connections that trickle or say nothing."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from graph.http import server
+from graph.http.headers import Draining
+from graph.http.server import make_server
+
+pytestmark = pytest.mark.anyio
+OK = b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+@pytest.fixture
+async def port(app: Any) -> AsyncIterator[int]:
+    taken = socket.create_server(("127.0.0.1", 0), backlog=512)
+    stopping = asyncio.Event()
+    serving = make_server(app, shutdown_seconds=1, proxies=())
+    task = asyncio.create_task(
+        serving.serve_until(
+            stopping, taken, beside=[asyncio.create_task(stopping.wait())],  # type: ignore[list-item]
+            unwell=lambda: None, ready=lambda: None, draining=Draining(), drain_seconds=0,
+            early=True,
+        )
+    )  # fmt: skip
+    await serving.listening.wait()
+    yield taken.getsockname()[1]
+    stopping.set()
+    await task
+
+
+async def said(port: int, content: bytes) -> bytes:
+    """All that comes back until the server closes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(content)
+    try:
+        async with asyncio.timeout(10):
+            return await reader.read()
+    except ConnectionResetError:
+        return b""
+    finally:
+        writer.close()
+
+
+POST = b"POST /v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n"
+SMUGGLED = b"GET /v1/smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.case("R07")
+@pytest.mark.parametrize(
+    "content",
+    [
+        CHUNKED + b"Content-Length: 4\r\n\r\n0\r\n\r\n" + SMUGGLED,
+        POST + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + SMUGGLED,
+        POST + b"Content-Length: 4\r\nContent-Length: 5\r\n\r\nxxxxx" + SMUGGLED,
+        POST + b"Content-Length: -1\r\n\r\n" + SMUGGLED,
+        POST + b"Content-Length: 1_0\r\n\r\n0123456789" + SMUGGLED,
+        POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n" + SMUGGLED,
+        CHUNKED + b"\r\nzz\r\nx\r\n0\r\n\r\n" + SMUGGLED,
+        CHUNKED + b"\r\n-5\r\nx\r\n0\r\n\r\n" + SMUGGLED,
+        CHUNKED + b"\r\n" + b"f" * 20 + b"\r\nx\r\n0\r\n\r\n" + SMUGGLED,
+        CHUNKED + b"\r\n3\r\nabcdef\r\n0\r\n\r\n" + SMUGGLED,
+        b"GET /health HTTP/1.1\r\nHost : x\r\n\r\n" + SMUGGLED,
+        b"GET /health HTTP/1.1\r\nHost: x\r\nX: \x00\r\n\r\n" + SMUGGLED,
+        b"GET /health HTTP/1.1\r\nHost: x\r\n X: folded\r\n\r\n" + SMUGGLED,
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + SMUGGLED,
+    ],
+)
+async def test_a_request_of_two_meanings_has_none(port: int, content: bytes) -> None:
+    """Whatever is answered, the line ends, and what was hidden behind is not a request."""
+    answer = await said(port, content)
+    assert answer.count(b"HTTP/1.1 ") <= 1
+    assert b" 200 " not in answer[:20]
+    assert answer == b"" or answer[9:12] in {b"400", b"431"}
+    assert (await said(port, OK)).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.case("R06")
+async def test_who_trickles_or_says_nothing_keeps_nobody_waiting(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert server.HEAD_SECONDS <= 10
+    monkeypatch.setattr(server, "HEAD_SECONDS", 1.0)
+    lines = [await asyncio.open_connection("127.0.0.1", port) for _ in range(150)]
+    for number, (_, writer) in enumerate(lines):
+        if number % 2:
+            writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+
+    async def trickle() -> None:
+        while True:
+            for number, (_, writer) in enumerate(lines):
+                if number % 2 and not writer.is_closing():
+                    writer.write(b"y")
+            await asyncio.sleep(0.05)
+
+    trickling = asyncio.create_task(trickle())
+    for _ in range(20):
+        assert (await said(port, OK)).startswith(b"HTTP/1.1 200 ")
+    ended = await asyncio.gather(*(reader.read() for reader, _ in lines), return_exceptions=True)
+    trickling.cancel()
+    assert all(one == b"" or isinstance(one, ConnectionError) for one in ended)
+    for _, writer in lines:
+        writer.close()
