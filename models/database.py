@@ -10,7 +10,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
@@ -18,10 +18,10 @@ from typing import Any, Final, TypeVar, cast
 from uuid import UUID
 
 import structlog
-from sqlalchemy import BigInteger, Executable, Row, Uuid, column, text
+from sqlalchemy import BigInteger, Row, Uuid, column, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.connecting import connect
 from models.drivers import DRIVER_ERRORS, Drivers, Held, raise_told
@@ -38,6 +38,7 @@ _log: Final = structlog.get_logger("database")
 
 _RETRIED: Final = frozenset({"40001", "40P01"})
 _ATTEMPTS: Final = 4
+_BEGIN_WRITE: Final = "BEGIN; SELECT set_config('app.user_id', '"
 _BEGIN_READ: Final = (
     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT set_config('app.user_id', '"
 )
@@ -52,8 +53,7 @@ def sqlstate(error: DBAPIError) -> str | None:
 
 def constraint_of(error: DBAPIError) -> str | None:
     """Name of the violated constraint, where the server told it."""
-    cause = getattr(error.orig, "__cause__", None)
-    return getattr(cause, "constraint_name", None)
+    return getattr(error.orig, "constraint_name", None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +95,14 @@ class Database:
         self.key_pause = timedelta(seconds=key_pause_seconds)
         trusted = ", set_config('app.trust_addresses', 'on', true)" if trust_addresses else ""
         self._begun = f"', true){trusted}"
-        self._write_setup = text(
-            f"SELECT set_config('app.user_id', :user, true){trusted}, "
-            f"set_config('lock_timeout', '{int(lock_timeout_ms)}', true), "
+        self._begun_write = (
+            f"{self._begun}, set_config('lock_timeout', '{int(lock_timeout_ms)}', true), "
             f"set_config('statement_timeout', '{int(statement_timeout_ms)}', true)"
         )
         self._writer = Writer(engine.dialect)
         self.drivers = Drivers(engine, keeps=keeps)
         self.watch: Callable[[str, Sequence[Any]], None] | None = None
-        """Told the text of every read; SQLAlchemy's own events tell the rest."""
+        """Told the text and the values of every statement."""
         self.reports: Callable[[UUID | None], Awaitable[Reading]] | None = None
         """Opens moments for reports elsewhere (``models.replica``)."""
         self._maintaining = asyncio.Semaphore(1)
@@ -120,32 +119,6 @@ class Database:
     async def settle(self) -> None:
         """Wait for upkeep that is under way."""
         await asyncio.gather(*self._upkeep, return_exceptions=True)
-
-    @asynccontextmanager
-    async def _opened(
-        self, engine: AsyncEngine, setup: Executable, user_id: UUID | None
-    ) -> AsyncIterator[AsyncConnection]:
-        """A connection in a transaction as one person.
-
-        A connection that was cut while it lay in the pool shows it at the first statement: nothing
-        has happened on it yet, so another one takes its place, once.
-        """
-        for last in (False, True):
-            opening = AsyncExitStack()
-            try:
-                async with opening:
-                    async with self.drivers.room():
-                        connection = await opening.enter_async_context(engine.connect())
-                    await opening.enter_async_context(connection.begin())
-                    await connection.execute(setup, {"user": str(user_id or "")})
-                    standing = opening.pop_all()
-            except DBAPIError as error:
-                if last or not error.connection_invalidated:
-                    raise
-                continue
-            async with standing:
-                yield connection
-            return
 
     @asynccontextmanager
     async def read(
@@ -169,29 +142,59 @@ class Database:
 
         Like every way in, it takes another connection once when the first turns out to be cut.
         """
+        return Reading(await self._begin(_BEGIN_READ, user_id, self._begun), self, user_id)
+
+    async def _begin(self, words: str, user_id: UUID | None, more: str) -> Held:
+        """A connection in a transaction as one person.
+
+        A connection that was cut while nobody used it shows it at the first statement: nothing has
+        happened on it yet, so another one takes its place, once.
+        """
+        # One round trip: the words are ours and an id holds nothing but its digits.
+        who = "" if user_id is None else UUID(int=user_id.int)
         try:
-            return await self._open_read(user_id)
+            return await self._try_begin(f"{words}{who}{more}")
         except DBAPIError as error:
             if not error.connection_invalidated:
                 raise
         # Whatever cut it has cut those that are kept, too.
         await self.drivers.rest()
-        return await self._open_read(user_id)
+        return await self._try_begin(f"{words}{who}{more}")
 
-    async def _open_read(self, user_id: UUID | None) -> "Reading":
-        who = "" if user_id is None else UUID(int=user_id.int)
+    async def _try_begin(self, words: str) -> Held:
         held = await self.drivers.take()
-        # One round trip: the words are ours and an id holds nothing but its digits.
-        words = f"{_BEGIN_READ}{who}{self._begun}"
         try:
             await held.driver.execute(f"ROLLBACK; {words}" if held.begun else words)
         except BaseException as error:
-            # It may have begun all the same: the next reader would get this one's moment.
+            # It may have begun all the same: the next one would get this one's moment.
             held.driver.terminate()
             await self.drivers.release(held)
             raise_told(error, held.driver)
             raise
-        return Reading(held, self, user_id)
+        return held
+
+    async def _change_once(
+        self, user_id: UUID | None, work: Callable[[Transaction], Awaitable[T]]
+    ) -> T:
+        """One transaction that may change: what work leaves is committed, or nothing of it."""
+        held = await self._begin(_BEGIN_WRITE, user_id, self._begun_write)
+        writing = Writing(held, self)
+        try:
+            try:
+                value = await work(writing)
+            finally:
+                await writing.end()
+            await held.driver.execute("COMMIT")
+        except BaseException as error:
+            held.sound = False
+            if not isinstance(error, Exception):
+                # Given up in the middle: what the server still does is nobody else's business.
+                held.driver.terminate()
+            await self.drivers.release(held)
+            raise_told(error, held.driver)
+            raise
+        await self.drivers.leave(held)
+        return value
 
     async def fetch(
         self, held: Held, statement: Statement, params: Params = None
@@ -216,6 +219,37 @@ class Database:
             note_statement(sql, monotonic() - started)
         return cast("Sequence[Row[Any]]", written.read(found))
 
+    async def execute(self, held: Held, statement: Statement, params: Params = None) -> int:
+        """Run a statement for its effect, once or for each of many rows; the rows it touched."""
+        many: list[list[Any]] | None = None
+        arguments: Sequence[Any]
+        if params is None or isinstance(params, Mapping):
+            _, sql, arguments = self._writer.write(statement, params)
+        elif not params:
+            return 0
+        else:
+            sql, many = self._writer.write_many(statement, params)
+            arguments = many
+        if self.watch is not None:
+            self.watch(sql, arguments)
+        driver = held.driver
+        started = monotonic()
+        try:
+            if many is not None:
+                await driver.executemany(sql, many)
+                return len(many)
+            told: str = await driver.execute(sql, *arguments)
+        except BaseException as error:
+            held.sound = False
+            if isinstance(error, DRIVER_ERRORS):
+                raise_told(error, driver)
+            driver.terminate()
+            raise
+        finally:
+            note_statement(sql, monotonic() - started)
+        count = told.rpartition(" ")[2]
+        return int(count) if count.isdecimal() else 0
+
     def keep_up(self, user_id: UUID | None, works: Iterable[Upkeep]) -> None:
         """Do upkeep beside everything else."""
         task = asyncio.create_task(self.maintain(user_id, works))
@@ -230,8 +264,7 @@ class Database:
         async with self._maintaining:
             for work in works:
                 try:
-                    async with self._opened(self.engine, self._write_setup, user_id) as connection:
-                        await work(Writing(connection, self))
+                    await self._change_once(user_id, work)
                 except (DBAPIError, PoolTimeout, KeyMissing) as error:
                     _log.warning("upkeep.skipped", exc_info=error)
 
@@ -242,8 +275,7 @@ class Database:
         """
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                async with self._opened(self.engine, self._write_setup, user_id) as connection:
-                    return await work(Writing(connection, self))
+                return await self._change_once(user_id, work)
             except DBAPIError as error:
                 if sqlstate(error) not in _RETRIED or attempt == _ATTEMPTS:
                     raise

@@ -6,6 +6,7 @@ from typing import Any, Final
 from sqlalchemy import ARRAY, Uuid, bindparam, cast, column, delete, func, insert, update
 
 from models.base import among
+from models.statements import Inserted
 from models.transactions import TransactionRow
 from resolvers.ledgers import LedgerWrite
 from resolvers.segments import BUILD_SEGMENTS, QUIET, WIDE, mark, places_of
@@ -19,6 +20,7 @@ _PLAIN: Final = (
     "occurrence_date", "group_transaction_id",
 )  # fmt: skip
 _LINKS: Final = ("category_id", "transfer_id", "refund_of")
+_ADD: Final = Inserted(T, (*_PLAIN, "tags", "locked", "amount", "notes"))
 _FIXED: Final = frozenset({"ledger_id", "id", "created_at"})
 _CHANGED: Final = (
     *(name for name in _PLAIN if name not in _FIXED), "tags", "locked", "amount", "notes",
@@ -57,7 +59,7 @@ async def insert_rows(write: LedgerWrite, rows: Sequence[TransactionRow]) -> Non
     """
     if not rows:
         return
-    await write.tx.run(insert(T), [_cells(write, row) for row in rows])
+    await write.tx.run(_ADD, [_cells(write, row) for row in rows])
     parts = _parts(write, rows)
     if parts:
         await write.tx.run(insert(S), parts)
