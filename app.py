@@ -39,7 +39,7 @@ from models.database import Database
 from models.sealing import derive
 from models.stores.broker import LocalBroker
 from models.stores.redis import Cache
-from models.stores.sessions import AnnouncedSessions, NoSessions, RedisSessions
+from models.stores.sessions import AnnouncedSessions, NoSessions, RedisSessions, RememberedSessions
 from models.system_keys import load_system_keys
 from resolvers.auth import Auth
 from resolvers.erasure import Erasures
@@ -126,6 +126,7 @@ class Running:
     async def close(self) -> None:
         """Close everything, the database last."""
         await self.services.live.close()
+        await self.broker.close()
         if self.teller is not None:
             await self.teller.close()
         if self.passwords is not None:
@@ -173,12 +174,12 @@ async def start(
         keys,
         trust_addresses=not settings.production,
         audit_key=derive(system.chain, "audit"),
+        keeps=settings.db_pooler != "transaction",
     )
     cache = cache_of(settings, endpoints)
     broker = LocalBroker(cache)
-    sessions = AnnouncedSessions(
-        NoSessions() if cache is None else RedisSessions(cache, system.chain), broker.end_sessions
-    )
+    behind = NoSessions() if cache is None else RedisSessions(cache, system.chain)
+    sessions = RememberedSessions(AnnouncedSessions(behind, broker), broker)
     ledgers = Ledgers(database, system.chain, broker, notice)
     # Without an address of its own a local server keeps its tokens when its port changes.
     issuer = settings.public_url or _AUDIENCE

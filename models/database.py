@@ -16,14 +16,13 @@ from datetime import timedelta
 from typing import Any, Final, TypeVar, cast
 from uuid import UUID, uuid4
 
-import asyncpg
 import structlog
 from sqlalchemy import BigInteger, Executable, Row, Uuid, column, event, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import PoolProxiedConnection
 
+from models.drivers import DRIVER_ERRORS, Drivers, Held, raise_told
 from models.sealing import KEY_CACHE_SECONDS, KeyMissing, RingCache
 from models.statements import Prepared, Writer
 from models.stores.keys import KeyProvider
@@ -36,7 +35,9 @@ _log: Final = structlog.get_logger("database")
 
 _RETRIED: Final = frozenset({"40001", "40P01"})
 _ATTEMPTS: Final = 4
-_DRIVER_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError)
+_BEGIN_READ: Final = (
+    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT set_config('app.user_id', '"
+)
 LOCK_TIMEOUT: Final = "55P03"
 UNIQUE_VIOLATION: Final = "23505"
 
@@ -74,11 +75,13 @@ class Database:
         lock_timeout_ms: int = 3_000,
         statement_timeout_ms: int = 30_000,
         trust_addresses: bool = False,
+        keeps: bool = True,
         key_pause_seconds: float = KEY_CACHE_SECONDS + 60,
         audit_key: bytes = b"",
     ) -> None:
         """``trust_addresses`` counts every address as proved (the local profile).
 
+        ``keeps`` keeps connections for a moment between readings; not through a pooler.
         ``key_pause_seconds`` is how long a new data key waits before it seals: longer than any
         process remembers a ring without it.  ``audit_key`` keys the chain of audit entries.
         """
@@ -88,9 +91,6 @@ class Database:
         self.rings = RingCache()
         self.key_pause = timedelta(seconds=key_pause_seconds)
         trusted = ", set_config('app.trust_addresses', 'on', true)" if trust_addresses else ""
-        self._begin_read = (
-            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT set_config('app.user_id', '"
-        )
         self._begun = f"', true){trusted}"
         self._write_setup = text(
             f"SELECT set_config('app.user_id', :user, true){trusted}, "
@@ -98,6 +98,7 @@ class Database:
             f"set_config('statement_timeout', '{int(statement_timeout_ms)}', true)"
         )
         self._writer = Writer(engine.dialect)
+        self.drivers = Drivers(engine, keeps=keeps)
         self.watch: Callable[[str, Sequence[Any]], None] | None = None
         """Told the text of every read; SQLAlchemy's own events tell the rest."""
         self._maintaining = asyncio.Semaphore(1)
@@ -108,6 +109,7 @@ class Database:
         for task in self._upkeep:
             task.cancel()
         await self.settle()
+        await self.drivers.rest()
         await self.engine.dispose()
 
     async def settle(self) -> None:
@@ -127,7 +129,8 @@ class Database:
             opening = AsyncExitStack()
             try:
                 async with opening:
-                    connection = await opening.enter_async_context(engine.connect())
+                    async with self.drivers.room():
+                        connection = await opening.enter_async_context(engine.connect())
                     await opening.enter_async_context(connection.begin())
                     await connection.execute(setup, {"user": str(user_id or "")})
                     standing = opening.pop_all()
@@ -161,68 +164,44 @@ class Database:
         except DBAPIError as error:
             if not error.connection_invalidated:
                 raise
+        # Whatever cut it has cut those that are kept, too.
+        await self.drivers.rest()
         return await self._open_read(user_id)
 
     async def _open_read(self, user_id: UUID | None) -> "Reading":
         who = "" if user_id is None else UUID(int=user_id.int)
-        pooled, driver = await self._driver()
+        held = await self.drivers.take()
+        # One round trip: the words are ours and an id holds nothing but its digits.
+        words = f"{_BEGIN_READ}{who}{self._begun}"
         try:
-            # One round trip: the words are ours and an id holds nothing but its digits.
-            await driver.execute(f"{self._begin_read}{who}{self._begun}")
+            await held.driver.execute(f"ROLLBACK; {words}" if held.begun else words)
         except BaseException as error:
             # It may have begun all the same: the next reader would get this one's moment.
-            driver.terminate()
-            await self.release(pooled, driver)
-            _raise_told(error, driver)
+            held.driver.terminate()
+            await self.drivers.release(held)
+            raise_told(error, held.driver)
             raise
-        return Reading(pooled, driver, self, user_id)
-
-    async def _driver(self) -> tuple[PoolProxiedConnection, Any]:
-        """A connection of the pool, and the driver's own behind it."""
-        try:
-            while True:
-                pooled = await self.engine.raw_connection()
-                driver: Any = pooled.driver_connection
-                if not driver.is_closed():
-                    return pooled, driver
-                pooled.invalidate()
-                pooled.close()
-        except _DRIVER_ERRORS as error:
-            _raise_told(error)
-            raise
+        return Reading(held, self, user_id)
 
     async def fetch(
-        self, driver: Any, statement: Statement, params: Params = None
+        self, held: Held, statement: Statement, params: Params = None
     ) -> Sequence[Row[Any]]:
         """All rows of a statement, past SQLAlchemy's engine."""
         values = cast("Mapping[str, Any] | None", params)
         written, sql, arguments = self._writer.write(statement, values)
         if self.watch is not None:
             self.watch(sql, arguments)
+        driver = held.driver
         try:
             found = await driver.fetch(sql, *arguments, record_class=written.line)
-        except _DRIVER_ERRORS as error:
-            _raise_told(error, driver)
-            raise
-        except BaseException:
+        except BaseException as error:
+            held.sound = False
+            if isinstance(error, DRIVER_ERRORS):
+                raise_told(error, driver)
             # Given up in the middle: what the server still does is nobody else's business.
             driver.terminate()
             raise
         return cast("Sequence[Row[Any]]", written.read(found))
-
-    async def release(self, pooled: PoolProxiedConnection, driver: Any) -> None:
-        """Give a connection back to its pool, out of any transaction; a broken one is not kept."""
-        try:
-            if not driver.is_closed() and driver.is_in_transaction():
-                await driver.execute("ROLLBACK")
-        except BaseException as error:
-            driver.terminate()
-            if not isinstance(error, _DRIVER_ERRORS):
-                raise
-        finally:
-            if driver.is_closed():
-                pooled.invalidate()
-            pooled.close()
 
     def keep_up(self, user_id: UUID | None, works: Iterable[Upkeep]) -> None:
         """Do upkeep beside everything else."""
@@ -272,11 +251,11 @@ class Database:
         return await self._call(statement, params)
 
     async def _call(self, statement: Statement, params: Params) -> Sequence[Row[Any]]:
-        pooled, driver = await self._driver()
+        held = await self.drivers.take(clean=True)
         try:
-            return await self.fetch(driver, statement, params)
+            return await self.fetch(held, statement, params)
         finally:
-            await self.release(pooled, driver)
+            await self.drivers.leave(held)
 
     async def visible_versions(self, user_id: UUID) -> list[VisibleVersion]:
         """Version and books of every ledger that a person can see, in order of ledger."""
@@ -312,15 +291,6 @@ _VISIBLE_VERSIONS: Final = Prepared(
         column("inbox", BigInteger),
     )
 )
-
-
-def _raise_told(error: BaseException, driver: Any = None) -> None:
-    """A failure of the driver as SQLAlchemy tells it, so that both ways fail alike."""
-    if isinstance(error, _DRIVER_ERRORS):
-        lost = driver is None or driver.is_closed()
-        raise DBAPIError(
-            None, None, error, hide_parameters=True, connection_invalidated=lost
-        ) from error
 
 
 def connect(
