@@ -63,6 +63,7 @@ class LinkIdentityInput:
     verifier: str = strawberry.field(description="What beginSignIn gave.")
     code: str = strawberry.field(description="As it came back.")
     state: str = strawberry.field(description="As it came back.")
+    password: str = strawberry.field(description="The present password.")
 
 
 @strawberry.type(description="The account elsewhere may sign in from now on.")

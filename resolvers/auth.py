@@ -29,7 +29,7 @@ from resolvers.access import Actor
 from resolvers.audit import note
 from resolvers.auth_inputs import Admission, LoginInput, RegisterInput, Secret, SignIn
 from resolvers.categories import create_starter_set
-from resolvers.errors import Conflict, Invalid, InvalidCredentials, Unauthenticated
+from resolvers.errors import Conflict, Invalid, InvalidCredentials, Unauthenticated, invalid
 from resolvers.events import image_of
 from resolvers.failures import MOST, Failures
 from resolvers.ledgers import Ledgers, LedgerWrite
@@ -211,6 +211,13 @@ class Auth:
             return await self._enter(tx, await get_user(tx, user_id), code, user_agent, by="OIDC")
 
         return await self._database.change(user_id, work)
+
+    async def require_password(self, actor: Actor, password: str) -> None:
+        """Raise VALIDATION_ERROR unless it is the present password."""
+        async with self._database.read(actor.user_id) as tx:
+            held = await tx.scalar(select(_U.c.password_hash).where(_U.c.id == actor.user_id))
+        if not await self._passwords.verify(held, password):
+            raise invalid("password", "Not the present password.", "WRONG")
 
     async def _enter(
         self, tx: Transaction, user: UserRow, code: str | None, user_agent: str | None, **told: Any

@@ -34,7 +34,7 @@ from models.users import User
 from resolvers.access import Actor
 from resolvers.audit import note
 from resolvers.auth import Auth, user_by_email
-from resolvers.auth_inputs import RegisterInput, SignIn
+from resolvers.auth_inputs import RegisterInput, Secret, SignIn
 from resolvers.errors import (
     AppError,
     Conflict,
@@ -93,6 +93,7 @@ class LinkInput(Input):
     verifier: Word
     code: Word
     state: Word
+    password: Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +194,12 @@ class SignInsElsewhere:
         return await self._auth.found(data, None, user_agent=user_agent, linked=linked)
 
     async def link(self, actor: Actor, data: LinkInput) -> IdentityRow:
-        """Let an account elsewhere sign in too; raises CONFLICT when it belongs to somebody."""
+        """Let an account elsewhere sign in too.
+
+        Raises VALIDATION_ERROR for a wrong password, CONFLICT when it belongs to somebody.
+        """
+        _ = self.provider
+        await self._auth.require_password(actor, data.password)
         told = await self._exchanged(data.code, data.state, data.verifier)
 
         async def work(tx: Transaction) -> IdentityRow:

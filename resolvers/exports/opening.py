@@ -11,6 +11,7 @@ from models.base import utc_now
 from models.database import Database, Transaction
 from models.stores.files import FileStore
 from resolvers.access import Actor
+from resolvers.audit import note
 from resolvers.errors import Gone, Unauthenticated, Unavailable
 from resolvers.exports.asked import Asked, link_path, open_link, paper_of
 from resolvers.exports.tables import csv_pieces
@@ -80,6 +81,12 @@ class Exports:
         pieces = (
             self._printed(actor, asked) if asked.format == "PDF" else self._pieces(actor, asked)
         )
+
+        async def noted(tx: Transaction) -> None:
+            here = actor.session_id
+            await note(tx, actor.ledger_id, "EXPORTED", session_id=here, format=asked.format)
+
+        await self._database.change(actor.user_id, noted)
         try:
             first = await anext(pieces)
         except BaseException:

@@ -105,10 +105,16 @@ async def test_an_address_with_an_account_is_linked_by_its_owner_only(elsewhere:
     assert (await told(elsewhere.finish(**await elsewhere.begun(**at)))).code == "CONFLICT"
     door = GraphQLDoor(elsewhere.client, ada)
     held = await elsewhere.begun(**at)
-    identity = (await door.query(LINK, i=held))["data"]["linkIdentity"]["identity"]
+    wrong = await told(door.query(LINK, i={**held, "password": "wrong"}))
+    assert [*wrong.paths.values()] == ["WRONG"]
+    identity = (await door.query(LINK, i={**held, "password": PASSWORD}))["data"]["linkIdentity"][
+        "identity"
+    ]
     assert (await elsewhere.finish(**await elsewhere.begun(**at)))["user"]["id"] == ada.id
     theirs = GraphQLDoor(elsewhere.client, bob)
-    refused = await told(theirs.query(LINK, i=await elsewhere.begun(**at)))
+    refused = await told(
+        theirs.query(LINK, i={**await elsewhere.begun(**at), "password": PASSWORD})
+    )
     assert refused.code == "CONFLICT"
     assert (await told(theirs.query(UNLINK, id=identity["id"]))).code == "NOT_FOUND"
     await door.query(UNLINK, id=identity["id"])
@@ -119,7 +125,7 @@ async def test_the_second_factor_is_asked_for_all_the_same(elsewhere: Elsewhere)
     at = person("Ada")
     ada = await register(elsewhere.client, name="Ada")
     door = GraphQLDoor(elsewhere.client, ada)
-    await door.query(LINK, i=await elsewhere.begun(**at))
+    await door.query(LINK, i={**await elsewhere.begun(**at), "password": PASSWORD})
     set_up = f'mutation{{setUpTwoFactor(input:{{password:"{PASSWORD}"}}){{secret}}}}'
     totp = pyotp.TOTP((await door.query(set_up))["data"]["setUpTwoFactor"]["secret"])
     enable = "mutation($c:String!){enableTwoFactor(input:{code:$c}){recoveryCodes}}"

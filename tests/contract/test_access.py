@@ -146,7 +146,7 @@ MATRIX: dict[str, tuple[str, str]] = {
     ),
     "revokePersonalToken": ('mutation{revokePersonalToken(id:"$token"){id}}', "NOT_FOUND"),
     "linkIdentity": (
-        'mutation{linkIdentity(input:{verifier:"x",code:"x",state:"x"}){identity{id}}}',
+        'mutation{linkIdentity(input:{verifier:"x",code:"x",state:"x",password:"x"}){identity{id}}}',
         "NOT_FOUND",
     ),
     "unlinkIdentity": (

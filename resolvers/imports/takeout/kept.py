@@ -174,6 +174,7 @@ class KeptImport(_Kept):
     error_code: Annotated[str, Field(max_length=60)] | None = None
     error_message: Words | None = None
     opened: list[str] = Field(default_factory=list)
+    kept: Count = 0
     rows_done: Count = 0
     rows_total: Count | None = None
     started_at: Instant | None = None
