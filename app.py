@@ -42,7 +42,7 @@ from models.replica import Replica
 from models.sealing import derive
 from models.stores.broker import LocalBroker
 from models.stores.redis import Cache
-from models.stores.sessions import AnnouncedSessions, NoSessions, RedisSessions
+from models.stores.sessions import AnnouncedSessions, NoSessions, RedisSessions, RememberedSessions
 from models.system_keys import load_system_keys
 from models.telemetry import COUNTERS, LISTENERS, Tally
 from resolvers.auth import Auth
@@ -167,6 +167,7 @@ class Running:
         if self.metrics.figures.statement in LISTENERS:
             LISTENERS.remove(self.metrics.figures.statement)
             COUNTERS.remove(self.metrics.figures.counted)
+        await self.broker.close()
         if self.teller is not None:
             await self.teller.close()
         if self.passwords is not None:
@@ -212,14 +213,16 @@ async def start(
     build = loop.run_in_executor(None, build_name)
     passwords = loop.run_in_executor(None, passwords_of, settings)
     system, _ = await asyncio.gather(load_system_keys(engine, keys), warm(engine))
-    options = {"trust_addresses": not settings.production}
+    options = {
+        "trust_addresses": not settings.production,
+        "keeps": settings.db_pooler != "transaction",
+    }
     database = Database(engine, keys, **options)
     replica = replica_of(settings, database, **options)
     cache = cache_of(settings, endpoints)
     broker = LocalBroker(cache)
-    sessions = AnnouncedSessions(
-        NoSessions() if cache is None else RedisSessions(cache, system.chain), broker.end_sessions
-    )
+    behind = NoSessions() if cache is None else RedisSessions(cache, system.chain)
+    sessions = RememberedSessions(AnnouncedSessions(behind, broker), broker)
     ledgers = Ledgers(database, system.chain, broker, notice)
     # Without an address of its own a local server keeps its tokens when its port changes.
     issuer = settings.public_url or _AUDIENCE

@@ -42,6 +42,7 @@ from graph.selections import (
 from resolvers.errors import BadRequest, FieldError, Invalid, TooComplex
 
 FRAGMENTS_SHARE = 10  # times ``same_name`` that fragments may bring together
+_PRICES = 64  # remembered for each operation
 SHOWN_SYNTAX = 200  # characters of a syntax message, which may quote the document
 OPENING = {TokenKind.BRACE_L, TokenKind.BRACKET_L, TokenKind.PAREN_L}
 CLOSING = {TokenKind.BRACE_R, TokenKind.BRACKET_R, TokenKind.PAREN_R}
@@ -133,6 +134,16 @@ def parse_within(text: str, limits: Limits) -> DocumentNode:
     return document
 
 
+def _length(variables: Mapping[str, Any], name: str) -> Any:
+    """All that a price sees of a variable."""
+    if name not in variables:
+        return "absent"
+    value = variables[name]
+    if isinstance(value, list):
+        return ("list", len(value))
+    return (type(value), value if isinstance(value, int) else None)
+
+
 class Budget:
     """The limits of one schema; made once, it remembers what it counted in living documents."""
 
@@ -170,16 +181,26 @@ class Budget:
         operation = counted.choose(operation_name)
         if operation is None:
             return Cost(0, self.limits.cost, 0, 0)
-        price = operation.price
-        if price is None:
-            declared = operation.node.variable_definitions or ()
-            defaults = {d.variable.name.value: d.default_value for d in declared if d.default_value}
-            pricing = Pricing(counted.fragments, {**defaults, **(variables or {})})
-            price = pricing.selection(operation.places[0])
-            operation.price = None if declared else price
+        price = self._price(counted, operation, variables or {})
         self.limits.hold("cost", price)
         depth = max(operation.tally.depth, operation.tally.introspection_depth)
         return Cost(price, self.limits.cost, operation.tally.fields, depth)
+
+    def _price(self, counted: "_Counted", operation: Part, variables: Mapping[str, Any]) -> int:
+        """The cost of an operation, remembered by all that it depends on."""
+        key = tuple(_length(variables, name) for name in operation.priced_by)
+        price = operation.prices.get(key)
+        if price is None:
+            declared = operation.node.variable_definitions or ()
+            defaults = {d.variable.name.value: d.default_value for d in declared if d.default_value}
+            pricing = Pricing(counted.fragments, {**defaults, **variables})
+            price = pricing.selection(operation.places[0])
+            operation.priced_by = tuple(pricing.asked)
+            key = tuple(_length(variables, name) for name in operation.priced_by)
+            if len(operation.prices) >= _PRICES:
+                operation.prices.clear()
+            operation.prices[key] = price
+        return price
 
     def _count(self, document: DocumentNode) -> "_Counted":
         counted = _Counted()

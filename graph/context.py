@@ -100,6 +100,8 @@ class Context:
 
     async def reader(self) -> Transaction:
         """The one reading transaction of this operation: the whole answer is one moment."""
+        if self._reader is not None and not self._over:
+            return self._reader
         async with self._opening:
             if self._over:
                 # What an executor has given up on may still run beside it for a moment.

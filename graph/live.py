@@ -273,21 +273,23 @@ class Hub:
 
     def _keep(self) -> None:
         """Listen and look from the first connection on."""
+        self._broker.keep()
         if self._keeping is None or self._keeping.done():
-            self._keeping = asyncio.get_running_loop().create_task(self._look_and_listen())
+            self._keeping = asyncio.get_running_loop().create_task(self._look_always())
 
-    async def _look_and_listen(self) -> None:
+    async def _look_always(self) -> None:
         """For as long as the process runs, whatever goes wrong: nobody else would notice."""
         while True:
             try:
-                async with asyncio.TaskGroup() as both:
-                    both.create_task(self._broker.relay(self._heard))
-                    both.create_task(self._look())
-            except* Exception as errors:  # noqa: BLE001 - logged, and tried again
-                _log.exception("live.stumbled", exc_info=errors)
+                await self._look()
+            except Exception as error:  # noqa: BLE001 - logged, and tried again
+                _log.exception("live.stumbled", exc_info=error)
             await asyncio.sleep(_STOP_SECONDS)
 
-    def _heard(self) -> None:
+    def changed(self, session_id: UUID) -> None:
+        """A signal for others: who is connected stays who she is."""
+
+    def joined(self) -> None:
         """Signals may have been lost until now."""
         for reader in self._readers:
             reader.woken.set()

@@ -6,6 +6,7 @@ from binascii import Error as Base64Error
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Annotated, Any, Final, Generic, TypeVar
 from uuid import UUID
@@ -32,6 +33,12 @@ Last = Annotated[int | None, said("How many rows from the end of the list, 0 to 
 Before = Annotated[str | None, said("End before this cursor.")]
 
 
+@lru_cache(maxsize=16)
+def _aead(key: bytes) -> AESGCM:
+    """Making one expands its key: that is done once."""
+    return AESGCM(key)
+
+
 class Cursors:
     """Seals sort keys for one person, list and order, so that no cursor is good elsewhere.
 
@@ -39,7 +46,7 @@ class Cursors:
     """
 
     def __init__(self, key: bytes, user_id: UUID, scope: str) -> None:
-        self._aead = AESGCM(key)
+        self._aead = _aead(key)
         self._key = key
         self._context = user_id.bytes + scope.encode()
 

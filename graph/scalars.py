@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NewType
 from uuid import UUID
 
@@ -29,7 +30,13 @@ _DATE_HINT = "A date is YYYY-MM-DD."
 
 def id_text(prefix: str, value: UUID | None) -> ID | None:
     """A database id on the wire; None stays None."""
-    return None if value is None else ID(ids.encode(prefix, value))
+    return None if value is None else _known(prefix, value)
+
+
+@lru_cache(maxsize=8_192)
+def _known(prefix: str, value: UUID) -> ID:
+    """What rows refer to is referred to often."""
+    return ID(ids.encode(prefix, value))
 
 
 def id_of(prefix: str, value: str | None) -> UUID | None:
@@ -63,7 +70,9 @@ def _date_value(value: Any) -> date:
 
 
 def _instant_text(value: datetime) -> str:
-    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if value.tzinfo is not UTC:
+        value = value.astimezone(UTC)
+    return f"{value.isoformat()[:-6]}Z"  # without +00:00
 
 
 def _instant_value(value: Any) -> datetime:

@@ -117,7 +117,10 @@ class Part:
 
     node: Definition
     places: list[Place]
-    price: int | None = None  # remembered where no variable can change it
+    priced_by: tuple[str, ...] = ()
+    """Variables that say how long something is, known once it was priced."""
+    prices: dict[tuple[Any, ...], int] = field(default_factory=dict)
+    """Remembered by the values of these."""
 
     @property
     def tally(self) -> Tally:
@@ -214,6 +217,8 @@ class Pricing:
     def __init__(self, fragments: Fragments, variables: Mapping[str, Any]) -> None:
         self.fragments = fragments
         self.variables = variables
+        self.asked: dict[str, None] = {}
+        """Variables that were looked at: the same ones each time, whatever their values."""
 
     def selection(self, place: Place, items: int = UNPAGED_LIST) -> int:
         """Cost of a selection set in which each list without pages holds so many items."""
@@ -261,6 +266,7 @@ class Pricing:
             if argument.name.value == name:
                 value: Any = argument.value
                 if isinstance(value, VariableNode):
+                    self.asked[value.name.value] = None
                     value = self.variables.get(value.name.value, value)
                 size = _size(value)
                 if size is not None:

@@ -17,15 +17,14 @@ from time import monotonic
 from typing import Any, Final, TypeVar, cast
 from uuid import UUID
 
-import asyncpg
 import structlog
 from sqlalchemy import BigInteger, Executable, Row, Uuid, column, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from sqlalchemy.pool import PoolProxiedConnection
 
 from models.connecting import connect
+from models.drivers import DRIVER_ERRORS, Drivers, Held, raise_told
 from models.sealing import KEY_CACHE_SECONDS, KeyMissing, RingCache
 from models.statements import Prepared, Writer
 from models.stores.keys import KeyProvider
@@ -39,7 +38,9 @@ _log: Final = structlog.get_logger("database")
 
 _RETRIED: Final = frozenset({"40001", "40P01"})
 _ATTEMPTS: Final = 4
-_DRIVER_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError)
+_BEGIN_READ: Final = (
+    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT set_config('app.user_id', '"
+)
 LOCK_TIMEOUT: Final = "55P03"
 UNIQUE_VIOLATION: Final = "23505"
 
@@ -77,10 +78,12 @@ class Database:
         lock_timeout_ms: int = 3_000,
         statement_timeout_ms: int = 30_000,
         trust_addresses: bool = False,
+        keeps: bool = True,
         key_pause_seconds: float = KEY_CACHE_SECONDS + 60,
     ) -> None:
         """``trust_addresses`` counts every address as proved (the local profile).
 
+        ``keeps`` keeps connections for a moment between readings; not through a pooler.
         ``key_pause_seconds`` is how long a new data key waits before it seals: longer than any
         process remembers a ring without it.
         """
@@ -89,9 +92,6 @@ class Database:
         self.rings = RingCache()
         self.key_pause = timedelta(seconds=key_pause_seconds)
         trusted = ", set_config('app.trust_addresses', 'on', true)" if trust_addresses else ""
-        self._begin_read = (
-            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT set_config('app.user_id', '"
-        )
         self._begun = f"', true){trusted}"
         self._write_setup = text(
             f"SELECT set_config('app.user_id', :user, true){trusted}, "
@@ -99,6 +99,7 @@ class Database:
             f"set_config('statement_timeout', '{int(statement_timeout_ms)}', true)"
         )
         self._writer = Writer(engine.dialect)
+        self.drivers = Drivers(engine, keeps=keeps)
         self.watch: Callable[[str, Sequence[Any]], None] | None = None
         """Told the text of every read; SQLAlchemy's own events tell the rest."""
         self.reports: Callable[[UUID | None], Awaitable[Reading]] | None = None
@@ -111,6 +112,7 @@ class Database:
         for task in self._upkeep:
             task.cancel()
         await self.settle()
+        await self.drivers.rest()
         await self.engine.dispose()
 
     async def settle(self) -> None:
@@ -130,7 +132,8 @@ class Database:
             opening = AsyncExitStack()
             try:
                 async with opening:
-                    connection = await opening.enter_async_context(engine.connect())
+                    async with self.drivers.room():
+                        connection = await opening.enter_async_context(engine.connect())
                     await opening.enter_async_context(connection.begin())
                     await connection.execute(setup, {"user": str(user_id or "")})
                     standing = opening.pop_all()
@@ -169,71 +172,47 @@ class Database:
         except DBAPIError as error:
             if not error.connection_invalidated:
                 raise
+        # Whatever cut it has cut those that are kept, too.
+        await self.drivers.rest()
         return await self._open_read(user_id)
 
     async def _open_read(self, user_id: UUID | None) -> "Reading":
         who = "" if user_id is None else UUID(int=user_id.int)
-        pooled, driver = await self._driver()
+        held = await self.drivers.take()
+        # One round trip: the words are ours and an id holds nothing but its digits.
+        words = f"{_BEGIN_READ}{who}{self._begun}"
         try:
-            # One round trip: the words are ours and an id holds nothing but its digits.
-            await driver.execute(f"{self._begin_read}{who}{self._begun}")
+            await held.driver.execute(f"ROLLBACK; {words}" if held.begun else words)
         except BaseException as error:
             # It may have begun all the same: the next reader would get this one's moment.
-            driver.terminate()
-            await self.release(pooled, driver)
-            _raise_told(error, driver)
+            held.driver.terminate()
+            await self.drivers.release(held)
+            raise_told(error, held.driver)
             raise
-        return Reading(pooled, driver, self, user_id)
-
-    async def _driver(self) -> tuple[PoolProxiedConnection, Any]:
-        """A connection of the pool, and the driver's own behind it."""
-        try:
-            while True:
-                pooled = await self.engine.raw_connection()
-                driver: Any = pooled.driver_connection
-                if not driver.is_closed():
-                    return pooled, driver
-                pooled.invalidate()
-                pooled.close()
-        except _DRIVER_ERRORS as error:
-            _raise_told(error)
-            raise
+        return Reading(held, self, user_id)
 
     async def fetch(
-        self, driver: Any, statement: Statement, params: Params = None
+        self, held: Held, statement: Statement, params: Params = None
     ) -> Sequence[Row[Any]]:
         """All rows of a statement, past SQLAlchemy's engine."""
         values = cast("Mapping[str, Any] | None", params)
         written, sql, arguments = self._writer.write(statement, values)
         if self.watch is not None:
             self.watch(sql, arguments)
+        driver = held.driver
         started = monotonic()
         try:
             found = await driver.fetch(sql, *arguments, record_class=written.line)
-        except _DRIVER_ERRORS as error:
-            _raise_told(error, driver)
-            raise
-        except BaseException:
+        except BaseException as error:
+            held.sound = False
+            if isinstance(error, DRIVER_ERRORS):
+                raise_told(error, driver)
             # Given up in the middle: what the server still does is nobody else's business.
             driver.terminate()
             raise
         finally:
             note_statement(sql, monotonic() - started)
         return cast("Sequence[Row[Any]]", written.read(found))
-
-    async def release(self, pooled: PoolProxiedConnection, driver: Any) -> None:
-        """Give a connection back to its pool, out of any transaction; a broken one is not kept."""
-        try:
-            if not driver.is_closed() and driver.is_in_transaction():
-                await driver.execute("ROLLBACK")
-        except BaseException as error:
-            driver.terminate()
-            if not isinstance(error, _DRIVER_ERRORS):
-                raise
-        finally:
-            if driver.is_closed():
-                pooled.invalidate()
-            pooled.close()
 
     def keep_up(self, user_id: UUID | None, works: Iterable[Upkeep]) -> None:
         """Do upkeep beside everything else."""
@@ -283,11 +262,11 @@ class Database:
         return await self._call(statement, params)
 
     async def _call(self, statement: Statement, params: Params) -> Sequence[Row[Any]]:
-        pooled, driver = await self._driver()
+        held = await self.drivers.take(clean=True)
         try:
-            return await self.fetch(driver, statement, params)
+            return await self.fetch(held, statement, params)
         finally:
-            await self.release(pooled, driver)
+            await self.drivers.leave(held)
 
     async def open_report(self, user_id: UUID | None) -> "Reading":
         """Begin a moment for a report: on a replica where one is set and has all that it takes."""
@@ -333,12 +312,3 @@ async def visible_in(tx: Transaction, user_id: UUID) -> list[VisibleVersion]:
     """Version and books of every ledger that a person can see, as of a moment."""
     found = await tx.rows(_VISIBLE_VERSIONS, {"user": user_id})
     return [VisibleVersion(r.ledger_id, r.version, r.books, r.inbox) for r in found]
-
-
-def _raise_told(error: BaseException, driver: Any = None) -> None:
-    """A failure of the driver as SQLAlchemy tells it, so that both ways fail alike."""
-    if isinstance(error, _DRIVER_ERRORS):
-        lost = driver is None or driver.is_closed()
-        raise DBAPIError(
-            None, None, error, hide_parameters=True, connection_invalidated=lost
-        ) from error

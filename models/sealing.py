@@ -10,6 +10,7 @@ key with random nonces at 2^32; keys are replaced long before, at 2^30.
 import asyncio
 import os
 import struct
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
@@ -25,6 +26,8 @@ _VERSION: Final = b"\x01"
 _HEADER: Final = struct.Struct(">cI12s")
 _INT64: Final = struct.Struct("<q")
 _TAG_BYTES: Final = 16
+_MINOR: Final = struct.Struct(f">cI12s{_INT64.size + _TAG_BYTES}s")
+"""A sealed amount: header, then ciphertext and tag."""
 KEY_CACHE_SECONDS: Final = 300
 
 
@@ -102,7 +105,7 @@ class LedgerRing:
         try:
             return key.decrypt(nonce, sealed[_HEADER.size :], self._context(place, row_id, key_no))
         except InvalidTag as error:
-            raise SealBroken(f"A value in {place} failed its authenticity check.") from error
+            raise _not_authentic(place) from error
 
     def seal_minor(self, place: str, row_id: UUID, minor: int) -> bytes:
         """Seal an amount of minor units (int64)."""
@@ -116,6 +119,29 @@ class LedgerRing:
         minor: int = _INT64.unpack(plaintext)[0]
         return minor
 
+    def unseal_minors(self, place: str, cells: Iterable[tuple[UUID, bytes]]) -> list[int]:
+        """Open a column of amounts with the ids of their rows: as one by one, in half the time."""
+        head, tail = b"pt1" + self.ledger_id.bytes, place.encode()
+        unpack, number = _MINOR.unpack, _INT64.unpack
+        opened: list[int] = []
+        known, decrypt, rest = -1, None, b""
+        for row_id, cell in cells:
+            if len(cell) == _MINOR.size:
+                version, key_no, nonce, sealed = unpack(cell)
+                if key_no != known and key_no in self.keys:
+                    known, decrypt = key_no, self.keys[key_no].decrypt
+                    rest = key_no.to_bytes(4, "big") + tail
+                if version == _VERSION and key_no == known and decrypt is not None:
+                    try:
+                        plaintext = decrypt(nonce, sealed, head + row_id.bytes + rest)
+                    except InvalidTag as error:
+                        raise _not_authentic(place) from error
+                    opened.append(number(plaintext)[0])
+                    continue
+            # Whatever is wrong with it, this says it.
+            opened.append(self.unseal_minor(place, row_id, cell))
+        return opened
+
     def seal_text(self, place: str, row_id: UUID, text: str | None) -> bytes | None:
         """Seal text; None stays None."""
         return None if text is None else self.seal(place, row_id, text.encode())
@@ -123,6 +149,10 @@ class LedgerRing:
     def unseal_text(self, place: str, row_id: UUID, sealed: bytes | None) -> str | None:
         """Open text; None stays None."""
         return None if sealed is None else self.unseal(place, row_id, sealed).decode()
+
+
+def _not_authentic(place: str) -> SealBroken:
+    return SealBroken(f"A value in {place} failed its authenticity check.")
 
 
 class RingCache:

@@ -10,9 +10,9 @@ from uuid import UUID
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Executable, Row, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.pool import PoolProxiedConnection
 
 from models.base import table
+from models.drivers import Held
 from models.ledgers import LedgerKey
 from models.sealing import KeyMissing, LedgerRing
 from models.statements import Prepared, plain
@@ -149,15 +149,13 @@ class Reading(Transaction):
 
     def __init__(
         self,
-        pooled: PoolProxiedConnection,
-        driver: Any,
+        held: Held,
         database: "Database",
         user_id: UUID | None,
     ) -> None:
         super().__init__(database)
         self._user_id = user_id
-        self._pooled = pooled
-        self._driver = driver
+        self._held = held
         self._over = False
 
     async def end(self) -> None:
@@ -165,7 +163,7 @@ class Reading(Transaction):
         if not self._over:
             self._over = True
             async with self._turn:
-                await self._database.release(self._pooled, self._driver)
+                await self._database.drivers.leave(self._held)
             if self.leftovers:
                 self._database.keep_up(self._user_id, self.leftovers)
 
@@ -174,7 +172,7 @@ class Reading(Transaction):
         async with self._turn:
             if self._over:
                 raise RuntimeError("The reading transaction is over.")
-            return await self._database.fetch(self._driver, statement, params)
+            return await self._database.fetch(self._held, statement, params)
 
     async def first(self, statement: Statement, params: Params = None) -> Row[Any] | None:
         """The first row, or None."""

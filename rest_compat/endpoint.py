@@ -31,6 +31,7 @@ from resolvers.errors import (
 )
 from resolvers.rates import rates_version
 from rest_compat.bodies import header_variables, json_variables, query_variables
+from rest_compat.branches import Branches
 from rest_compat.envelope import failure, success
 from rest_compat.forms import drop_unused, read_form
 from rest_compat.openapi import openapi_routes
@@ -114,9 +115,8 @@ def rest_routes(
     by_path: dict[str, dict[str, Endpoint]] = {}
     for row in ENDPOINTS:
         by_path.setdefault(row.path, {})[row.method] = row
-    routes: list[BaseRoute] = []
-    for path, rows in by_path.items():
-        routes.append(Route("/v1" + path, AnyMethod(_handler(rest, rows))))
+    paths = [Route("/v1" + path, AnyMethod(_handler(rest, rows))) for path, rows in by_path.items()]
+    routes: list[BaseRoute] = [Branches("/v1/", paths)]
     routes += openapi_routes(rest, demo_password=demo_password)
 
     async def unknown(_: Request) -> Response:

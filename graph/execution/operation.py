@@ -1,6 +1,7 @@
 """Plans: validated operations compiled once, and what is covered by them."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
 from inspect import iscoroutinefunction
 from itertools import chain
 from typing import Any, Final
@@ -165,6 +166,19 @@ class OperationPlan:
         self._signatures = [
             get_variable_signature(self.schema, one) for one in operation.variable_definitions or ()
         ]
+        self._defaults = self._known_defaults()
+
+    def _known_defaults(self) -> dict[str, Any]:
+        """Defaults that no resolver can change: what is no list and no object."""
+        nodes = [one for one in self.operation.variable_definitions or () if one.default_value]
+        found = get_variable_values(self.schema, nodes, {})
+        if isinstance(found, list):
+            return {}
+        return {
+            name: value
+            for name, value in found.coerced.items()
+            if isinstance(value, str | int | float | Enum | None)
+        }
 
     def values(self, given: Mapping[str, Any]) -> VariableValues | None:
         """Coerced variables; None when one is not what its definition says."""
@@ -181,7 +195,10 @@ class OperationPlan:
                     return None
                 coerced[name] = value
             elif signature.default is not None:
-                return self._values_by_the_book(given)
+                if name not in self._defaults:
+                    return self._values_by_the_book(given)
+                sources[name] = VariableValueSource(signature)
+                coerced[name] = self._defaults[name]
             elif is_non_null_type(signature.type):
                 return None
             else:

@@ -102,10 +102,10 @@ class Run:
                 except Waiting:
                     await self._awaited(one.shape, values)
                     done.append(one.shape.complete(self, one, values))
-            if done:
-                keys = block.selection.keys
-                for row, cells in zip(block.rows, zip(*done, strict=True), strict=True):
-                    row.update(zip(keys, cells, strict=True))
+            rows = block.rows
+            for key, column in zip(block.selection.keys, done, strict=True):
+                for row, cell in zip(rows, column, strict=True):
+                    row[key] = cell
 
     # What calls and shapes need.
 
@@ -212,6 +212,13 @@ class Run:
             self._spread(column, values)
 
     def _spread(self, column: _Wanted, values: dict[Any, Any]) -> None:
+        if column.show is None:
+            # Absent keys and failures stand there already.
+            found = column.values
+            for index, key in enumerate(column.keys):
+                if key is not None and key in values:
+                    found[index] = values[key]
+            return
         for index, key in enumerate(column.keys):
             if key is None or type(key) is Failure:
                 continue

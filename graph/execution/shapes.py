@@ -104,8 +104,12 @@ class One(Shape):
             return rows
         found: list[Any] = []
         batch = _Distinct(shared=field.shared)
+        known = batch.seen.get
         for value in values:
-            if value is None:
+            row = known(id(value))
+            if row is not None:
+                found.append(row)
+            elif value is None:
                 found.append(self.absent(run, field))
             elif type(value) is Failure:
                 found.append(value)
@@ -198,24 +202,22 @@ class Abstract(Shape):
 class _Distinct:
     """The objects of a column with their rows; shared ones are resolved and written once."""
 
-    __slots__ = ("_seen", "rows", "sources")
+    __slots__ = ("_shared", "rows", "seen", "sources")
 
     def __init__(self, *, shared: bool) -> None:
         self.sources: list[Any] = []
         self.rows: list[dict[str, Any]] = []
-        self._seen: dict[int, dict[str, Any]] | None = {} if shared else None
-
-    def known(self, value: Any) -> dict[str, Any] | None:
-        """The row of an object that was met before."""
-        return None if self._seen is None else self._seen.get(id(value))
+        self.seen: dict[int, dict[str, Any]] = {}
+        """Rows of shared objects by identity."""
+        self._shared = shared
 
     def add(self, value: Any) -> dict[str, Any]:
         """A new row."""
         row: dict[str, Any] = {}
         self.sources.append(value)
         self.rows.append(row)
-        if self._seen is not None:
-            self._seen[id(value)] = row
+        if self._shared:
+            self.seen[id(value)] = row
         return row
 
 
@@ -223,7 +225,7 @@ def _row_of(
     run: Rows, field: Any, kind: GraphQLObjectType, value: Any, batch: _Distinct
 ) -> dict[str, Any] | Failure:
     """The row of an object, or the failure of a value that is none of its type."""
-    known = batch.known(value)
+    known = batch.seen.get(id(value))
     if known is not None:
         return known
     if kind.is_type_of is not None:

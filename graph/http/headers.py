@@ -3,8 +3,8 @@
 import re
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from os import urandom
 from typing import Any, Final
-from uuid import uuid4
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -99,7 +99,7 @@ class Edge:
         headers = Headers(scope=scope)
         state = scope.setdefault("state", {})
         given = headers.get("x-request-id", "")
-        state["request_id"] = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+        state["request_id"] = given if _REQUEST_ID.fullmatch(given) else urandom(16).hex()
         state["edge"] = self._rules
         if scope["type"] == "websocket":
             await self._app(scope, receive, send)

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from resolvers.errors import BadRequest, FieldError, Invalid, TooLarge
@@ -67,13 +68,7 @@ def parse_json(
         raise BadRequest(f"{what} is empty; JSON is expected.")
     _check_depth(text, max_depth, what)
     try:
-        value = json.loads(
-            text,
-            parse_float=_number_reader(max_digits),
-            parse_int=_number_reader(max_digits),
-            parse_constant=_refuse_constant,
-            object_pairs_hook=_object,
-        )
+        value = _decoder(max_digits).decode(text)
     except json.JSONDecodeError as error:
         reason = error.msg.removesuffix(" at")
         raise _malformed(f"{what} is not JSON: {reason}", error.pos + 1) from error
@@ -134,6 +129,17 @@ def _number_reader(max_digits: int) -> Callable[[str], int | Decimal]:
         return Decimal(literal)
 
     return read
+
+
+@lru_cache(maxsize=8)
+def _decoder(max_digits: int) -> json.JSONDecoder:
+    read = _number_reader(max_digits)
+    return json.JSONDecoder(
+        parse_float=read,
+        parse_int=read,
+        parse_constant=_refuse_constant,
+        object_pairs_hook=_object,
+    )
 
 
 def _refuse_constant(name: str) -> Any:

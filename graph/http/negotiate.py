@@ -1,7 +1,7 @@
 """Chooses the media types of answers and recognises those of bodies, by RFC 9110 section 12."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -77,6 +77,7 @@ def wants_page(accept: str | None) -> bool:
     return first is not None and first.kind in PAGE_TYPES
 
 
+@lru_cache(maxsize=256)
 def takes_events(accept: str | None, *, only: bool = False) -> bool:
     """Whether an event stream is named; ``only`` asks that no JSON is named beside it.
 
@@ -86,8 +87,9 @@ def takes_events(accept: str | None, *, only: bool = False) -> bool:
     return EVENTS in named and not (only and named & {JSON, GRAPHQL})
 
 
+@lru_cache(maxsize=256)
 def body_kind(
-    content_type: str | None, readable: Collection[BodyKind] = tuple(BodyKind)
+    content_type: str | None, readable: tuple[BodyKind, ...] = tuple(BodyKind)
 ) -> BodyKind:
     """Which of the ``readable`` kinds of body a Content-Type header announces.
 

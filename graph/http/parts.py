@@ -87,8 +87,9 @@ def part_gauges(
         metrics.draining.set(draining.on)
         pool: Any = database.engine.pool
         metrics.pool_size.set(pool.size())
-        metrics.pool_used.set(pool.checkedout())
-        metrics.pool_idle.set(pool.checkedin())
+        kept = database.drivers.kept
+        metrics.pool_used.set(pool.checkedout() - kept)
+        metrics.pool_idle.set(pool.checkedin() + kept)
         ups = await asyncio.gather(*(_is_up(check) for check in parts.values()))
         for name, up in zip(parts, ups, strict=True):
             metrics.parts_up.labels(name).set(up)

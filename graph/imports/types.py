@@ -215,7 +215,8 @@ class Import(Stored):
     status: ImportStatus = plain("How far it has come.")
     format: str | None = plain(
         "What the file was read as: CSV, XLSX, OFX, QIF, CAMT.052, CAMT.053, CAMT.054, MT940, "
-        "MT942, LITAS-ESIS or TAKEOUT, told by what it holds and never by its name."
+        "MT942 or LITAS-ESIS, a TAKEOUT of ours, or what YNAB, MINT, FIREFLY, ACTUAL or SPLITWISE "
+        "export; told by what it holds and never by its name."
     )
     dry_run: bool = plain("Whether it only shows what it would do.")
     detected: JSONObject | None = plain(

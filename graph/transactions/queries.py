@@ -19,6 +19,7 @@ from graph.transactions.types import (
 )
 from resolvers.accounts import get_account
 from resolvers.transactions import TransactionFilter, get_transaction
+from resolvers.transactions.listing import NO_FILTER
 
 
 async def transaction_connection(
@@ -31,7 +32,7 @@ async def transaction_connection(
     before: str | None,
 ) -> Any:
     """A page of the person's transactions."""
-    wanted = parsed(TransactionFilter, filter)
+    wanted = NO_FILTER if filter is None else parsed(TransactionFilter, filter)
     return await connection_of(info, wanted, str(sort.value), first, after, last, before)
 
 

@@ -5,15 +5,25 @@ A signal carries no data and may be lost: whoever waits for one looks for itself
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from math import inf
+from time import monotonic
 from typing import Final, Protocol
 from uuid import UUID
 
+import structlog
+
 from models.stores.redis import Cache, CacheDown
+
+_log: Final = structlog.get_logger("signals")
 
 _CHANNEL: Final = "pt:signals"
 _MOVED: Final = b"v"
 _ENDED: Final = b"s"
+_CHANGED: Final = b"c"
 _UNHEARD_SECONDS: Final = 1.0
+_STANDS_SECONDS: Final = 0.8
+"""How long after its last sign the line is believed to stand: a lost signal is late by less."""
 
 
 class Ear(Protocol):
@@ -25,6 +35,12 @@ class Ear(Protocol):
     def ended(self, session_id: UUID) -> None:
         """A session is over."""
 
+    def changed(self, session_id: UUID) -> None:
+        """What is known of a session's owner has changed."""
+
+    def joined(self) -> None:
+        """The line stands again: what was told meanwhile is lost."""
+
 
 class LocalBroker:
     """Signals within one process, and to others through Redis where there is one."""
@@ -32,6 +48,8 @@ class LocalBroker:
     def __init__(self, cache: Cache | None = None) -> None:
         self._cache = cache
         self._ears: list[Ear] = []
+        self._stood_at = -inf
+        self._relaying: asyncio.Task[None] | None = None
         self.work = asyncio.Event()
         """Set when a worker of this process should look for jobs at once."""
         self.tell_others: Callable[[], None] | None = None
@@ -40,6 +58,24 @@ class LocalBroker:
     def listen(self, ear: Ear) -> None:
         """Let somebody of this process hear from now on."""
         self._ears.append(ear)
+
+    @property
+    def stands(self) -> bool:
+        """Whether what others tell is heard at once: the line showed so less than a second ago."""
+        return monotonic() - self._stood_at < _STANDS_SECONDS
+
+    def keep(self) -> None:
+        """Listen to other processes from now on, until closed."""
+        if self._cache is not None and (self._relaying is None or self._relaying.done()):
+            self._relaying = asyncio.get_running_loop().create_task(self._relay(self._cache))
+
+    async def close(self) -> None:
+        """Stop listening."""
+        relaying, self._relaying = self._relaying, None
+        if relaying is not None:
+            relaying.cancel()
+            with suppress(asyncio.CancelledError):
+                await relaying
 
     async def publish(self, ledger_id: UUID, version: int) -> None:
         """Tell that a ledger is at a version."""
@@ -50,28 +86,40 @@ class LocalBroker:
         for session_id in session_ids:
             await self._send(_ENDED + session_id.bytes)
 
+    async def change_sessions(self, session_ids: Iterable[UUID]) -> None:
+        """Tell that what is known of sessions is no longer right."""
+        for session_id in session_ids:
+            await self._send(_CHANGED + session_id.bytes)
+
     async def wake_workers(self) -> None:
         """Tell the worker of this process; workers elsewhere poll, or hear of it by a queue."""
         self.work.set()
         if self.tell_others is not None:
             self.tell_others()
 
-    async def relay(self, heard: Callable[[], None]) -> None:
-        """Pass on what other processes tell, until cancelled.
-
-        ``heard`` is called whenever the line stands again: what was told meanwhile is lost.
-        """
-        if self._cache is None:
-            return
+    async def _relay(self, cache: Cache) -> None:
+        """Pass on what other processes tell, for as long as the process runs."""
         while True:
             try:
-                async for signal in self._cache.messages(_CHANNEL):
-                    if signal is None:
-                        heard()
-                    else:
-                        self._tell(signal)
+                await self._listen(cache)
             except CacheDown:
-                await asyncio.sleep(_UNHEARD_SECONDS)
+                pass
+            except Exception as error:  # noqa: BLE001 - logged, and tried again
+                _log.exception("signals.stumbled", exc_info=error)
+            self._stood_at = -inf
+            await asyncio.sleep(_UNHEARD_SECONDS)
+
+    async def _listen(self, cache: Cache) -> None:
+        joined = False
+        async for signal in cache.messages(_CHANNEL):
+            if isinstance(signal, bytes):
+                self._tell(signal)
+                continue
+            if not joined:
+                joined = True
+                for ear in self._ears:
+                    ear.joined()
+            self._stood_at = signal
 
     async def _send(self, signal: bytes) -> None:
         self._tell(signal)
@@ -87,5 +135,7 @@ class LocalBroker:
         for ear in self._ears:
             if kind == _MOVED:
                 ear.moved(about, int.from_bytes(signal[17:], "big"))
-            else:
+            elif kind == _ENDED:
                 ear.ended(about)
+            else:
+                ear.changed(about)

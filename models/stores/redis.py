@@ -18,7 +18,9 @@ _TIMEOUT_SECONDS: Final = 0.05
 _HANDSHAKE_WAYS: Final = 5
 _FAILURES_TO_OPEN: Final = 3
 _OPEN_SECONDS: Final = 1.0
-_LISTEN_SECONDS: Final = 5.0
+_PING_SECONDS: Final = 0.3
+_SILENT_SECONDS: Final = 1.5
+"""So long without an answer to a ping, and the line is taken for dead."""
 
 
 class CacheDown(Exception):
@@ -82,19 +84,31 @@ class Cache:
         self._failures = 0
         return value
 
-    async def messages(self, channel: str) -> AsyncIterator[bytes | None]:
-        """What is published on a channel from now on; first None, once the line stands.
+    async def messages(self, channel: str) -> AsyncIterator[bytes | float]:
+        """What is published on a channel from now on, and in between signs that the line stands.
 
-        Raises CacheDown when Redis goes away: what is published meanwhile is lost.
+        A sign is the moment (of the monotonic clock) at which a ping was sent that has been
+        answered: all that was published between the first sign and that moment has come.  Raises
+        CacheDown when Redis goes away or falls silent: what is published meanwhile is lost.
         """
         line = self.client.pubsub(ignore_subscribe_messages=True)
         try:
             await line.subscribe(channel)
-            yield None
+            pinged, waits = monotonic(), True
+            await line.ping()
             while True:
-                message = await line.get_message(timeout=_LISTEN_SECONDS)
-                if message is not None and isinstance(message["data"], bytes):
+                message = await line.get_message(timeout=_PING_SECONDS)
+                if message is not None and message["type"] == "message":
                     yield message["data"]
+                elif message is not None and message["type"] == "pong":
+                    yield pinged
+                    waits = False
+                passed = monotonic() - pinged
+                if waits and passed > _SILENT_SECONDS:
+                    raise CacheDown
+                if not waits and passed >= _PING_SECONDS:
+                    pinged, waits = monotonic(), True
+                    await line.ping()
         except (RedisError, OSError, TimeoutError) as error:
             raise CacheDown from error
         finally:

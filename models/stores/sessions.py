@@ -1,14 +1,18 @@
 """Cached sessions: who a session id stands for, and which ones were ended a moment ago."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
+from time import monotonic
 from typing import Final, Protocol
 from uuid import UUID
 
 from models.sealing import SealBroken, derive, open_bytes, seal_bytes
+from models.stores.broker import LocalBroker
 from models.stores.redis import Cache, CacheDown
 
 _KEPT_SECONDS: Final = 60
 _OPENED: Final = 4_096
+_TRUSTED_SECONDS: Final = 5.0
+"""How long an image is kept in the process; should a signal be lost, nobody is let in longer."""
 _DENIED_SECONDS: Final = 16 * 60
 """Longer than any access token lives."""
 
@@ -110,13 +114,11 @@ class NoSessions:
 
 
 class AnnouncedSessions:
-    """A cache that tells at once whose sessions are over, for those that still talk to them."""
+    """A cache that tells every process at once whose sessions are over or have changed."""
 
-    def __init__(
-        self, cache: SessionCache, announce: Callable[[Iterable[UUID]], Awaitable[None]]
-    ) -> None:
+    def __init__(self, cache: SessionCache, broker: LocalBroker) -> None:
         self._cache = cache
-        self._announce = announce
+        self._broker = broker
 
     async def get(self, session_id: UUID) -> bytes | None:
         """The remembered image."""
@@ -127,11 +129,76 @@ class AnnouncedSessions:
         await self._cache.put(session_id, image)
 
     async def forget(self, session_ids: Iterable[UUID]) -> None:
-        """Drop images."""
-        await self._cache.forget(session_ids)
+        """Drop images, then tell everybody."""
+        changed = list(session_ids)
+        await self._cache.forget(changed)
+        await self._broker.change_sessions(changed)
 
     async def deny(self, session_ids: Iterable[UUID]) -> None:
         """End them here, then tell everybody."""
         ended = list(session_ids)
         await self._cache.deny(ended)
-        await self._announce(ended)
+        await self._broker.end_sessions(ended)
+
+
+class RememberedSessions:
+    """Images kept in the process, so that most requests ask nobody who they come from.
+
+    An image is kept for seconds, only after Redis has given it, and trusted only while the line
+    stands on which every process hears of ended and changed sessions (the broker knows); any signal
+    about a session drops its image.  Otherwise the cache behind it is asked.
+    """
+
+    def __init__(self, cache: SessionCache, broker: LocalBroker) -> None:
+        self._cache = cache
+        self._broker = broker
+        self._kept: dict[UUID, tuple[float, bytes]] = {}
+        self._signals = 0
+        broker.listen(self)
+
+    async def get(self, session_id: UUID) -> bytes | None:
+        """The kept image, or what the cache behind remembers."""
+        stands = self._broker.stands
+        if stands:
+            until, image = self._kept.get(session_id, (0.0, b""))
+            if monotonic() < until:
+                return image
+        else:
+            self._broker.keep()
+        signals = self._signals
+        found = await self._cache.get(session_id)
+        # A signal that came meanwhile may have been about what was asked before it.
+        if found is not None and stands and signals == self._signals:
+            if len(self._kept) >= _OPENED:
+                self._kept.clear()
+            self._kept[session_id] = (monotonic() + _TRUSTED_SECONDS, found)
+        return found
+
+    async def put(self, session_id: UUID, image: bytes) -> None:
+        """Have the cache remember an image; the next one who asks for it keeps it here."""
+        await self._cache.put(session_id, image)
+
+    async def forget(self, session_ids: Iterable[UUID]) -> None:
+        """Drop images, here by the signal."""
+        await self._cache.forget(session_ids)
+
+    async def deny(self, session_ids: Iterable[UUID]) -> None:
+        """End sessions, here by the signal."""
+        await self._cache.deny(session_ids)
+
+    def moved(self, ledger_id: UUID, version: int) -> None:
+        """A signal for others."""
+
+    def ended(self, session_id: UUID) -> None:
+        """A signal: the session is over."""
+        self.changed(session_id)
+
+    def changed(self, session_id: UUID) -> None:
+        """A signal: the image is no longer right."""
+        self._signals += 1
+        self._kept.pop(session_id, None)
+
+    def joined(self) -> None:
+        """Signals may have been lost until now."""
+        self._signals += 1
+        self._kept.clear()

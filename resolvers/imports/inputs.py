@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from resolvers.inputs import AccountRef, Input, TransactionRef, UploadRef
-from resolvers.statements import CsvMapping
+from resolvers.statements import CsvMapping, StatementError
 
 JOB_KIND: Final = "import"
 MAX_ROWS: Final = 500
@@ -62,3 +62,12 @@ def merged(before: dict[str, Any] | None, added: dict[str, Any] | None) -> dict[
     if columns:
         both["columns"] = columns
     return both or None
+
+
+def mapping_of(given: dict[str, Any] | None) -> CsvMapping | None:
+    """A stored mapping; raises StatementError BAD_MAPPING for one of older rules."""
+    try:
+        return None if given is None else CsvMapping.model_validate(given)
+    except ValidationError as error:
+        message = "The mapping of this import is not valid."
+        raise StatementError("BAD_MAPPING", message) from error

@@ -68,6 +68,11 @@ async def revert_import(
             f"Only what a COMPLETED or FAILED import has booked can be taken back; this is {what}.",
             details={"status": old.status},
         )
+    if old.format == "TAKEOUT":
+        raise Conflict(
+            "A takeout fills an empty account as a whole; to take it back, delete the account.",
+            details={"format": old.format},
+        )
     if data.edited == "REFUSE":
         await _refuse_edited(write, old)
     decided = await count_import_rows(write.tx, write.ledger_id, old.id)

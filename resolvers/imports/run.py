@@ -12,8 +12,6 @@ from functools import partial
 from typing import Any, Final, Generic, Protocol, TypeVar
 from uuid import UUID
 
-from pydantic import ValidationError
-
 from models.accounts import AccountRow
 from models.database import Database
 from models.database import Transaction as Tx
@@ -26,16 +24,16 @@ from resolvers.accounts import accounts_by_id
 from resolvers.errors import AppError, ErrorCode, Gone
 from resolvers.imports.booking import book_batch
 from resolvers.imports.decide import CODE_BACK, Claims, content_key, ledger_secret
+from resolvers.imports.inputs import mapping_of
+from resolvers.imports.many import loaded, of_many_accounts
 from resolvers.imports.pool import Pool, load_pool
 from resolvers.imports.prepare import Line, detected_json, prepare, read_statement
 from resolvers.imports.revert import revert_step
 from resolvers.imports.rows import NO_COUNTS, earlier_mapping, imports_by_id, update_run, walk_lines
 from resolvers.imports.rulings import Ruling, load_rulings
-from resolvers.imports.takeout import bring_in, keys_here
 from resolvers.imports.targets import Accounts, accounts_of, settle_accounts, told
 from resolvers.ledgers import Ledgers, LedgerWrite
-from resolvers.statements import CsvMapping, Statement, StatementError
-from resolvers.statements.archives import is_takeout
+from resolvers.statements import Statement, StatementError
 from resolvers.uploads.reading import open_upload
 from resolvers.uploads.rows import uploads_by_id
 
@@ -166,16 +164,16 @@ async def _import(doer: _Run[J]) -> None:
         if run is None:
             return
         data = await _file(tx, doer.files, run)
-        if is_takeout(data):
-            here = await keys_here(tx, run.ledger_id)
+        if of_many_accounts(run, data):
+            secret = ledger_secret(doer.secret, run.ledger_id)
+            load = await loaded(doer, tx, run, data, partial(content_key, secret))
         else:
             target = await _target(tx, run)
         claims = await _claims(tx, run)
         rulings = await load_rulings(tx, run)
         earlier = await earlier_mapping(tx, run)
-    if is_takeout(data):
-        key = partial(content_key, ledger_secret(doer.secret, run.ledger_id))
-        await bring_in(doer, run, data, here, key)
+    if of_many_accounts(run, data):
+        await load()
         return
     plan = await asyncio.to_thread(_plan, run, target, data, earlier)
     plan.claims, plan.rulings = claims, rulings
@@ -201,8 +199,7 @@ async def _import(doer: _Run[J]) -> None:
 
 async def _target(tx: Tx, run: ImportRunRow) -> AccountRow:
     if run.account_id is None:
-        message = "The file does not say which account it is of; import it again with an account."
-        raise _Failure("ACCOUNT_REQUIRED", message)
+        raise AssertionError("only a file of many accounts goes without one")
     account = (await accounts_by_id(tx, [(run.ledger_id, run.account_id)]))[0]
     if account is None:
         raise _Failure("ACCOUNT_GONE", "The account has been deleted meanwhile.")
@@ -268,12 +265,7 @@ def _plan(
 
 def _read(given: dict[str, Any] | None, target: AccountRow, data: bytes) -> Statement:
     try:
-        mapping = None if given is None else CsvMapping.model_validate(given)
-    except ValidationError as error:
-        # Stored before the rules for mappings became what they are now.
-        raise _Failure("BAD_MAPPING", "The mapping of this import is not valid.") from error
-    try:
-        return read_statement(data, mapping, target)
+        return read_statement(data, mapping_of(given), target)
     except StatementError as error:
         raise _Failure(error.code, error.message, error.headers) from error
 

@@ -34,7 +34,14 @@ def is_document(head: bytes) -> bool:
 
 def is_takeout(data: bytes) -> bool:
     """Whether a file is a takeout: its document, or an archive that holds one."""
-    return is_document(data) or (data.startswith(b"PK") and DOCUMENT.encode() in data)
+    if not data.startswith(b"PK"):
+        return is_document(data)
+    try:
+        with opened(data) as archive:
+            return DOCUMENT in archive.namelist()
+    except StatementError:
+        # Whoever opens it is told why it cannot be opened.
+        return False
 
 
 def check_members(data: bytes) -> None:

@@ -48,7 +48,7 @@ from resolvers.transactions.rows import (
 from resolvers.transactions.scanning import scan
 
 _R: Final = T.alias("refunded")
-_NO_FILTER: Final = TransactionFilter()
+NO_FILTER: Final = TransactionFilter()
 _FORMS: Final = Forms()
 _NEWEST: Final = Order((T.c.date, T.c.id), descending=True)
 _OLDEST: Final = Order((T.c.date, T.c.id))
@@ -154,7 +154,7 @@ def _all_living() -> Select[Any]:
 async def list_transactions(
     tx: Tx,
     actor: Actor,
-    wanted: TransactionFilter = _NO_FILTER,
+    wanted: TransactionFilter = NO_FILTER,
     *,
     sort: str = "DATE_DESC",
     request: PageRequest,
@@ -163,7 +163,7 @@ async def list_transactions(
     ledger_id = actor.ledger_id
     descending = sort.endswith("DESC")
     order = _NEWEST if descending else _OLDEST
-    if wanted == _NO_FILTER and not _needs_scan(wanted, sort):
+    if (wanted is NO_FILTER or wanted == NO_FILTER) and not _needs_scan(wanted, sort):
         # What is asked most of all is prepared.
         listed = Listing(_FORMS, (), _all_living, {"ledger_id": ledger_id})
         page = await fetch_page(tx, listed, order, request)
@@ -184,7 +184,7 @@ async def list_transactions(
     return Page([row for row in full if row is not None], keys, follows, before)
 
 
-async def count_transactions(tx: Tx, actor: Actor, wanted: TransactionFilter = _NO_FILTER) -> int:
+async def count_transactions(tx: Tx, actor: Actor, wanted: TransactionFilter = NO_FILTER) -> int:
     """How many transactions a filter leaves."""
     conditions = await conditions_of(tx, actor.ledger_id, wanted)
     if _needs_scan(wanted, "DATE_DESC"):

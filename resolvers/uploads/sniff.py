@@ -68,6 +68,8 @@ _ZIP_ENTRY: Final = re.compile(rb"PK\x03\x04.{22}(..)..", re.DOTALL)
 _MARKUP: Final = re.compile(
     r"<\s*(?:!doctype\s+)?(svg|html|head|body|script|iframe|img)\b", re.IGNORECASE
 )
+# What YNAB and Actual put into their archives.
+_EXPORTED: Final = (b"register.csv", b"plan.csv", b"budget.csv", b"db.sqlite")
 _JSON: Final = re.compile(
     rb"(?:\xef\xbb\xbf)?[ \t\r\n]{0,100}(?:\{\s{0,100}[\"}]|\[\s{0,100}[\[{\]])"
 )
@@ -177,7 +179,7 @@ def _zip(head: bytes) -> str:
         name = head[entry.end() : entry.end() + length]
         if name.startswith((b"xl/workbook", b"xl/worksheets/")):
             return XLSX
-        if name == DOCUMENT.encode():
+        if name == DOCUMENT.encode() or name.lower().endswith(_EXPORTED):
             return ZIP
     raise _refused("The file is a zip archive, which is not accepted.", "a zip archive")
 

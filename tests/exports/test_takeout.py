@@ -236,7 +236,8 @@ async def test_a_reader_who_leaves_gives_the_connection_back(
     client: httpx2.AsyncClient, ada: Person, running: Running, format: Any
 ) -> None:
     actor = await many(running, RestDoor(client, ada), 1_700)
-    pool = running.services.database.engine.pool
+    drivers, pool = running.services.database.drivers, running.services.database.engine.pool
+    await drivers.rest()
     before = pool.checkedout()
     opened = await running.services.exports.open(actor, Asked(format))
     assert pool.checkedout() == before + 1
@@ -253,6 +254,7 @@ async def test_a_reader_who_leaves_gives_the_connection_back(
         await asyncio.sleep(0)
 
     await downloads.Download(opened)({"type": "http", "method": "GET"}, receive, send)
+    await drivers.rest()
     assert pool.checkedout() == before
     assert len(sent) <= 4
 
@@ -269,10 +271,13 @@ async def test_a_failure_on_the_way_cuts_the_answer_short(
         await tx.run(text("UPDATE transactions SET amount = '\\x00' WHERE id = :id AND ledger_id = :ledger"), found)  # fmt: skip
 
     await running.services.database.change(actor.user_id, break_it)
-    before = running.services.database.engine.pool.checkedout()
+    drivers, pool = running.services.database.drivers, running.services.database.engine.pool
+    await drivers.rest()
+    before = pool.checkedout()
     with pytest.raises(Exception, match="cut short"):
         await answer_of(door, "csv")
-    assert running.services.database.engine.pool.checkedout() == before
+    await drivers.rest()
+    assert pool.checkedout() == before
 
 
 async def test_what_fails_at_once_is_told(client: httpx2.AsyncClient, ada: Person, running: Running) -> None:  # fmt: skip

@@ -202,6 +202,8 @@ async def test_other_currencies_go_to_siblings_of_the_target(world: World) -> No
 async def test_a_symbol_opens_no_sibling(world: World) -> None:
     account = await world.account()
     run = await world.bring_in(HEAD + "2024-01-02,Coffee,$-3.20\n2024-01-03,Tea,$-2.00\n", account)
+    assert (run.status, [one["field"] for one in run.questions]) == ("PENDING", ["currency"])
+    run = await world.process(run.id)
     assert [one["currency"] for one in run.accounts] == ["EUR"]
     assert len(await world.booked(account)) == 2
 

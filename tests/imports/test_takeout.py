@@ -16,7 +16,7 @@ from resolvers.imports.takeout.steps import STAGES
 from resolvers.imports.takeout.survey import STAYS, brought
 from resolvers.users import get_user
 from resolvers.verify import verify_ledger
-from tests.doors import Door, GraphQLDoor, Person, RestDoor, register
+from tests.doors import Door, GraphQLDoor, Person, Refused, RestDoor, register
 from tests.exports.files import drained
 from tests.exports.test_takeout import life
 from tests.groups.world import Circle, circle
@@ -55,6 +55,8 @@ async def rich_life(door: Door, client: httpx2.AsyncClient, running: Running) ->
         'mutation{setRate(input:{from:"EUR",to:"USD",date:"2026-01-01",rate:"1.1234"}){rate{id}}}'
     )
     await graph.query(asked)
+    rule = {"name": "Beans", "match": "ANY", "conditions": [{"field": "PAYEE", "value": "ann"}, {"field": "AMOUNT", "min": "1", "direction": "OUT", "not": True}, {"field": "ACCOUNT", "accountIds": [giro]}], "actions": {"categoryId": under["id"], "tags": ["t"], "notes": "n"}}  # fmt: skip
+    await graph.query("mutation($i:CreateRuleInput!){createRule(input:$i){rule{id}}}", i=rule)
     await door.call("CreateTemplate", {"name": "Auto", "accountId": giro, "amount": "-3", "description": "auto", "frequency": "WEEKLY", "startDate": "2026-11-01", "autoPost": True, "weekendPolicy": "AFTER"})  # fmt: skip
     await drained(running)
     return made
@@ -170,6 +172,18 @@ async def test_nothing_is_lost_on_the_way(
     services = running.services
     report = await verify_ledger(services.database, services.ledgers._chain_key, ledger, user_id)
     assert report.differences == ()
+
+
+async def test_a_takeout_is_not_taken_back_in_pieces(
+    ada: Person, client: httpx2.AsyncClient, running: Running
+) -> None:
+    graph = GraphQLDoor(client, ada)
+    started = await put(graph, await archive_of(client, await register(client, name="Eve")))
+    await drained(running)
+    asked = "mutation($id:ID!){revertImport(id:$id){import{id}}}"
+    with pytest.raises(Refused) as refused:
+        await graph.query(asked, id=started["id"])
+    assert (refused.value.code, refused.value.details["format"]) == ("CONFLICT", "TAKEOUT")
 
 
 async def balances(door: Door) -> list[tuple[str, str]]:

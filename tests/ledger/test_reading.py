@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import JSON, bindparam, literal, select, text, type_coerce
@@ -40,6 +41,71 @@ async def test_a_read_that_was_given_up_leaves_nothing_behind(
         async with services.database.read(None) as tx:
             # An old transaction would tell its own beginning.
             assert await tx.scalar(NOW) is True
+
+
+async def test_the_next_reading_is_a_moment_and_a_person_of_its_own(services: Services) -> None:
+    database = services.database
+    first, second = uuid4(), uuid4()
+    who = text("SELECT current_setting('app.user_id') AS id, pg_backend_pid() AS pid")
+    fresh = text("SELECT pg_current_snapshot()::text")
+    async with database.read(first) as tx:
+        before, seen = (await tx.rows(who))[0], await tx.scalar(fresh)
+    await database.change(None, lambda tx: tx.scalar(text("SELECT pg_current_xact_id()::text")))
+    async with database.read(second) as tx:
+        after = (await tx.rows(who))[0]
+        assert await tx.scalar(fresh) != seen
+    assert (before.id, after.id) == (str(first), str(second))
+    assert before.pid == after.pid  # the connection was kept
+    async with database.read(None) as tx:
+        assert (await tx.rows(who))[0].id == ""
+    # A call is in no transaction of anybody's.
+    assert (await database.call(text("SELECT current_setting('app.user_id', true) AS id")))[0].id in {"", None}  # fmt: skip
+
+
+async def test_what_is_kept_goes_back_when_nobody_takes_it(services: Services) -> None:
+    drivers, pool = services.database.drivers, services.database.engine.pool
+    async with services.database.read(None):
+        pass
+    assert drivers.kept > 0
+    for _ in range(100):
+        if not drivers.kept:
+            break
+        await asyncio.sleep(0.01)
+    await drivers.rest()
+    assert (drivers.kept, pool.checkedout()) == (0, 0)
+
+
+async def test_writers_do_not_wait_for_what_is_kept(services: Services) -> None:
+    database = services.database
+    size = database.engine.pool.size()
+
+    async def hold(gate: asyncio.Event) -> None:
+        async with database.read(None):
+            await gate.wait()
+
+    gate = asyncio.Event()
+    readers = [asyncio.create_task(hold(gate)) for _ in range(size)]
+    await asyncio.sleep(0.05)
+    gate.set()
+    await asyncio.gather(*readers)
+    assert database.drivers.kept > 0
+    together = [database.change(None, lambda tx: tx.scalar(text("SELECT 1"))) for _ in range(size)]
+    assert await asyncio.gather(*together) == [1] * size
+
+
+async def test_kept_connections_that_were_cut_are_not_read_from(services: Services) -> None:
+    database = services.database
+
+    async def nothing() -> None:
+        async with database.read(None) as tx:
+            await tx.scalar(text("SELECT pg_sleep(0.01)"))
+
+    await asyncio.gather(*(nothing() for _ in range(4)))
+    assert database.drivers.kept > 1
+    for held in database.drivers._kept:
+        held.driver.terminate()
+    async with database.read(None) as tx:
+        assert await tx.scalar(text("SELECT 1")) == 1
 
 
 async def test_nothing_is_read_after_the_end(services: Services) -> None:

@@ -9,6 +9,7 @@ from typing import BinaryIO, Final
 from uuid import UUID
 
 from models import ids
+from resolvers.imports.takeout.document import Piece, pieces
 from resolvers.statements import StatementError
 from resolvers.statements.archives import DOCUMENT, is_document, opened
 
@@ -48,6 +49,11 @@ class Luggage:
             return
         with opened(self._data) as archive, archive.open(DOCUMENT) as stream:
             yield stream  # type: ignore[misc]
+
+    def pieces(self) -> Iterator[Piece]:
+        """All members and objects, read anew."""
+        with self.document() as stream:
+            yield from pieces(stream)
 
     def file(self, old: UUID, size: int, digest: str) -> bytes | None:
         """The bytes of an upload, or None where they are not there or not what they were.

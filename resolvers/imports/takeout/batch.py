@@ -1,15 +1,14 @@
 """Objects of a takeout on their way in: what is the same for all of them, and one batch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from models.stores.files import FileStore
 from models.transactions import TransactionRow
 from resolvers.errors import Invalid, invalid
 from resolvers.imports.prepare import Line
-from resolvers.imports.takeout.archive import Luggage
 from resolvers.imports.takeout.document import Piece
 from resolvers.imports.takeout.objects import Names
 from resolvers.imports.takeout.survey import Survey
@@ -20,11 +19,25 @@ K = TypeVar("K", bound=Input)
 Key = Callable[[UUID, Line], bytes]
 
 
+class Cargo(Protocol):
+    """What is brought: objects, and the bytes of files."""
+
+    @property
+    def files(self) -> set[UUID]:
+        """The uploads whose bytes are there."""
+
+    def pieces(self) -> Iterator[Piece]:
+        """All objects, the same at every reading."""
+
+    def file(self, old: UUID, size: int, digest: str) -> bytes | None:
+        """The bytes of an upload, or None where they are not there or not what they were."""
+
+
 @dataclass(slots=True)
 class Trip:
     """A takeout on its way in: what stays the same over its batches."""
 
-    luggage: Luggage
+    cargo: Cargo
     survey: Survey
     names: Names
     files: FileStore
@@ -32,6 +45,8 @@ class Trip:
     """The content key of a row that was imported, by its account."""
     book: bool
     """False in a dry run."""
+    merge: UUID | None = None
+    """The import, where what is brought joins what is here: nothing that is here is changed."""
     seen: set[Any] = field(default_factory=set)
     """What may be there once only, of the step that is running."""
 
@@ -49,6 +64,10 @@ class Batch:
     """Reason by place in the batch."""
     made: dict[int, UUID] = field(default_factory=dict)
     """The id here by place in the batch."""
+    found: dict[int, tuple[str, str, UUID]] = field(default_factory=dict)
+    """What was here already, by place: decision, reason and the transaction."""
+    notes: dict[int, str] = field(default_factory=dict)
+    """Prints of transactions that were booked, by place: what taking them back compares with."""
 
     def once(self, *what: Any) -> None:
         """Raise VALIDATION_ERROR for what the step has had already."""
@@ -63,7 +82,7 @@ class Batch:
             try:
                 one = parse(model, piece.value)
                 row = make(self.trip.names, one)
-                self.once(row.id)
+                self.once(getattr(one, "id", None) or row.id)
             except Invalid as error:
                 self.failures[place] = error.message
             else:

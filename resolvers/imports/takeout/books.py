@@ -1,18 +1,23 @@
 """Categories, accounts and transactions of a takeout come in."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
-from models.accounts import Account
-from models.base import table
+from models.accounts import Account, AccountRow
+from models.base import among, table
 from models.categories import Category, CategoryRow
 from models.transactions import TransactionRow
+from resolvers.accounts import accounts_by_id, restore_account
 from resolvers.accounts import cells_of as account_cells
 from resolvers.categories import categories_by_id
 from resolvers.errors import Invalid
+from resolvers.imports.decide import DELETED_EARLIER
+from resolvers.imports.effects import print_of
 from resolvers.imports.takeout import objects
 from resolvers.imports.takeout.batch import Batch, line_of
 from resolvers.imports.takeout.kept import (
@@ -22,17 +27,22 @@ from resolvers.imports.takeout.kept import (
 )
 from resolvers.imports.takeout.objects import Names
 from resolvers.inputs import parse
-from resolvers.transactions.rows import any_transactions_by_id, refunded_by_id
+from resolvers.ledgers import LedgerWrite
+from resolvers.transactions.rows import T, any_transactions_by_id, refunded_by_id
 from resolvers.transactions.storing import insert_rows, update_rows
 
 _A: Final = table(Account)
 _C: Final = table(Category)
+_SAME_ROW: Final = "It was brought from there already."
 
 
 async def bring_categories(batch: Batch) -> None:
     """All at once, parents first: some were here from the start and become what the others were."""
     write = batch.write
     rows: list[CategoryRow] = [row for _, row in batch.rows(KeptCategory, objects.category_row)]
+    if batch.trip.merge:
+        here_now = set(await _here(write, _C, [row.id for row in rows]))
+        rows = [row for row in rows if row.id not in here_now]
     if not batch.book:
         return
     known = await categories_by_id(write.tx, [(write.ledger_id, row.id) for row in rows])
@@ -67,8 +77,17 @@ def _category_cells(row: CategoryRow) -> dict[str, Any]:
 async def bring_accounts(batch: Batch) -> None:
     """Accounts, those in the trash too; their totals move with their transactions."""
     write = batch.write
-    for one, row in batch.rows(KeptAccount, objects.account_row):
-        if not batch.book:
+    pairs: list[tuple[KeptAccount, AccountRow]] = batch.rows(KeptAccount, objects.account_row)
+    here: set[UUID] = set()
+    if batch.trip.merge is not None:
+        here = await _here(write, _A, [row.id for _, row in pairs])
+    living = await accounts_by_id(write.tx, [(write.ledger_id, one) for one in here])
+    closed = here - {row.id for row in living if row is not None}
+    for one, row in pairs:
+        if batch.book and row.id in closed:
+            # An earlier import has opened it, and was taken back; its rows decide for themselves.
+            await restore_account(write, row.id, bring_back=_nothing)
+        if not batch.book or row.id in here:
             continue
         total = write.ring.seal_minor("accounts.total", row.id, 0)
         cells = account_cells(write, row)
@@ -77,6 +96,10 @@ async def bring_accounts(batch: Batch) -> None:
         if one.deleted_at is not None:
             write.record("account", "DELETE", row, None)
         write.figures = True
+
+
+async def _nothing(write: LedgerWrite, account_id: UUID, deleted_at: datetime) -> None:
+    """What was deleted with an account stays in the trash."""
 
 
 async def bring_transactions(batch: Batch) -> None:
@@ -89,13 +112,57 @@ async def bring_transactions(batch: Batch) -> None:
             batch.once(row.account_id, row.external_id)
         if row.template_id is not None:
             batch.once(row.template_id, row.occurrence_date)
-        if one.import_id is None:
+        if trip.merge is not None:
+            row = replace(row, import_id=trip.merge)
+        elif one.import_id is None:
             return row
         return replace(row, content_key=trip.key(row.account_id, line_of(row)))
 
-    rows = [row for _, row in batch.rows(KeptTransaction, make)]
+    rows: list[TransactionRow] = [row for _, row in batch.rows(KeptTransaction, make)]
+    if trip.merge is not None:
+        rows = await _unknown(batch, rows)
     if batch.book:
         await insert_rows(batch.write, rows)
+
+
+async def _unknown(batch: Batch, rows: list[TransactionRow]) -> list[TransactionRow]:
+    """Those that are not here yet; the others are duplicates, or were deleted by their owner."""
+    write = batch.write
+    keys = [(write.ledger_id, row.id) for row in rows]
+    known = await any_transactions_by_id(write.tx, keys)
+    here = {row.id: row for row in known if row is not None}
+    names = [row.external_id for row in rows if row.external_id is not None]
+    taken = {
+        (one.account_id, one.external_id): one.id
+        for one in await write.tx.rows(
+            select(T.c.account_id, T.c.external_id, T.c.id).where(
+                T.c.ledger_id == write.ledger_id,
+                among(T.c.external_id, names),
+                T.c.deleted_at.is_(None),
+            )
+        )
+    }
+    places = {made: place for place, made in batch.made.items()}
+    fresh = []
+    for row in rows:
+        place, old = places[row.id], here.get(row.id)
+        other = taken.get((row.account_id, row.external_id))
+        if old is not None and old.deleted_at is not None:
+            batch.found[place] = ("SKIPPED", DELETED_EARLIER, old.id)
+        elif old is not None or other is not None:
+            batch.found[place] = ("DUPLICATE", _SAME_ROW, other or row.id)
+        else:
+            batch.notes[place] = print_of(row)
+            fresh.append(row)
+    return fresh
+
+
+async def _here(write: LedgerWrite, rows: Any, wanted: Sequence[UUID]) -> set[UUID]:
+    """Those of some ids that a table has."""
+    found = await write.tx.rows(
+        select(rows.c.id).where(rows.c.ledger_id == write.ledger_id, among(rows.c.id, wanted))
+    )
+    return {row.id for row in found}
 
 
 async def bring_links(batch: Batch) -> None:
@@ -126,7 +193,7 @@ async def bring_links(batch: Batch) -> None:
     changed = []
     for which, (transfer, refund) in wanted.items():
         old = rows.get(which)
-        if old is None:
+        if old is None or (trip.merge is not None and old.import_id != trip.merge):
             continue
         linked = replace(
             old,

@@ -1,14 +1,8 @@
-"""The work of bringing a takeout in: look it through, then store it batch by batch.
-
-Each batch is one ledger write together with how far the import has come, and every id follows
-from the old one, so that a worker that is killed leaves whole batches and the next one goes on.
-"""
+"""Bringing a takeout in: look it through, refuse what is not empty, take its settings, carry it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
-from itertools import islice
-from typing import Any, Final, Protocol, TypeVar
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -18,22 +12,20 @@ from models.base import table
 from models.budgets import Budget
 from models.categories import Category
 from models.database import Transaction as Tx
-from models.ids import encode, new_id
-from models.imports import ImportLineRow, ImportRunRow
+from models.ids import encode
+from models.imports import ImportRunRow
 from models.rates import Rate
-from models.stores.files import FileStore
 from models.templates import Template
 from models.transactions import Transaction
-from resolvers.access import Actor
 from resolvers.categories import categories_by_id, remove_category, uses_of
 from resolvers.errors import Invalid
-from resolvers.imports.rows import NO_COUNTS, insert_lines, update_run
+from resolvers.imports.rows import NO_COUNTS, update_run
 from resolvers.imports.takeout.archive import Luggage
-from resolvers.imports.takeout.batch import Batch, Key, Trip
-from resolvers.imports.takeout.document import MEMBER, Piece, pieces
+from resolvers.imports.takeout.batch import Key, Trip
+from resolvers.imports.takeout.carry import Doer, carry
 from resolvers.imports.takeout.kept import KeptProfile
 from resolvers.imports.takeout.objects import Names
-from resolvers.imports.takeout.steps import STAGES, Stage
+from resolvers.imports.takeout.steps import STAGES
 from resolvers.imports.takeout.survey import STAYS, Survey, survey_of
 from resolvers.inputs import parse
 from resolvers.ledgers import LedgerWrite
@@ -50,21 +42,6 @@ _OLD: Final = frozenset({"sessions", "changes"})
 """What every takeout has and nobody misses."""
 
 
-class Doer(Protocol):
-    """What an import's job can do, and for whom."""
-
-    @property
-    def actor(self) -> Actor:
-        """The person."""
-
-    @property
-    def files(self) -> FileStore:
-        """Where files are kept."""
-
-    async def write(self, work: Callable[[LedgerWrite, ImportRunRow], Awaitable[R]]) -> R | None:
-        """One write as long as the job is ours and the import goes on; None when it does not."""
-
-
 async def bring_in(
     doer: Doer, run: ImportRunRow, data: bytes, adopted: Mapping[str, UUID], key: Key
 ) -> None:
@@ -77,19 +54,8 @@ async def bring_in(
     survey = await asyncio.to_thread(survey_of, luggage)
     names = Names(run.ledger_id, run.id, survey, _adopted(survey, adopted))
     trip = Trip(luggage, survey, names, doer.files, key, book=not run.dry_run)
-    begun = await doer.write(lambda write, current: _begin(write, current, trip))
-    if begun is None:
-        return
-    start = 0
-    for stage in STAGES:
-        trip.seen.clear()
-        feed = _fed(luggage, stage)
-        while some := await asyncio.to_thread(lambda feed=feed, stage=stage: list(islice(feed, stage.size))):  # type: ignore[misc]  # fmt: skip
-            work = _Work(trip, stage, some, start)
-            start += len(some)
-            if await doer.write(work.store) is None:
-                return
-    await doer.write(_end)
+    if await doer.write(lambda write, current: _begin(write, current, trip)) is not None:
+        await carry(doer, trip, _end)
 
 
 def _adopted(survey: Survey, here: Mapping[str, UUID]) -> dict[UUID, UUID]:
@@ -98,13 +64,6 @@ def _adopted(survey: Survey, here: Mapping[str, UUID]) -> dict[UUID, UUID]:
         for old, one in survey.categories.items()
         if one.key is not None and one.key in here
     }
-
-
-def _fed(luggage: Luggage, stage: Stage) -> Iterator[Piece]:
-    with luggage.document() as stream:
-        for piece in pieces(stream):
-            if piece.number != MEMBER and piece.section in stage.sections:
-                yield piece
 
 
 async def keys_here(tx: Tx, ledger_id: UUID) -> dict[str, UUID]:
@@ -209,7 +168,7 @@ def _warnings(trip: Trip) -> list[str]:
             f"{survey.legs:,} transactions were your part in groups; they come as transactions "
             "of your own."
         )
-    lost = len(survey.uploads - trip.luggage.files)
+    lost = len(survey.uploads - trip.cargo.files)
     if lost:
         told.append(
             f"The bytes of {lost:,} uploaded files are not in it; the archive of requestTakeout "
@@ -220,65 +179,6 @@ def _warnings(trip: Trip) -> list[str]:
     if odd:
         told.append(f"Not known here, so left out: {', '.join(name[:40] for name in odd)}.")
     return told
-
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """One batch on its way into the ledger."""
-
-    trip: Trip
-    stage: Stage
-    pieces: list[Piece]
-    start: int
-    """How many objects come before it."""
-
-    async def store(self, write: LedgerWrite, run: ImportRunRow) -> ImportRunRow | None:
-        """Store the batch, unless an earlier worker did."""
-        end = self.start + len(self.pieces)
-        done = run.rows_done >= end
-        batch = Batch(self.trip, write, self.pieces, book=self.trip.book and not done)
-        await self.stage.step(batch)
-        if done:
-            # Only looked at: what may be there once has been there.
-            return run
-        lines = self._lines(run, batch)
-        await insert_lines(write, lines)
-        counts = dict(run.counts)
-        for line in lines:
-            counts["rows"] += 1
-            counts["new" if line.decision == "NEW" else "failed"] += 1
-        return await update_run(write, run, rows_done=end, counts=counts)
-
-    def _lines(self, run: ImportRunRow, batch: Batch) -> list[ImportLineRow]:
-        """What is shown of a batch: its transactions, and of everything what was left out."""
-        lines = []
-        for place, piece in enumerate(self.pieces):
-            failure = batch.failures.get(place)
-            if (failure is None and not self.stage.shown) or self.stage.again:
-                continue
-            value = piece.value
-            text = {
-                name: value[name] if isinstance(value.get(name), str) else None
-                for name in ("date", "amount", "currency", "description", "name", "filename", "id")
-            }
-            made = failure is None and self.trip.book
-            lines.append(
-                ImportLineRow(
-                    id=new_id(),
-                    ledger_id=run.ledger_id,
-                    import_id=run.id,
-                    position=self.start + place,
-                    line=piece.number + 1,
-                    decision="NEW" if failure is None else "FAILED",
-                    reason=f"{piece.section}: {failure}" if failure else None,
-                    transaction_id=batch.made.get(place) if made else None,
-                    date=text["date"],
-                    amount=text["amount"],
-                    currency=text["currency"],
-                    description=text["description"] or text["name"] or text["filename"],
-                )
-            )
-        return lines
 
 
 async def _end(write: LedgerWrite, run: ImportRunRow) -> Any:

@@ -28,6 +28,7 @@ from resolvers.inputs import (
 )
 from resolvers.money import MAX_MINOR
 from resolvers.rates.own import RateSet
+from resolvers.rules.inputs import RuleCreate
 from resolvers.templates import TemplateCreate
 from resolvers.transactions.inputs import TransactionCreate
 from resolvers.uploads.storing import MAX_BYTES
@@ -106,6 +107,14 @@ class KeptTransaction(TransactionCreate, _Kept):
     group_id: Annotated[UUID, _named("grp")] | None = None
     occurrence_date: PostingDate | None = None
     deleted_at: Instant | None = None
+    locked_fields: list[Literal["CATEGORY", "PAYEE", "TAGS", "NOTES"]] = Field(default_factory=list)
+
+
+class KeptRule(RuleCreate, _Kept):
+    """A rule, at its place."""
+
+    id: Annotated[UUID, _named("rule")]
+    position: Annotated[int, Field(ge=1, le=_MOST)]
 
 
 class KeptItem(BudgetItemCreate, _Kept):
@@ -163,6 +172,8 @@ class KeptImport(_Kept):
     accounts: list[dict[str, str]] = Field(default_factory=list)
     error_code: Annotated[str, Field(max_length=60)] | None = None
     error_message: Words | None = None
+    opened: list[str] = Field(default_factory=list)
+    kept: Count = 0
     rows_done: Count = 0
     rows_total: Count | None = None
     started_at: Instant | None = None
@@ -193,6 +204,8 @@ class KeptImportRow(Input):
     notes: Words | None = None
     category: Words | None = None
     external_id: Words | None = None
+    bank_id: Words | None = None
+    memory: Words | None = None
     minor: Annotated[int, Field(ge=-MAX_MINOR, le=MAX_MINOR)] | None = None
 
 

@@ -12,8 +12,9 @@ from models.categories import CategoryRow
 from models.imports import ImportLineRow, ImportRunRow
 from models.notifications import NotificationRow
 from models.rates import RateRow
+from models.rules import RuleRow
 from models.templates import TemplateRow
-from models.transactions import SplitRow, TransactionRow
+from models.transactions import LOCKABLE, SplitRow, TransactionRow
 from models.uploads import UploadRow
 from resolvers.budgets.inputs import DEFAULT_ALERTS
 from resolvers.errors import FieldError, Invalid, invalid
@@ -26,6 +27,7 @@ from resolvers.imports.takeout.kept import (
     KeptImportRow,
     KeptNotification,
     KeptRate,
+    KeptRule,
     KeptTemplate,
     KeptTransaction,
     KeptUpload,
@@ -33,8 +35,10 @@ from resolvers.imports.takeout.kept import (
 from resolvers.imports.takeout.survey import Survey, brought
 from resolvers.money import format_minor, parse_minor
 from resolvers.rates.own import checked_rate
+from resolvers.rules.inputs import check_conditions
+from resolvers.rules.writes import draft_of
 
-_MAPPED: Final = frozenset({"acct", "cat", "txn", "bdgt", "item", "tmpl", "file", "imp", "notif", "rate"})  # fmt: skip
+_MAPPED: Final = frozenset({"acct", "cat", "txn", "bdgt", "item", "tmpl", "file", "imp", "notif", "rate", "rule"})  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -45,11 +49,11 @@ class Names:
     import_id: UUID
     survey: Survey
     adopted: Mapping[UUID, UUID] = field(default_factory=dict)
-    """Categories that were here already, told by their keys."""
+    """Categories, and of other apps' exports accounts, that are here already."""
 
     def new(self, old: UUID) -> UUID:
         """The id here of what had an id there."""
-        return brought(self.import_id, old)
+        return self.adopted.get(old) or brought(self.import_id, old)
 
     def category(self, old: UUID | None, path: str = "categoryId") -> UUID | None:
         """A category; raises VALIDATION_ERROR for one that the takeout does not hold."""
@@ -57,7 +61,7 @@ class Names:
             return None
         if old not in self.survey.categories:
             raise invalid(path, "The takeout holds no such category.", "NOT_FOUND")
-        return self.adopted.get(old) or self.new(old)
+        return self.new(old)
 
     def account(self, old: UUID) -> tuple[UUID, str]:
         """An account and its currency; raises VALIDATION_ERROR as for categories."""
@@ -72,8 +76,6 @@ class Names:
         old = ids.decode(prefix, wire_id) if prefix in _MAPPED else None
         if prefix is None or old is None:
             return wire_id
-        if prefix == "cat" and old in self.adopted:
-            return ids.encode(prefix, self.adopted[old])
         return ids.encode(prefix, self.new(old))
 
     def anywhere(self, value: Any) -> Any:
@@ -159,6 +161,7 @@ def transaction_row(names: Names, one: KeptTransaction) -> TransactionRow:
         category_kind=kind, content_key=None, deleted_at=one.deleted_at, version=1,
         created_at=one.created_at, updated_at=one.updated_at,
         occurrence_date=one.occurrence_date if one.template_id else None,
+        locked=tuple(name for name in LOCKABLE if name in one.locked_fields),
     )  # fmt: skip
 
 
@@ -188,7 +191,8 @@ def import_row(names: Names, one: KeptImport) -> ImportRunRow:
         questions=one.questions, warnings=one.warnings, headers=one.headers,
         counts=dict(one.counts), accounts=names.anywhere(one.accounts), error_code=code,
         error_message=message, rows_done=one.rows_done, rows_total=one.rows_total,
-        started_at=one.started_at, finished_at=one.finished_at, version=1,
+        started_at=one.started_at, finished_at=one.finished_at, kept=one.kept,
+        opened=tuple(names.text(wire_id) for wire_id in one.opened), version=1,
         created_at=one.created_at, updated_at=one.updated_at,
     )  # fmt: skip
 
@@ -206,6 +210,7 @@ def import_line(names: Names, one: KeptImportRow) -> ImportLineRow:
         payee=one.payee, code=one.reason_code, score=one.score, overruled=one.overruled,
         other_id=names.new(one.transfer_id) if one.transfer_id else None, notes=one.notes,
         category=one.category, external_id=one.external_id, minor=one.minor,
+        bank_id=one.bank_id, memory=one.memory,
     )  # fmt: skip
 
 
@@ -255,6 +260,25 @@ def template_row(names: Names, one: KeptTemplate) -> TemplateRow:
         start_date=one.start_date, end_date=one.end_date, auto_post=one.auto_post,
         settled_until=one.settled_until, version=1, created_at=one.created_at,
         updated_at=one.updated_at,
+    )  # fmt: skip
+
+
+def rule_row(names: Names, one: KeptRule) -> RuleRow:
+    """A rule; what it speaks of has its new id."""
+    wrong: list[FieldError] = []
+    conditions = []
+    for part in one.conditions:
+        accounts = [names.account(old)[0] for old in part.account_ids or ()] or None
+        conditions.append(part.model_copy(update={"account_ids": accounts}))
+    check_conditions(conditions, wrong)
+    if wrong:
+        raise Invalid(wrong)
+    category = names.category(one.actions.category_id, "actions.categoryId")
+    actions = one.actions.model_copy(update={"category_id": category})
+    draft = one.model_copy(update={"conditions": conditions, "actions": actions})
+    return draft_of(
+        names.ledger_id, draft, id=names.new(one.id), name=one.name, position=one.position,
+        active=one.active, stop=one.stop, created_at=one.created_at, updated_at=one.updated_at,
     )  # fmt: skip
 
 

@@ -43,7 +43,7 @@ async def bring_uploads(batch: Batch) -> None:
     proved = await _there(write, [row.transaction_id for _, row in pairs])
     for one, kept in pairs:
         row = kept if kept.transaction_id in proved else replace(kept, transaction_id=None)
-        data = await asyncio.to_thread(trip.luggage.file, one.id, one.size, one.sha256)
+        data = await asyncio.to_thread(trip.cargo.file, one.id, one.size, one.sha256)
         if data is not None:
             sealed = seal_chunks(write.ring, row.id, _in_one(data))
             await trip.files.put(write.ledger_id, row.id, sealed)

@@ -6,21 +6,28 @@ from typing import Final
 from pydantic_core import to_json
 from sqlalchemy import insert
 
+from models.budgets import BudgetRow
 from models.rates import RateRow
+from models.rules import RuleRow
 from resolvers.budgets.items import insert_items
-from resolvers.budgets.rows import B
+from resolvers.budgets.rows import B, budgets_by_id
 from resolvers.budgets.writes import cells_of as budget_cells
+from resolvers.errors import invalid
 from resolvers.imports.takeout import objects
 from resolvers.imports.takeout.batch import Batch
 from resolvers.imports.takeout.kept import (
     KeptBudget,
     KeptNotification,
     KeptRate,
+    KeptRule,
     KeptTemplate,
 )
 from resolvers.imports.takeout.objects import Names
 from resolvers.notifications.rows import N
 from resolvers.rates.own import R
+from resolvers.rules.rows import R as RULES
+from resolvers.rules.rows import cells_of as rule_cells
+from resolvers.rules.writes import MAX_PATTERNS, MAX_RULES
 from resolvers.templates.reminders import first_reminder
 from resolvers.templates.rows import M, done_dates
 from resolvers.templates.writes import cells_of as template_cells
@@ -32,10 +39,18 @@ _DAY: Final = timedelta(days=1)
 async def bring_budgets(batch: Batch) -> None:
     """Budgets with their items."""
     write = batch.write
-    for _, row in batch.rows(KeptBudget, objects.budget_row):
+
+    def make(names: Names, one: KeptBudget) -> BudgetRow:
+        row = objects.budget_row(names, one)
         for item in row.items:
             batch.once(item.id)
+        return row
+
+    for _, row in batch.rows(KeptBudget, make):
         if not batch.book:
+            continue
+        here = await budgets_by_id(write.tx, [(write.ledger_id, row.id)])
+        if batch.trip.merge is not None and here[0] is not None:
             continue
         await write.tx.run(insert(B).values(**budget_cells(row)))
         write.record("budget", "CREATE", None, row)
@@ -62,6 +77,26 @@ async def bring_templates(batch: Batch) -> None:
         await write.tx.run(insert(M).values(**cells))
         write.record("template", "CREATE", None, row)
         write.figures = True
+
+
+async def bring_rules(batch: Batch) -> None:
+    """Rules in their order, as many as a ledger may have."""
+    write = batch.write
+
+    def make(names: Names, one: KeptRule) -> RuleRow:
+        row = objects.rule_row(names, one)
+        patterns = [part for part in row.conditions if part.operator == "MATCHES"]
+        held = sum(isinstance(what[0], str) for what in batch.trip.seen)
+        if len(batch.trip.seen) - held >= MAX_RULES or held + len(patterns) > MAX_PATTERNS:
+            raise invalid("id", f"At most {MAX_RULES} rules with {MAX_PATTERNS} patterns.")
+        for number in range(len(patterns)):
+            batch.once("pattern", row.id, number)
+        return row
+
+    for _, row in batch.rows(KeptRule, make):
+        if batch.book:
+            await write.tx.run(insert(RULES).values(**rule_cells(write.ring, row)))
+            write.record("rule", "CREATE", None, row)
 
 
 async def bring_rates(batch: Batch) -> None:

@@ -16,6 +16,7 @@ from resolvers.imports.takeout.plans import (
     bring_budgets,
     bring_notifications,
     bring_rates,
+    bring_rules,
     bring_templates,
 )
 
@@ -48,6 +49,7 @@ STAGES: Final = (
     Stage(frozenset({"importRows"}), bring_import_rows),
     Stage(frozenset({"budgets"}), bring_budgets, size=50),
     Stage(frozenset({"templates"}), bring_templates, size=50),
+    Stage(frozenset({"rules"}), bring_rules),
     Stage(frozenset({"rates"}), bring_rates),
     Stage(frozenset({"notifications"}), bring_notifications),
 )

@@ -15,7 +15,7 @@ from models import ids
 from resolvers.categories import MAX_DEPTH
 from resolvers.errors import Invalid
 from resolvers.imports.takeout.archive import Luggage
-from resolvers.imports.takeout.document import MEMBER, Piece, damaged, pieces
+from resolvers.imports.takeout.document import MEMBER, Piece, damaged
 from resolvers.imports.takeout.kept import KeptAccount, KeptCategory
 from resolvers.inputs import parse
 from resolvers.money import parse_minor
@@ -63,9 +63,8 @@ class Survey:
 def survey_of(luggage: Luggage) -> Survey:
     """Read a takeout from end to end; raises `StatementError` for what is none, or too large."""
     found = Survey()
-    with luggage.document() as stream:
-        for piece in pieces(stream):
-            _note(found, piece)
+    for piece in luggage.pieces():
+        _note(found, piece)
     if found.head.get("format") != FORMAT:
         raise StatementError("NO_TABLE", "The JSON document is no takeout of Pocket Trend.")
     version = found.head.get("formatVersion")

@@ -1,0 +1,173 @@
+"""Connections for reads: the driver's own, kept for a moment between one reading and the next.
+
+They belong to SQLAlchemy's pool, which bounds all connections of the process.  Going through it
+costs a switch of greenlets, and ending a transaction costs a round trip; a reading that follows
+another within a moment takes over its connection and ends the old transaction in the same words
+that begin its own.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import PoolProxiedConnection
+
+_KEPT_SECONDS: Final = 0.05
+DRIVER_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
+@dataclass(slots=True)
+class Held:
+    """A connection of the pool that a reading has."""
+
+    pooled: PoolProxiedConnection
+    driver: Any
+    """The driver's own connection."""
+    left_at: float = 0.0
+    sound: bool = True
+    """Whether nothing has failed on it: else it is not kept."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether it stands in a transaction: that of the reading before, which is over."""
+        return bool(self.driver.is_in_transaction())
+
+
+class Drivers:
+    """Hands connections to readings, the last used first."""
+
+    def __init__(self, engine: AsyncEngine, *, keeps: bool) -> None:
+        """Without ``keeps`` every reading ends its transaction at once.
+
+        A pooler between us and the server would keep a connection of the server for each.
+        """
+        self._engine = engine
+        self._keeps = keeps
+        self._kept: list[Held] = []
+        self._waiting = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._ending: set[asyncio.Task[None]] = set()
+
+    @property
+    def kept(self) -> int:
+        """How many connections are kept that nobody uses."""
+        return len(self._kept)
+
+    async def take(self, *, clean: bool = False) -> Held:
+        """A connection; unless it has to be ``clean``, in the transaction of the reading before."""
+        held = self._kept_one(begun=not clean) or self._kept_one(begun=clean)
+        if held is not None and (not clean or await self._cleaned(held)):
+            return held
+        try:
+            async with self.room():
+                return await self._fresh()
+        except DRIVER_ERRORS as error:
+            raise_told(error)
+            raise
+
+    async def _cleaned(self, held: Held) -> bool:
+        """End the transaction that a connection stands in; one that cannot goes back to the pool."""
+        try:
+            if held.begun:
+                await held.driver.execute("ROLLBACK")
+        except BaseException as error:
+            held.driver.terminate()
+            await self.release(held)
+            if not isinstance(error, DRIVER_ERRORS):
+                raise
+            return False
+        return True
+
+    def _kept_one(self, *, begun: bool) -> Held | None:
+        """The one of its kind that was used last."""
+        for index in reversed(range(len(self._kept))):
+            held = self._kept[index]
+            if held.driver.is_closed():
+                # Cut while it was kept: its place in the pool is free again.
+                del self._kept[index]
+                held.pooled.invalidate()
+                held.pooled.close()
+            elif held.begun == begun:
+                del self._kept[index]
+                return held
+        return None
+
+    @asynccontextmanager
+    async def room(self) -> AsyncIterator[None]:
+        """Around everybody who waits for a connection of the pool: nothing is kept from them."""
+        pool: Any = self._engine.pool
+        if self._kept and pool.checkedout() >= pool.size():
+            await self.release(self._kept.pop(0))
+        self._waiting += 1
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+
+    async def _fresh(self) -> Held:
+        while True:
+            pooled = await self._engine.raw_connection()
+            driver: Any = pooled.driver_connection
+            if not driver.is_closed():
+                return Held(pooled, driver)
+            pooled.invalidate()
+            pooled.close()
+
+    async def leave(self, held: Held) -> None:
+        """Keep a connection for the next reading, in the transaction of the one that is over."""
+        if not (self._keeps and held.sound) or self._waiting or held.driver.is_closed():
+            await self.release(held)
+            return
+        loop = asyncio.get_running_loop()
+        held.left_at = loop.time()
+        self._kept.append(held)
+        if self._timer is None:
+            self._timer = loop.call_later(_KEPT_SECONDS, self._sweep)
+
+    def _sweep(self) -> None:
+        """Give back what nobody took; the oldest come first."""
+        self._timer = None
+        loop = asyncio.get_running_loop()
+        due = loop.time() - _KEPT_SECONDS
+        while self._kept and self._kept[0].left_at <= due:
+            task = loop.create_task(self.release(self._kept.pop(0)))
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+        if self._kept:
+            wait = max(0.001, self._kept[0].left_at - due)
+            self._timer = loop.call_later(wait, self._sweep)
+
+    async def release(self, held: Held) -> None:
+        """Give a connection back to its pool, out of any transaction; a broken one is not kept."""
+        pooled, driver = held.pooled, held.driver
+        try:
+            if not driver.is_closed() and held.begun:
+                await driver.execute("ROLLBACK")
+        except BaseException as error:
+            driver.terminate()
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            if driver.is_closed():
+                pooled.invalidate()
+            pooled.close()
+
+    async def rest(self) -> None:
+        """Give back all that is kept."""
+        while self._kept:
+            await self.release(self._kept.pop())
+        await asyncio.gather(*self._ending)
+
+
+def raise_told(error: BaseException, driver: Any = None) -> None:
+    """A failure of the driver as SQLAlchemy tells it, so that both ways fail alike."""
+    if isinstance(error, DRIVER_ERRORS):
+        lost = driver is None or driver.is_closed()
+        raise DBAPIError(
+            None, None, error, hide_parameters=True, connection_invalidated=lost
+        ) from error
