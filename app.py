@@ -32,7 +32,7 @@ from graph.handlers import job_handlers, last_words
 from graph.http.bare import router_failure
 from graph.http.headers import Draining, Edge, EdgeRules
 from graph.http.health import Operator, health_routes
-from graph.http.logs import RequestLog
+from graph.http.logs import SINKS, RequestLog
 from graph.http.metrics import Metrics, metrics_routes
 from graph.http.parts import part_checks, part_gauges
 from graph.http.sizes import BodyLimit
@@ -66,6 +66,8 @@ from resolvers.uploads import keep_swept
 from settings import Settings
 
 if TYPE_CHECKING:
+    from graph.http.sentry import Sentry
+    from graph.http.tracing import Tracing
     from models.embedded.parts import Endpoints
     from models.stores.sqs import SqsQueue
 
@@ -92,6 +94,8 @@ class Running:
     broker: LocalBroker = field(default_factory=LocalBroker)
     passwords: Passwords | None = None
     replica: Replica | None = None
+    tracing: "Tracing | None" = None
+    sentry: "Sentry | None" = None
     queue: "SqsQueue | None" = None
     teller: Teller | None = None
     demo_password: str | None = None
@@ -117,6 +121,29 @@ class Running:
         """A request ended."""
         self.metrics.observe(scope, status, seconds, tally)
         self.slow.finished(scope, status, seconds, tally)
+
+    def follow(self) -> None:
+        """Begin to send traces and errors, where settings say to whom."""
+        settings, build = self.settings, self.services.build
+        if settings.otlp_url:
+            from graph.http.tracing import Tracing  # noqa: PLC0415
+
+            self.tracing = Tracing(settings.otlp_url, build=build, percent=settings.trace_percent)
+            LISTENERS.append(self.tracing.statement)
+        if settings.sentry_dsn.get_secret_value():
+            from graph.http.sentry import Sentry  # noqa: PLC0415
+
+            dsn = settings.sentry_dsn.get_secret_value()
+            self.sentry = Sentry(dsn, build=build, profile=settings.profile)
+            SINKS.append(self.sentry.tell)
+
+    async def _unfollow(self) -> None:
+        if self.tracing is not None:
+            LISTENERS.remove(self.tracing.statement)
+            await asyncio.to_thread(self.tracing.close)
+        if self.sentry is not None:
+            SINKS.remove(self.sentry.tell)
+            await asyncio.to_thread(self.sentry.close)
 
     @property
     def draining(self) -> Draining:
@@ -152,6 +179,7 @@ class Running:
             self.passwords.close()
         if self.cache is not None:
             await self.cache.close()
+        await self._unfollow()
         if self.replica is not None:
             await self.replica.close()
         await self.services.database.close()
@@ -240,6 +268,7 @@ async def start(
     running.cache, running.broker, running.passwords = cache, broker, hasher
     running.chain_key = system.chain
     running.replica = replica
+    running.follow()
     running.queue = queue_of(settings)
     if running.queue is not None:
         running.teller = Teller(database, running.queue)
@@ -282,6 +311,7 @@ def create_app(services: Services, settings: Settings, running: Running | None =
     return Starlette(
         routes=routes,
         middleware=[
+            *(() if running.tracing is None else (Middleware(running.tracing.middleware),)),
             Middleware(RequestLog, observe=running.observe, began=running.metrics.began),
             Middleware(Edge, rules=running.rules),
             Middleware(BodyLimit),

@@ -30,6 +30,10 @@ _LINE_LENGTH: Final = 2_000
 _NAME_LENGTH: Final = 80
 _PLAIN: Final = (RuntimeError, ImportError, AttributeError, NameError, NotImplementedError)
 """Failures of the program itself: their messages name code and not data."""
+PLAIN: Final = frozenset(kind.__name__ for kind in _PLAIN)
+Sink = Callable[[BaseException, Mapping[str, Any]], None]
+SINKS: Final[list[Sink]] = []
+"""Told every error that is logged as one, with its line."""
 _QUIET: Final = frozenset(
     {"/health", "/health/detailed", "/v1/health", "/v1/health/detailed", "/metrics"}
 )
@@ -93,6 +97,9 @@ def _safe_exception(_logger: Any, _method: str, event: Event) -> Event:
     error = _error_of(given)
     if error is not None:
         event["exception"] = describe_error(error)
+        if event.get("level") in {"error", "critical"}:
+            for sink in SINKS:
+                sink(error, event)
     return event
 
 
