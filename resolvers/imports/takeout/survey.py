@@ -35,6 +35,8 @@ STAYS: Final[Mapping[str, str]] = {
     "shares": "are made from the groups",
     "invitations": "are between people of the place they were sent at",
     "sessions": "are signed in elsewhere",
+    "ruleRuns": "are taken back in the ledger that they ran in",
+    "ruleChanges": "are what such runs have changed there",
     "changes": "are the history of the old ledger; this one begins its own",
     "audit": "tell what was done at the old place; this one writes its own",
 }
