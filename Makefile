@@ -19,7 +19,7 @@ FIND_PYTHON = for one in python3.13 python3.12 python3.11 python3; do \
 	  if $$one -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
 	  then echo $$one; break; fi; done
 
-.PHONY: help serve worker test soak check bench bench-full schema migrate fix lock assets clean
+.PHONY: help serve worker test test-long soak check bench bench-full schema migrate fix lock assets clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ worker: $(RUN) ## Run the worker as a process of its own (needs POCKETTREND_DATA
 
 test: $(DEV) $(ASSETS) ## Run all tests
 	@$(PYTHON) -m pytest -n 2
+
+test-long: $(DEV) $(ASSETS) ## Run the tests that take long: fleets, key rotation under load, generated documents
+	@$(PYTHON) -m pytest -n 2 -m long
 
 soak: $(DEV) ## Look for new counterexamples for as long as it takes, half an hour and more
 	@POCKETTREND_EXAMPLES=soak $(PYTHON) -m pytest -n 2 --timeout=3600 \
