@@ -46,7 +46,7 @@ soak: $(DEV) ## Look for new counterexamples for as long as it takes, half an ho
 check: $(DEV) ## What CI runs: format, lint, types, walls between rooms, schema drift, tests
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
-	@.venv/bin/mypy -p graph -p resolvers -p models -p rest_compat -m app -m assembly -m cli -m importing -m launch -m operating -m part_settings -m settings
+	@.venv/bin/mypy -p graph -p resolvers -p models -p rest_compat -m app -m assembly -m cli -m importing -m launch -m operating -m part_settings -m serving -m settings
 	@.venv/bin/lint-imports
 	@$(PYTHON) -m cli export-schema .venv/schema.graphql
 	@diff -u schema.graphql .venv/schema.graphql || \

@@ -5,12 +5,13 @@ import tomllib
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.types import Scope
 
 from assembly import (
     cache_of,
@@ -23,6 +24,7 @@ from assembly import (
     passwords_of,
     provider_of,
     queue_of,
+    replica_of,
     warm,
 )
 from graph.context import Services
@@ -30,17 +32,20 @@ from graph.handlers import job_handlers, last_words
 from graph.http.bare import router_failure
 from graph.http.headers import Draining, Edge, EdgeRules
 from graph.http.health import Operator, health_routes
-from graph.http.logs import RequestLog
+from graph.http.logs import SINKS, RequestLog
 from graph.http.metrics import Metrics, metrics_routes
 from graph.http.parts import part_checks, part_gauges
 from graph.http.sizes import BodyLimit
+from graph.http.slow import SlowLog
 from graph.live import Hub
 from models.database import Database
+from models.replica import Replica
 from models.sealing import derive
 from models.stores.broker import LocalBroker
 from models.stores.redis import Cache
 from models.stores.sessions import AnnouncedSessions, NoSessions, RedisSessions, RememberedSessions
 from models.system_keys import load_system_keys
+from models.telemetry import COUNTERS, LISTENERS, Tally
 from resolvers.auth import Auth
 from resolvers.erasure import Erasures
 from resolvers.exports import Exports
@@ -61,6 +66,8 @@ from resolvers.uploads import keep_swept
 from settings import Settings
 
 if TYPE_CHECKING:
+    from graph.http.sentry import Sentry
+    from graph.http.tracing import Tracing
     from models.embedded.parts import Endpoints
     from models.stores.sqs import SqsQueue
 
@@ -80,11 +87,15 @@ class Running:
     services: Services
     metrics: Metrics
     rules: EdgeRules
+    slow: SlowLog
     chain_key: bytes = field(default=b"", repr=False)
     """Opens the change chain, for those who verify it."""
     cache: Cache | None = None
     broker: LocalBroker = field(default_factory=LocalBroker)
     passwords: Passwords | None = None
+    replica: Replica | None = None
+    tracing: "Tracing | None" = None
+    sentry: "Sentry | None" = None
     queue: "SqsQueue | None" = None
     teller: Teller | None = None
     demo_password: str | None = None
@@ -99,9 +110,40 @@ class Running:
             origins=frozenset(settings.cors_origins),
         )
         metrics = Metrics(build=services.build, profile=settings.profile)
+        slow = SlowLog(services.database.engine, threshold_seconds=settings.slow_ms / 1_000)
         services.live.metrics = metrics
+        LISTENERS.append(metrics.figures.statement)
+        COUNTERS.append(metrics.figures.counted)
         rules.draining.then(services.live.drain)
-        return cls(settings, services, metrics, rules)
+        return cls(settings, services, metrics, rules, slow)
+
+    def observe(self, scope: Scope, status: int, seconds: float, tally: Tally) -> None:
+        """A request ended."""
+        self.metrics.observe(scope, status, seconds, tally)
+        self.slow.finished(scope, status, seconds, tally)
+
+    def follow(self) -> None:
+        """Begin to send traces and errors, where settings say to whom."""
+        settings, build = self.settings, self.services.build
+        if settings.otlp_url:
+            from graph.http.tracing import Tracing  # noqa: PLC0415
+
+            self.tracing = Tracing(settings.otlp_url, build=build, percent=settings.trace_percent)
+            LISTENERS.append(self.tracing.statement)
+        if settings.sentry_dsn.get_secret_value():
+            from graph.http.sentry import Sentry  # noqa: PLC0415
+
+            dsn = settings.sentry_dsn.get_secret_value()
+            self.sentry = Sentry(dsn, build=build, profile=settings.profile)
+            SINKS.append(self.sentry.tell)
+
+    async def _unfollow(self) -> None:
+        if self.tracing is not None:
+            LISTENERS.remove(self.tracing.statement)
+            await asyncio.to_thread(self.tracing.close)
+        if self.sentry is not None:
+            SINKS.remove(self.sentry.tell)
+            await asyncio.to_thread(self.sentry.close)
 
     @property
     def draining(self) -> Draining:
@@ -127,12 +169,19 @@ class Running:
         """Close everything, the database last."""
         await self.services.live.close()
         await self.broker.close()
+        await self.slow.close()
+        if self.metrics.figures.statement in LISTENERS:
+            LISTENERS.remove(self.metrics.figures.statement)
+            COUNTERS.remove(self.metrics.figures.counted)
         if self.teller is not None:
             await self.teller.close()
         if self.passwords is not None:
             self.passwords.close()
         if self.cache is not None:
             await self.cache.close()
+        await self._unfollow()
+        if self.replica is not None:
+            await self.replica.close()
         await self.services.database.close()
 
 
@@ -169,13 +218,12 @@ async def start(
     build = loop.run_in_executor(None, build_name)
     passwords = loop.run_in_executor(None, passwords_of, settings)
     system, _ = await asyncio.gather(load_system_keys(engine, keys), warm(engine))
-    database = Database(
-        engine,
-        keys,
-        trust_addresses=not settings.production,
-        audit_key=derive(system.chain, "audit"),
-        keeps=settings.db_pooler != "transaction",
-    )
+    options: dict[str, Any] = {
+        "trust_addresses": not settings.production,
+        "keeps": settings.db_pooler != "transaction",
+    }
+    database = Database(engine, keys, audit_key=derive(system.chain, "audit"), **options)
+    replica = replica_of(settings, database, **options)
     cache = cache_of(settings, endpoints)
     broker = LocalBroker(cache)
     behind = NoSessions() if cache is None else RedisSessions(cache, system.chain)
@@ -219,6 +267,8 @@ async def start(
     running = Running.around(services, settings)
     running.cache, running.broker, running.passwords = cache, broker, hasher
     running.chain_key = system.chain
+    running.replica = replica
+    running.follow()
     running.queue = queue_of(settings)
     if running.queue is not None:
         running.teller = Teller(database, running.queue)
@@ -239,11 +289,19 @@ def create_app(services: Services, settings: Settings, running: Running | None =
     running = running or Running.around(services, settings)
     token = settings.operator_token.get_secret_value()
     operator = Operator(token, everyone=not settings.production)
-    parts = part_checks(services.database, running.cache, services.files, running.queue)
-    gauges = part_gauges(services.database, parts, running.draining)
+    parts = part_checks(
+        services.database, running.cache, services.files, running.queue, running.replica
+    )
+    gauges = part_gauges(
+        services.database,
+        parts,
+        running.draining,
+        cache=running.cache,
+        replica=running.replica,
+    )
     engine = Engine(introspection=services.introspection, query_seconds=settings.query_seconds)
     routes = [
-        *health_routes(parts, running.rules, operator, optional=frozenset({"cache"})),
+        *health_routes(parts, running.rules, operator, optional=frozenset({"cache", "replica"})),
         *metrics_routes(running.metrics, operator, gauges),
         *graph_routes(
             services, engine, demo_password=running.demo_password, pages=services.introspection
@@ -253,7 +311,8 @@ def create_app(services: Services, settings: Settings, running: Running | None =
     return Starlette(
         routes=routes,
         middleware=[
-            Middleware(RequestLog, observe=running.metrics.observe, began=running.metrics.began),
+            *(() if running.tracing is None else (Middleware(running.tracing.middleware),)),
+            Middleware(RequestLog, observe=running.observe, began=running.metrics.began),
             Middleware(Edge, rules=running.rules),
             Middleware(BodyLimit),
         ],

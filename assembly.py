@@ -1,6 +1,8 @@
 """Parts out of settings: the database, keys, cache, files, mail and limits of one process."""
 
 import asyncio
+import os
+import ssl
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -9,22 +11,25 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from models.connecting import COMMAND_SECONDS
 from models.database import Database, connect
 from models.embedded.postgres import APP, OWNER, SUPERUSER
 from models.limits import DatabaseWindows, SharedWindows
 from models.migrate import migrate, newest_revision, present_revision
+from models.replica import Replica
 from models.sealing import derive
 from models.stores.files import FileStore, LocalFiles
 from models.stores.keys import KeyProvider, LocalKeys
 from models.stores.limits import RedisWindows
 from models.stores.mail import FolderMailer, Mailer, SmtpMailer
 from models.stores.redis import Cache
+from models.stores.tls import TlsMode, context_of, trust
 from models.system_keys import ensure_system_keys
 from resolvers.auth import Auth
 from resolvers.limits import LOCAL_WIDTH, Limits
 from resolvers.oidc import Provider
 from resolvers.passwords import Passwords
-from settings import Settings, SettingsError, database_address, smtp_server
+from settings import LOOPBACK, Settings, SettingsError, database_address, smtp_server
 
 if TYPE_CHECKING:
     from models.embedded.parts import Endpoints
@@ -34,7 +39,8 @@ if TYPE_CHECKING:
 _log: Final = structlog.get_logger("app")
 
 
-Role = Literal["app", "owner", "backup"]
+_MIGRATION_SECONDS: Final = 1_000
+Role = Literal["app", "owner", "backup", "replica"]
 
 
 def database_of(settings: Settings, endpoints: "Endpoints | None", role: Role) -> dict[str, Any]:
@@ -43,6 +49,7 @@ def database_of(settings: Settings, endpoints: "Endpoints | None", role: Role) -
         user, password = {
             "app": (APP, endpoints.app_password),
             "owner": (OWNER, endpoints.owner_password),
+            "replica": (APP, endpoints.app_password),
             "backup": (SUPERUSER, endpoints.superuser_password),
         }[role]
         return {
@@ -56,6 +63,7 @@ def database_of(settings: Settings, endpoints: "Endpoints | None", role: Role) -
         "app": "database_url",
         "owner": "database_owner_url",
         "backup": "database_backup_url",
+        "replica": "database_replica_url",
     }[role]
     secret: SecretStr = getattr(settings, name)
     if not secret.get_secret_value():
@@ -65,11 +73,44 @@ def database_of(settings: Settings, endpoints: "Endpoints | None", role: Role) -
 
 def engine_of(settings: Settings, endpoints: "Endpoints | None", *, owner: bool) -> AsyncEngine:
     """An engine as the application's role or as the owner of the tables."""
+    return _engine(settings, endpoints, "owner" if owner else "app")
+
+
+def _engine(settings: Settings, endpoints: "Endpoints | None", role: Role) -> AsyncEngine:
+    address = database_of(settings, endpoints, role)
     return connect(
-        **database_of(settings, endpoints, "owner" if owner else "app"),
+        **address,
         pooler="session" if endpoints is not None else settings.db_pooler,
-        pool_size=2 if owner else settings.db_pool_size,
+        pool_size=2 if role == "owner" else settings.db_pool_size,
+        tls=None if endpoints is not None else database_tls(settings, address["host"]),
+        # A migration may work for longer than any request waits.
+        command_seconds=_MIGRATION_SECONDS if role == "owner" else COMMAND_SECONDS,
     )
+
+
+def database_tls(settings: Settings, host: str) -> ssl.SSLContext | bool | None:
+    """How PostgreSQL on a host is spoken to; None leaves it to PGSSLMODE."""
+    mode = tls_mode(settings, host)
+    return None if mode is None else context_of(mode, settings.tls_ca)
+
+
+def tls_mode(settings: Settings, host: str) -> TlsMode | None:
+    """The words of libpq for it; production trusts no network."""
+    if settings.db_tls:
+        return settings.db_tls
+    near = host.startswith("/") or host in LOOPBACK
+    if settings.production and not near and "PGSSLMODE" not in os.environ:
+        return "verify-full"
+    return None
+
+
+def replica_of(settings: Settings, database: Database, **options: Any) -> Replica | None:
+    """The replica for reports, where one is set."""
+    if not settings.database_replica_url.get_secret_value():
+        return None
+    replica = Replica(database, _engine(settings, None, "replica"), **options)
+    database.reports = replica.open_report
+    return replica
 
 
 def master_keys(settings: Settings) -> KeyProvider:
@@ -130,12 +171,16 @@ async def migrate_all(settings: Settings, endpoints: "Endpoints | None") -> bool
 
 
 async def require_newest(engine: AsyncEngine) -> None:
-    """Refuse a database at another migration than this build's; closes the engine."""
+    """Refuse a database at an earlier migration than this build's; closes the engine.
+
+    A later one is right: a fleet migrates first, and the release before serves on the new schema
+    until its processes are replaced (docs/operations.md).
+    """
     try:
         present = await present_revision(engine)
     finally:
         await engine.dispose()
-    if present != newest_revision():
+    if present is None or present < newest_revision():
         raise SettingsError(
             [
                 f"The database is at migration {present or 'none'}, not {newest_revision()}.",
@@ -148,7 +193,10 @@ def cache_of(settings: Settings, endpoints: "Endpoints | None") -> Cache | None:
     """The cache of the settings, the embedded one, or none."""
     url = settings.redis_url.get_secret_value()
     if url:
-        return Cache(url=url)
+        # Over TLS its certificate is checked; where no file is named, against the system's.
+        checked = url.startswith("rediss://") and settings.tls_ca is not None
+        login: dict[str, Any] = {"ssl_ca_certs": str(settings.tls_ca)} if checked else {}
+        return Cache(url=url, **login)
     if endpoints is None:
         return None
     return Cache(
@@ -199,7 +247,7 @@ def mailer_of(settings: Settings) -> Mailer:
     server = smtp_server(settings.smtp_url)
     if server is None:
         return FolderMailer(settings.data / "mail")
-    return SmtpMailer(server, seconds=settings.smtp_seconds)
+    return SmtpMailer(server, seconds=settings.smtp_seconds, trust=trust(settings.tls_ca))
 
 
 def limits_of(

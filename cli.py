@@ -8,11 +8,9 @@ import json
 import os
 import socket
 import sys
-from datetime import datetime
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Final
-from zoneinfo import ZoneInfo
 
 import typer
 
@@ -56,96 +54,31 @@ def serve(
     follow_parent: Annotated[
         bool, typer.Option(help="Stop when the process that started this one stops (for make).")
     ] = False,
+    listen_fd: Annotated[
+        int | None, typer.Option(hidden=True, help="The listening socket of a fleet.")
+    ] = None,
 ) -> None:
     """Serve both doors in the foreground until SIGTERM or SIGINT."""
+    from serving import serve_alone, serve_together  # noqa: PLC0415
+
     parent = Parent() if follow_parent else None
     stop = StopSignals()
     settings = read_settings()
-    taken = _bind(settings)
+    member = listen_fd is not None
+    together = settings.servers > 1 and not member
+    taken = _bind(settings) if listen_fd is None else socket.socket(fileno=listen_fd)
 
     async def work(endpoints: "Endpoints | None", parts: "EmbeddedParts | None") -> int:
-        return await _serve(settings, endpoints, parts, taken, stop, parent)
+        if together:
+            return await serve_together(settings, endpoints, parts, taken, stop, parent)
+        return await serve_alone(settings, endpoints, parts, taken, stop, parent, member=member)
 
-    code = with_parts(settings, work, serving=True)
+    # Who only looks after others needs nothing of what serves.
+    code = with_parts(settings, work, serving=not together, beside=member)
     sys.stdout.flush()
     sys.stderr.flush()
     # A thread that hangs in a library must not hold the end of a process that has closed all.
     os._exit(code)
-
-
-async def _serve(
-    settings: Settings,
-    endpoints: "Endpoints | None",
-    parts: "EmbeddedParts | None",
-    taken: socket.socket,
-    stop: StopSignals,
-    parent: Parent | None,
-) -> int:
-    from app import create_app, migrate_all, start  # noqa: PLC0415
-    from graph.http.server import make_server  # noqa: PLC0415
-
-    port = int(taken.getsockname()[1])
-    loop = asyncio.get_running_loop()
-    starting = asyncio.current_task()
-    stop.on_stop(lambda: loop.call_soon_threadsafe(starting.cancel) if starting else None)
-    await migrate_all(settings, endpoints)
-    running = await start(settings, endpoints, port=port)
-    if settings.demo:
-        await _seed(running)
-    application = create_app(running.services, settings, running)
-    server = make_server(
-        application,
-        shutdown_seconds=settings.shutdown_seconds,
-        proxies=settings.trusted_proxies,
-    )
-    stopping = asyncio.Event()
-    stop.on_stop(lambda: loop.call_soon_threadsafe(stopping.set))
-    beside = [asyncio.create_task(running.metrics.watch_loop(stopping))]
-    if settings.worker:
-        beside.append(asyncio.create_task(running.work(stopping)))
-
-    def unwell() -> str | None:
-        if parent is not None and parent.stopped():
-            stop.request()
-        return parts.poll() if parts is not None else None
-
-    def ready() -> None:
-        running.metrics.is_ready(monotonic() - _STARTED)
-        typer.echo(f"ready {settings.address(port)}")
-        sys.stdout.flush()
-
-    failure = await server.serve_until(
-        stopping,
-        taken,
-        beside=beside,
-        unwell=unwell,
-        ready=ready,
-        draining=running.draining,
-        # A load balancer needs the time to see that we are not ready any more.
-        drain_seconds=_PRODUCTION_DRAIN_SECONDS if settings.production else _DRAIN_SECONDS,
-        early=not settings.production,
-    )
-    await running.close()
-    if failure is not None:
-        typer.echo(f"pockettrend: {failure}", err=True)
-        return FAILED
-    return 0
-
-
-async def _seed(running: "Running") -> None:
-    """Create the demo account unless it is there, and say how to sign in."""
-    from resolvers.demo import (  # noqa: PLC0415
-        DEMO_EMAIL,
-        DEMO_PASSWORD,
-        DEMO_TIME_ZONE,
-        seed_demo,
-    )
-
-    today = datetime.now(ZoneInfo(DEMO_TIME_ZONE)).date()
-    await seed_demo(running.services, password=DEMO_PASSWORD, today=today)
-    running.demo_password = DEMO_PASSWORD
-    typer.echo(f"demo account: {DEMO_EMAIL}  password: {DEMO_PASSWORD}")
-    sys.stdout.flush()
 
 
 @cli.command()
@@ -188,7 +121,9 @@ def seed() -> None:
     """Create the demo account with its years of data, unless it is there."""
     if read_settings().production:
         refuse(["the demo account's password is public: production does not get one."])
-    run_with_services(_seed)
+    from serving import seed as seed_demo_account  # noqa: PLC0415
+
+    run_with_services(seed_demo_account)
 
 
 @cli.command()

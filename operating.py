@@ -15,7 +15,8 @@ from settings import Settings
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-    from models.backup import Made
+    from assembly import Role
+    from models.backup import Made, Server
     from models.backup.archive import Head
     from models.embedded.parts import EmbeddedParts, Endpoints
     from resolvers.verify import Report
@@ -191,8 +192,8 @@ async def make(
 ) -> "Made":
     """Write an archive of the database and files that the settings name."""
     from app import build_name  # noqa: PLC0415
-    from assembly import database_of, engine_of, files_of, master_keys  # noqa: PLC0415
-    from models.backup import RestoreRefused, Server, find_tools, make_backup  # noqa: PLC0415
+    from assembly import engine_of, files_of, master_keys  # noqa: PLC0415
+    from models.backup import RestoreRefused, find_tools, make_backup  # noqa: PLC0415
     from models.migrate import present_revision  # noqa: PLC0415
 
     engine = engine_of(settings, endpoints, owner=False)
@@ -205,7 +206,7 @@ async def make(
     build = await asyncio.to_thread(build_name)
     return await make_backup(
         target,
-        server=Server(**database_of(settings, endpoints, "backup")),
+        server=_server(settings, endpoints, "backup"),
         tools=find_tools(settings.pg_tools),
         files=files_of(settings),
         keys=master_keys(settings),
@@ -220,15 +221,15 @@ async def bring_back(
     settings: Settings, endpoints: "Endpoints | None", source: Path, progress: Progress
 ) -> "Head":
     """Restore an archive into the empty database and file store that the settings name."""
-    from assembly import database_of, engine_of, files_of, master_keys  # noqa: PLC0415
-    from models.backup import Server, find_tools, restore_backup  # noqa: PLC0415
+    from assembly import engine_of, files_of, master_keys  # noqa: PLC0415
+    from models.backup import find_tools, restore_backup  # noqa: PLC0415
 
     owner: AsyncEngine = engine_of(settings, endpoints, owner=True)
     try:
         return await restore_backup(
             source,
             owner=owner,
-            server=Server(**database_of(settings, endpoints, "owner")),
+            server=_server(settings, endpoints, "owner"),
             tools=find_tools(settings.pg_tools),
             files=files_of(settings),
             keys=master_keys(settings),
@@ -261,6 +262,15 @@ async def look_after(
     finally:
         await running.close()
     return report, [f"{ledger}/{file}" for ledger, file in missing]
+
+
+def _server(settings: Settings, endpoints: "Endpoints | None", role: "Role") -> "Server":
+    from assembly import database_of, tls_mode  # noqa: PLC0415
+    from models.backup import Server  # noqa: PLC0415
+
+    address = database_of(settings, endpoints, role)
+    mode = None if endpoints is not None else tls_mode(settings, address["host"])
+    return Server(**address, tls=mode, ca=settings.tls_ca)
 
 
 def _roles(settings: Settings, endpoints: "Endpoints | None") -> tuple[str, str]:

@@ -60,6 +60,12 @@ class PartSettings(BaseSettings):
         "postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
         SecretStr(""),
     )
+    database_replica_url: DatabaseUrl = field(
+        "A streaming replica, as the application's role: reports and exports are read there when it "
+        "has all that their reader has seen.",
+        "postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
+        SecretStr(""),
+    )
     database_backup_url: DatabaseUrl = field(
         "PostgreSQL as a role that reads past row-level security (BYPASSRLS), for backups only.",
         "postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
@@ -69,6 +75,18 @@ class PartSettings(BaseSettings):
         "Folder of pg_dump and pg_restore for backups (default: those of the embedded PostgreSQL, "
         "which speak no TLS, else those in PATH).",
         "a folder with pg_dump and pg_restore",
+        None,
+    )
+    db_tls: Literal["", "disable", "require", "verify-ca", "verify-full"] = field(
+        "TLS to PostgreSQL, in the words of libpq (default: what PGSSLMODE says; production asks "
+        "for verify-full of every server that is not on this machine).",
+        "disable, require, verify-ca or verify-full",
+        "",
+    )
+    tls_ca: Path | None = field(
+        "File of the certificate authorities of PostgreSQL, Redis and the mail server (default: the "
+        "system's).",
+        "a file with certificates in PEM",
         None,
     )
     db_pooler: Literal["session", "transaction"] = field(
@@ -121,6 +139,31 @@ class PartSettings(BaseSettings):
         "public address).",
         "an address such as https://files.example.org",
         "",
+    )
+    slow_ms: int = field(
+        "Operations that take longer are logged with their slowest statement and its plan.",
+        "a number of milliseconds from 1 to 60000",
+        500,
+        ge=1,
+        le=60_000,
+    )
+    otlp_url: Annotated[str, AfterValidator(web_address)] = field(
+        "OpenTelemetry collector that gets traces by OTLP over HTTP (needs the extra `tracing`).",
+        "an address such as http://collector:4318",
+        "",
+    )
+    trace_percent: int = field(
+        "How many of a hundred requests are traced, unless their caller decided.",
+        "a number from 0 to 100",
+        100,
+        ge=0,
+        le=100,
+    )
+    sentry_dsn: SecretStr = field(
+        "Where unexpected errors are sent, with their stacks and without any value (needs the extra "
+        "`errors`).",
+        "the DSN of a project",
+        SecretStr(""),
     )
     smtp_url: SmtpUrl = field(
         "Mail server; empty writes mails to DATA/mail.  smtp asks for STARTTLS, smtps is TLS from "

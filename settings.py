@@ -15,10 +15,18 @@ from pydantic_settings import NoDecode
 from models.stores.addresses import database_address, smtp_server
 from part_settings import PREFIX, Between, PartSettings, Words, field, web_address
 
-__all__ = ["Settings", "SettingsError", "database_address", "describe", "load", "smtp_server"]
+__all__ = [
+    "LOOPBACK",
+    "Settings",
+    "SettingsError",
+    "database_address",
+    "describe",
+    "load",
+    "smtp_server",
+]
 
 _OPERATOR_TOKEN_LENGTH: Final = 32
-_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _FLOORS: Final[Mapping[str, tuple[int, ...]]] = {
     "argon2-cffi": (25, 1),
     "asyncpg": (0, 32),
@@ -91,6 +99,13 @@ class Settings(PartSettings):
         "off counts no request, for load tests; production refuses it.",
         "on or off",
         "on",
+    )
+    servers: int = field(
+        "How many processes `serve` starts on its port; about as many as there are cores.",
+        "a number from 1 to 64",
+        1,
+        ge=1,
+        le=64,
     )
     processes: int = field(
         "How many processes serve side by side: without Redis each of them admits its part of "
@@ -197,7 +212,13 @@ class Settings(PartSettings):
     def warnings(self) -> list[str]:
         """What is allowed in this profile but deserves a word at the start."""
         found = []
-        if not self.production and self.host not in _LOOPBACK:
+        redis = urlsplit(self.redis_url.get_secret_value())
+        if self.production and redis.scheme == "redis" and redis.hostname not in LOOPBACK:
+            found.append(
+                f"{PREFIX}REDIS_URL speaks no TLS: sessions and limits cross the network in the "
+                "clear; rediss:// would not."
+            )
+        if not self.production and self.host not in LOOPBACK:
             found.append(
                 f"{PREFIX}HOST opens the local profile to the network; "
                 f"set {PREFIX}PROFILE=production for others to use it."
@@ -270,7 +291,7 @@ def _refusals(settings: Settings) -> list[str]:
             "must be an https:// address in production",
         ),
         (
-            mails is None or (mails.tls == "none" and mails.host not in _LOOPBACK),
+            mails is None or (mails.tls == "none" and mails.host not in LOOPBACK),
             "SMTP_URL",
             "must name a mail server with TLS in production: smtp:// or smtps://",
         ),

@@ -58,6 +58,7 @@ class ChangeKind(Enum):
     NOTIFICATION = _kind("notification")
     RATE = _kind("rate")
     RULE = _kind("rule")
+    RULE_RUN = _kind("rule_run")
     SHARE = _kind("share")
     TEMPLATE = _kind("template")
     TRANSACTION = _kind("transaction")

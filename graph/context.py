@@ -92,6 +92,8 @@ class Context:
     """The file of a multipart request, stored sealed and not yet named by any ledger."""
     asked: Asked | None = None
     """The export that the operation asked for: a path that answers with the file streams it."""
+    reporting: bool = False
+    """Whether nothing but reports is asked for: those may be read from a replica."""
     _reader: Reading | None = None
     _over: bool = False
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -114,7 +116,9 @@ class Context:
                 # What an executor has given up on may still run beside it for a moment.
                 raise RuntimeError("The operation is over.")
             if self._reader is None:
-                self._reader = await self.services.database.open_read(self.actor.user_id)
+                database = self.services.database
+                opening = database.open_report if self.reporting else database.open_read
+                self._reader = await opening(self.actor.user_id)
             return self._reader
 
     async def close(self) -> None:

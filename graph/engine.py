@@ -31,6 +31,7 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues
 
+from graph.analytics.reports import only_reports
 from graph.budget import Budget, Cost, Limits, parse_within
 from graph.coercion import field_error, literal_errors
 from graph.context import Context
@@ -196,6 +197,7 @@ class Engine:
         try:
             operation = self._prepared(answer, compiled, variables, operation_name, trusted=trusted)
             self._scopes.require(context.actor_or_none, compiled.document, operation)
+            context.reporting = only_reports(operation)
             plan, coerced = self._planned(compiled, operation, variables)
             values = {} if coerced is not None else self.variables(operation, variables)
         except AppError as error:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from models.database import LOCK_TIMEOUT, sqlstate
 from models.sealing import KeyMissing, SealBroken
+from models.telemetry import note_code
 from resolvers.errors import (
     AppError,
     BadRequest,
@@ -67,8 +68,14 @@ def masked(error: BaseException, request_id: str) -> AppError:
     )
 
 
+def note_failure(error: AppError) -> None:
+    """Have a failure counted that is told to the caller."""
+    note_code(str(error.code))
+
+
 def graphql_shape(error: AppError) -> dict[str, Any]:
     """``extensions`` of a GraphQL error."""
+    note_failure(error)
     return {"code": str(error.code), "details": error.details}
 
 

@@ -27,7 +27,11 @@ from resolvers.notifications import SECURITY_JOBS
 from resolvers.posting import posting_handler, reminding_handler
 from resolvers.registration import MAIL_REGISTER, registration_handler
 from resolvers.rotation import rotation_handler
+from resolvers.rules import RUN_RULES
+from resolvers.rules.jobs import rules_handler, rules_last_words
 from resolvers.segments import BUILD_SEGMENTS
+from resolvers.suggestions import LEARN
+from resolvers.suggestions.jobs import learning_handler
 from resolvers.ticks import (
     POST_TEMPLATE,
     PRUNE_FEED,
@@ -62,6 +66,8 @@ def job_handlers(services: Services) -> dict[str, Handler]:
         PRUNE_FEED: pruning_handler(ledgers),
         ROTATE_KEY: rotation_handler(database, due_keys),
         ERASE_PERSON: erase_handler(services.erasures, services.files, mailer, url, sender),
+        RUN_RULES: rules_handler(ledgers),
+        LEARN: learning_handler(ledgers),
         BUILD_SEGMENTS: building_handler(ledgers),
         IMPORT: import_handler(ledgers, services.files, services.import_secret),
     }
@@ -71,5 +77,6 @@ def last_words(services: Services) -> dict[str, Handler]:
     """What is said when a job of a kind is given up."""
     return {
         IMPORT: import_last_words(services.ledgers),
+        RUN_RULES: rules_last_words(services.ledgers),
         ERASE_PERSON: erase_last_words(services.erasures),
     }

@@ -21,7 +21,7 @@ from models.imports import ImportRunRow
 from models.invitations import InvitationRow
 from models.notifications import NotificationRow
 from models.rates import RateRow
-from models.rules import RuleRow
+from models.rules import RuleRow, RuleRunRow
 from models.templates import TemplateRow
 from models.transactions import TransactionRow
 from models.uploads import UploadRow
@@ -44,6 +44,7 @@ PREFIX: Final[dict[type, str]] = {
     NotificationRow: "notif",
     RateRow: "rate",
     RuleRow: "rule",
+    RuleRunRow: "run",
 }
 
 

@@ -23,7 +23,7 @@ from graph.nodes import Node, find_node
 from graph.notifications import NotificationMutations, NotificationQueries
 from graph.personal_tokens import PersonalTokenMutations
 from graph.rates import RateMutations, RateQueries
-from graph.rules import RuleMutations, RuleQueries
+from graph.rules import RuleMutations, RuleQueries, RuleRunMutations, RuleRunQueries
 from graph.scalars import CONFIG
 from graph.second_factor import SecondFactorMutations
 from graph.sessions import SessionMutations
@@ -51,6 +51,7 @@ class Query(
     RateQueries,
     TemplateQueries,
     RuleQueries,
+    RuleRunQueries,
     GroupQueries,
     InvitationQueries,
     UploadQueries,
@@ -96,6 +97,7 @@ class Mutation(
     RateMutations,
     TemplateMutations,
     RuleMutations,
+    RuleRunMutations,
     GroupMutations,
     GroupTransactionMutations,
     InvitationMutations,

@@ -29,14 +29,16 @@ from graph.edges import said
 from graph.imports import Import
 from graph.nodes import find_node
 from graph.notifications import Notification
+from graph.rules import RuleRun
 from graph.scalars import id_of
 from graph.transactions import Transaction
 from models import ids
 from models.transactions import TransactionRow
 from resolvers.errors import NotFound
 from resolvers.feed import FeedEvent, Position
+from resolvers.feed.kinds import KINDS
 
-_FINISHED: Final = frozenset({"COMPLETED", "FAILED", "REVERTED"})
+_FINISHED: Final = frozenset({"COMPLETED", "FAILED", "REVERTED", "UNDONE"})
 
 After = Annotated[
     str | None,
@@ -142,6 +144,28 @@ async def _known(info: Info, wanted: str, what: str) -> Any:
     if found is None:
         raise NotFound(f"There is no such {what}.")
     return found
+
+
+async def _steps(info: Info, wanted: str, entity: str) -> AsyncGenerator[Any, None]:
+    """An object whose work goes on, as it is and after each of its steps, until it is finished."""
+    position = await _begin(info, None)
+    words = entity.replace("_", " ")
+    if id_of(KINDS[entity].prefix, wanted) is None:
+        raise NotFound(f"There is no such {words}.")
+    row = await _known(info, wanted, words)
+    yield row
+    if row.status in _FINISHED:
+        return
+    async with aclosing(_events(info, position, [entity])) as events:
+        async for event in events:
+            if event.entity_id != row.id or event.after is None:
+                continue
+            # As the step left it, or newer: what it was before has been told already.
+            if event.after.version > row.version:
+                row = event.after
+                yield row
+            if row.status in _FINISHED:
+                return
 
 
 def _moved_accounts(event: FeedEvent) -> list[UUID]:
@@ -256,18 +280,19 @@ class Subscription:
         self, info: Info, import_id: Annotated[ID, said("Which import.")]
     ) -> AsyncGenerator[Any, None]:
         """Raises NOT_FOUND for an unknown import."""
-        position = await _begin(info, None)
-        row = await _known(info, import_id, "import")
-        yield row
-        if row.status in _FINISHED:
-            return
-        async with aclosing(_events(info, position, ["import"])) as events:
-            async for event in events:
-                if event.entity_id != row.id or event.after is None:
-                    continue
-                # As the step left it, or newer: what it was before has been told already.
-                if event.after.version > row.version:
-                    row = event.after
-                    yield row
-                if row.status in _FINISHED:
-                    return
+        async with aclosing(_steps(info, import_id, "import")) as steps:
+            async for row in steps:
+                yield row
+
+    @strawberry.subscription(
+        description="A run of rules as it goes on, forth or back: as it is now, then after each "
+        "step, until it is finished.",
+        graphql_type=RuleRun,
+    )
+    async def rule_run_progress(
+        self, info: Info, run_id: Annotated[ID, said("Which run.")]
+    ) -> AsyncGenerator[Any, None]:
+        """Raises NOT_FOUND for an unknown run."""
+        async with aclosing(_steps(info, run_id, "rule_run")) as steps:
+            async for row in steps:
+                yield row

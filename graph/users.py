@@ -29,6 +29,7 @@ from graph.paging import After, Before, First, Last
 from graph.personal_tokens import PersonalToken, own_tokens
 from graph.rates import Currency as RateCurrency
 from graph.rates import ExchangeRateConnection, rate_connection
+from graph.rules import RuleConnection, rule_connection
 from graph.scalars import Date, JSONObject
 from graph.sessions import UserSession, own_sessions
 from graph.templates import TemplateConnection, template_connection
@@ -146,6 +147,18 @@ class User(Stored, Reports):
     ) -> Any:
         """A page of templates."""
         return await template_connection(info, first, after, last, before)
+
+    @strawberry.field(description="The person's rules in their order.", graphql_type=RuleConnection)
+    async def rules(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Any:
+        """A page of rules."""
+        return await rule_connection(info, first, after, last, before)
 
     @strawberry.field(description="The person's groups by name.", graphql_type=GroupConnection)
     async def groups(

@@ -95,10 +95,11 @@ def maker(kind: type[T]) -> Callable[..., T]:
     """
     names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
     twin = type(f"_Open{kind.__name__}", (), {"__slots__": tuple(names)})
-    lines = [f"def make({', '.join(names)}):", " row = new(twin)"]
-    lines += [f" row.{name} = {name}" for name in names]
-    lines += [" row.__class__ = kind", " return row"]
-    scope: dict[str, Any] = {"new": object.__new__, "twin": twin, "kind": kind}
+    lines = [f"def make({', '.join(names)}):", " _row = _new(_twin)"]
+    lines += [f" _row.{name} = {name}" for name in names]
+    lines += [" _row.__class__ = _kind", " return _row"]
+    # No field begins so: a field called kind must not be taken for the class.
+    scope: dict[str, Any] = {"_new": object.__new__, "_twin": twin, "_kind": kind}
     exec("\n".join(lines), scope)  # noqa: S102 - names of our own fields, as dataclasses do it
     made: Callable[..., T] = scope["make"]
     return made

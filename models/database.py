@@ -10,31 +10,35 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from time import monotonic
 from typing import Any, Final, TypeVar, cast
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import structlog
-from sqlalchemy import BigInteger, Executable, Row, Uuid, column, event, text
-from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy import BigInteger, Row, Uuid, column, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from models.connecting import connect
 from models.drivers import DRIVER_ERRORS, Drivers, Held, raise_told
 from models.sealing import KEY_CACHE_SECONDS, KeyMissing, RingCache
 from models.statements import Prepared, Writer
 from models.stores.keys import KeyProvider
+from models.telemetry import note_statement
 from models.transacting import Params, Reading, Statement, Transaction, Upkeep, Writing, key_context
 
-__all__ = ["Database", "Reading", "Transaction", "Upkeep", "key_context"]
+__all__ = ["Database", "Reading", "Transaction", "Upkeep", "connect", "key_context"]
 
 T = TypeVar("T")
 _log: Final = structlog.get_logger("database")
 
 _RETRIED: Final = frozenset({"40001", "40P01"})
 _ATTEMPTS: Final = 4
+_BEGIN_WRITE: Final = "BEGIN; SELECT set_config('app.user_id', '"
 _BEGIN_READ: Final = (
     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT set_config('app.user_id', '"
 )
@@ -49,8 +53,7 @@ def sqlstate(error: DBAPIError) -> str | None:
 
 def constraint_of(error: DBAPIError) -> str | None:
     """Name of the violated constraint, where the server told it."""
-    cause = getattr(error.orig, "__cause__", None)
-    return getattr(cause, "constraint_name", None)
+    return getattr(error.orig, "constraint_name", None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +95,16 @@ class Database:
         self.key_pause = timedelta(seconds=key_pause_seconds)
         trusted = ", set_config('app.trust_addresses', 'on', true)" if trust_addresses else ""
         self._begun = f"', true){trusted}"
-        self._write_setup = text(
-            f"SELECT set_config('app.user_id', :user, true){trusted}, "
-            f"set_config('lock_timeout', '{int(lock_timeout_ms)}', true), "
+        self._begun_write = (
+            f"{self._begun}, set_config('lock_timeout', '{int(lock_timeout_ms)}', true), "
             f"set_config('statement_timeout', '{int(statement_timeout_ms)}', true)"
         )
         self._writer = Writer(engine.dialect)
         self.drivers = Drivers(engine, keeps=keeps)
         self.watch: Callable[[str, Sequence[Any]], None] | None = None
-        """Told the text of every read; SQLAlchemy's own events tell the rest."""
+        """Told the text and the values of every statement."""
+        self.reports: Callable[[UUID | None], Awaitable[Reading]] | None = None
+        """Opens moments for reports elsewhere (``models.replica``)."""
         self._maintaining = asyncio.Semaphore(1)
         self._upkeep: set[asyncio.Task[None]] = set()
 
@@ -117,35 +121,14 @@ class Database:
         await asyncio.gather(*self._upkeep, return_exceptions=True)
 
     @asynccontextmanager
-    async def _opened(
-        self, engine: AsyncEngine, setup: Executable, user_id: UUID | None
-    ) -> AsyncIterator[AsyncConnection]:
-        """A connection in a transaction as one person.
+    async def read(
+        self, user_id: UUID | None, *, report: bool = False
+    ) -> AsyncIterator[Transaction]:
+        """One consistent read-only moment, seen as one person (or as nobody).
 
-        A connection that was cut while it lay in the pool shows it at the first statement: nothing
-        has happened on it yet, so another one takes its place, once.
+        A ``report`` may be read from a replica.
         """
-        for last in (False, True):
-            opening = AsyncExitStack()
-            try:
-                async with opening:
-                    async with self.drivers.room():
-                        connection = await opening.enter_async_context(engine.connect())
-                    await opening.enter_async_context(connection.begin())
-                    await connection.execute(setup, {"user": str(user_id or "")})
-                    standing = opening.pop_all()
-            except DBAPIError as error:
-                if last or not error.connection_invalidated:
-                    raise
-                continue
-            async with standing:
-                yield connection
-            return
-
-    @asynccontextmanager
-    async def read(self, user_id: UUID | None) -> AsyncIterator[Transaction]:
-        """One consistent read-only moment, seen as one person (or as nobody)."""
-        reading = await self.open_read(user_id)
+        reading = await (self.open_report if report else self.open_read)(user_id)
         try:
             yield reading
         except BaseException:
@@ -159,29 +142,59 @@ class Database:
 
         Like every way in, it takes another connection once when the first turns out to be cut.
         """
+        return Reading(await self._begin(_BEGIN_READ, user_id, self._begun), self, user_id)
+
+    async def _begin(self, words: str, user_id: UUID | None, more: str) -> Held:
+        """A connection in a transaction as one person.
+
+        A connection that was cut while nobody used it shows it at the first statement: nothing has
+        happened on it yet, so another one takes its place, once.
+        """
+        # One round trip: the words are ours and an id holds nothing but its digits.
+        who = "" if user_id is None else UUID(int=user_id.int)
         try:
-            return await self._open_read(user_id)
+            return await self._try_begin(f"{words}{who}{more}")
         except DBAPIError as error:
             if not error.connection_invalidated:
                 raise
         # Whatever cut it has cut those that are kept, too.
         await self.drivers.rest()
-        return await self._open_read(user_id)
+        return await self._try_begin(f"{words}{who}{more}")
 
-    async def _open_read(self, user_id: UUID | None) -> "Reading":
-        who = "" if user_id is None else UUID(int=user_id.int)
+    async def _try_begin(self, words: str) -> Held:
         held = await self.drivers.take()
-        # One round trip: the words are ours and an id holds nothing but its digits.
-        words = f"{_BEGIN_READ}{who}{self._begun}"
         try:
             await held.driver.execute(f"ROLLBACK; {words}" if held.begun else words)
         except BaseException as error:
-            # It may have begun all the same: the next reader would get this one's moment.
+            # It may have begun all the same: the next one would get this one's moment.
             held.driver.terminate()
             await self.drivers.release(held)
             raise_told(error, held.driver)
             raise
-        return Reading(held, self, user_id)
+        return held
+
+    async def _change_once(
+        self, user_id: UUID | None, work: Callable[[Transaction], Awaitable[T]]
+    ) -> T:
+        """One transaction that may change: what work leaves is committed, or nothing of it."""
+        held = await self._begin(_BEGIN_WRITE, user_id, self._begun_write)
+        writing = Writing(held, self)
+        try:
+            try:
+                value = await work(writing)
+            finally:
+                await writing.end()
+            await held.driver.execute("COMMIT")
+        except BaseException as error:
+            held.sound = False
+            if not isinstance(error, Exception):
+                # Given up in the middle: what the server still does is nobody else's business.
+                held.driver.terminate()
+            await self.drivers.release(held)
+            raise_told(error, held.driver)
+            raise
+        await self.drivers.leave(held)
+        return value
 
     async def fetch(
         self, held: Held, statement: Statement, params: Params = None
@@ -192,6 +205,7 @@ class Database:
         if self.watch is not None:
             self.watch(sql, arguments)
         driver = held.driver
+        started = monotonic()
         try:
             found = await driver.fetch(sql, *arguments, record_class=written.line)
         except BaseException as error:
@@ -201,7 +215,40 @@ class Database:
             # Given up in the middle: what the server still does is nobody else's business.
             driver.terminate()
             raise
+        finally:
+            note_statement(sql, monotonic() - started)
         return cast("Sequence[Row[Any]]", written.read(found))
+
+    async def execute(self, held: Held, statement: Statement, params: Params = None) -> int:
+        """Run a statement for its effect, once or for each of many rows; the rows it touched."""
+        many: list[list[Any]] | None = None
+        arguments: Sequence[Any]
+        if params is None or isinstance(params, Mapping):
+            _, sql, arguments = self._writer.write(statement, params)
+        elif not params:
+            return 0
+        else:
+            sql, many = self._writer.write_many(statement, params)
+            arguments = many
+        if self.watch is not None:
+            self.watch(sql, arguments)
+        driver = held.driver
+        started = monotonic()
+        try:
+            if many is not None:
+                await driver.executemany(sql, many)
+                return len(many)
+            told: str = await driver.execute(sql, *arguments)
+        except BaseException as error:
+            held.sound = False
+            if isinstance(error, DRIVER_ERRORS):
+                raise_told(error, driver)
+            driver.terminate()
+            raise
+        finally:
+            note_statement(sql, monotonic() - started)
+        count = told.rpartition(" ")[2]
+        return int(count) if count.isdecimal() else 0
 
     def keep_up(self, user_id: UUID | None, works: Iterable[Upkeep]) -> None:
         """Do upkeep beside everything else."""
@@ -217,8 +264,7 @@ class Database:
         async with self._maintaining:
             for work in works:
                 try:
-                    async with self._opened(self.engine, self._write_setup, user_id) as connection:
-                        await work(Writing(connection, self))
+                    await self._change_once(user_id, work)
                 except (DBAPIError, PoolTimeout, KeyMissing) as error:
                     _log.warning("upkeep.skipped", exc_info=error)
 
@@ -229,8 +275,7 @@ class Database:
         """
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                async with self._opened(self.engine, self._write_setup, user_id) as connection:
-                    return await work(Writing(connection, self))
+                return await self._change_once(user_id, work)
             except DBAPIError as error:
                 if sqlstate(error) not in _RETRIED or attempt == _ATTEMPTS:
                     raise
@@ -256,6 +301,10 @@ class Database:
             return await self.fetch(held, statement, params)
         finally:
             await self.drivers.leave(held)
+
+    async def open_report(self, user_id: UUID | None) -> "Reading":
+        """Begin a moment for a report: on a replica where one is set and has all that it takes."""
+        return await (self.reports or self.open_read)(user_id)
 
     async def visible_versions(self, user_id: UUID) -> list[VisibleVersion]:
         """Version and books of every ledger that a person can see, in order of ledger."""
@@ -293,59 +342,7 @@ _VISIBLE_VERSIONS: Final = Prepared(
 )
 
 
-def connect(
-    *,
-    host: str,
-    port: int,
-    name: str,
-    user: str,
-    password: str,
-    pooler: str = "session",
-    pool_size: int = 10,
-    command_seconds: float = 35,
-    connect_seconds: float = 10,
-) -> AsyncEngine:
-    """An engine on a PostgreSQL server.
-
-    A server that hangs, or a line that is only open on our side, is given up after
-    ``command_seconds``: longer than a statement may run there, so that its own word comes first.
-
-    ``pooler="transaction"`` is for PgBouncer in transaction mode: no statement outlives its
-    transaction there, so nothing is cached and every prepared name is unique.
-    """
-    arguments: dict[str, Any] = {
-        "host": host,
-        "port": port,
-        "database": name,
-        "user": user,
-        "password": password,
-        "server_settings": {"application_name": "pockettrend"},
-        "command_timeout": command_seconds,
-        "timeout": connect_seconds,
-    }
-    if pooler == "transaction":
-        arguments |= {
-            "statement_cache_size": 0,
-            "prepared_statement_cache_size": 0,
-            "prepared_statement_name_func": lambda: f"__pt_{uuid4()}__",
-        }
-    else:
-        # A statement that nobody waits for any more ends: its client gave it up, or was killed.
-        arguments["server_settings"]["client_connection_check_interval"] = "500"
-    engine = create_async_engine(
-        "postgresql+asyncpg://",
-        connect_args=arguments,
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=10,
-        pool_pre_ping=False,
-        hide_parameters=True,  # bound values are people's data: they stay out of errors and logs
-    )
-    event.listen(engine.sync_engine, "checkout", _leave_closed)
-    return engine
-
-
-def _leave_closed(connection: Any, _record: Any, _proxy: Any) -> None:
-    """Take no connection from the pool that the server has closed: the driver knows of it."""
-    if connection.driver_connection.is_closed():
-        raise DisconnectionError("closed by the server while it lay in the pool")
+async def visible_in(tx: Transaction, user_id: UUID) -> list[VisibleVersion]:
+    """Version and books of every ledger that a person can see, as of a moment."""
+    found = await tx.rows(_VISIBLE_VERSIONS, {"user": user_id})
+    return [VisibleVersion(r.ledger_id, r.version, r.books, r.inbox) for r in found]

@@ -1,4 +1,4 @@
-"""Connections for reads: the driver's own, kept for a moment between one reading and the next.
+"""Connections: the driver's own, kept for a moment between one reading and the next.
 
 They belong to SQLAlchemy's pool, which bounds all connections of the process.  Going through it
 costs a switch of greenlets, and ending a transaction costs a round trip; a reading that follows
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import asyncpg
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import PoolProxiedConnection
 
@@ -175,6 +175,7 @@ def raise_told(error: BaseException, driver: Any = None) -> None:
     """A failure of the driver as SQLAlchemy tells it, so that both ways fail alike."""
     if isinstance(error, DRIVER_ERRORS):
         lost = driver is None or driver.is_closed()
-        raise DBAPIError(
-            None, None, error, hide_parameters=True, connection_invalidated=lost
-        ) from error
+        kind = DBAPIError
+        if isinstance(error, asyncpg.IntegrityConstraintViolationError):
+            kind = IntegrityError
+        raise kind(None, None, error, hide_parameters=True, connection_invalidated=lost) from error

@@ -33,6 +33,7 @@ PREFIXES: Final = frozenset(
         "imp",
         "notif",
         "rule",
+        "run",
         "tok",
         "ses",
         "rate",

@@ -145,6 +145,8 @@ class ImportRunRow:
     """KEEP or REMOVE (what was changed since) while a worker takes it back."""
     opened: tuple[str, ...] = ()
     """Accounts, as on the wire, that it has opened."""
+    mapping_name: str | None = None
+    """What a person calls the mapping."""
     kept: int = 0
     """Transactions that a revert has left because they were changed since."""
 

@@ -1,7 +1,7 @@
 """Statements in the driver's own words: written with SQLAlchemy, compiled once, run by asyncpg.
 
 SQLAlchemy stays what writes the SQL. Building a statement, finding it in a cache by all of its
-parts and wrapping its rows costs more than reading a page, so reads go past its engine: a
+parts and wrapping its rows costs more than the work itself, so statements go past its engine: a
 ``Prepared`` statement is compiled at its first use and afterwards only gets its values; any other
 is found by SQLAlchemy's own cache key.
 """
@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import Any, Final, cast
 
 from asyncpg import Record
-from sqlalchemy import ARRAY, Dialect, Executable, Numeric
+from sqlalchemy import ARRAY, Dialect, Executable, Numeric, Table, insert
 from sqlalchemy.sql.compiler import SQLCompiler
 
 _REMEMBERED: Final = 1_000
@@ -37,6 +37,23 @@ class Prepared:
         return self._made
 
 
+class Inserted(Prepared):
+    """An insert of rows that name some columns."""
+
+    __slots__ = ("_names",)
+
+    def __init__(self, into: Table, names: Sequence[str]) -> None:
+        super().__init__(insert(into))
+        self._names = names
+
+    def written(self, dialect: Dialect) -> "Written":
+        """The statement in the driver's words."""
+        if self._made is None:
+            made = self.statement.compile(dialect=dialect, column_keys=self._names)  # type: ignore[attr-defined]
+            self._made = _written(made)
+        return self._made
+
+
 class Forms:
     """Prepared statements of a family: one for each form that was asked for lately."""
 
@@ -53,11 +70,6 @@ class Forms:
         else:
             self._known.move_to_end(form)
         return found
-
-
-def plain(statement: Executable | Prepared) -> Executable:
-    """The statement as SQLAlchemy runs it."""
-    return statement.statement if isinstance(statement, Prepared) else statement
 
 
 class Line(Record):
@@ -116,7 +128,10 @@ class Written:
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
         """The values of a run in their order."""
-        found = {**self.fixed, **values} if self.fixed else values
+        return self.processed({**self.fixed, **values} if self.fixed else values)
+
+    def processed(self, found: Mapping[str, Any]) -> list[Any]:
+        """Complete values in their order, as the driver takes them."""
         if not self.processors:
             return [found[name] for name in self.names]
         processors = self.processors
@@ -142,38 +157,50 @@ class Writer:
             if not written.expands:
                 return written, written.sql, written.arguments(values or {})
             return written, *_expanded(written, dict(written.fixed) | dict(values or {}))
-        key = statement._generate_cache_key()  # type: ignore[attr-defined] # noqa: SLF001
-        if key is None:
-            written = _written(statement.compile(dialect=self._dialect))  # type: ignore[attr-defined]
-            given = dict(written.compiler.construct_params(values))
-        else:
-            written = self._found(statement, key)
-            given = dict(
-                written.compiler.construct_params(values, extracted_parameters=key.bindparams)
-            )
+        written, bound = self._form(statement, values)
+        given = dict(written.compiler.construct_params(values, extracted_parameters=bound))
         if written.expands:
             return written, *_expanded(written, given)
-        processors = written.processors
-        return (
-            written,
-            written.sql,
-            [
-                processors[name](given[name]) if name in processors else given[name]
-                for name in written.names
-            ],
-        )
+        return written, written.sql, written.processed(given)
 
-    def _found(self, statement: Executable, key: Any) -> Written:
-        found = self._known.get(key.key)
+    def write_many(
+        self, statement: Executable | Prepared, rows: Sequence[Mapping[str, Any]]
+    ) -> tuple[str, list[list[Any]]]:
+        """The text of a statement that runs once for each row of values, and those in order.
+
+        All rows name the same values; lists in them are arrays, for the text is one.
+        """
+        if isinstance(statement, Prepared):
+            written = statement.written(self._dialect)
+            return written.sql, [written.arguments(row) for row in rows]
+        written, bound = self._form(statement, rows[0])
+        if written.expands:
+            raise TypeError("A statement of many rows has one text: use arrays for its lists.")
+        construct = written.compiler.construct_params
+        return written.sql, [
+            written.processed(construct(row, extracted_parameters=bound)) for row in rows
+        ]
+
+    def _form(self, statement: Executable, values: Mapping[str, Any] | None) -> tuple[Written, Any]:
+        """The compiled statement, and the values that it brings along by their place in it."""
+        # What is inserted or changed are the columns that are named, as SQLAlchemy has it.
+        names = tuple(values) if values and statement.is_dml else None
+        key = statement._generate_cache_key()  # type: ignore[attr-defined] # noqa: SLF001
+        if key is None:
+            written = _written(statement.compile(dialect=self._dialect, column_keys=names))  # type: ignore[attr-defined]
+            return written, None
+        found = self._known.get((key.key, names))
         if found is None:
             # Values are found by their place in the key that the statement was compiled with.
-            found = _written(statement.compile(dialect=self._dialect, cache_key=key))  # type: ignore[attr-defined]
-            self._known[key.key] = found
+            found = _written(
+                statement.compile(dialect=self._dialect, cache_key=key, column_keys=names)  # type: ignore[attr-defined]
+            )
+            self._known[key.key, names] = found
             if len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
         else:
-            self._known.move_to_end(key.key)
-        return found
+            self._known.move_to_end((key.key, names))
+        return found, key.bindparams
 
 
 def _expanded(written: Written, given: dict[str, Any]) -> tuple[str, list[Any]]:

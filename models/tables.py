@@ -36,8 +36,9 @@ from models.ledgers import Ledger, LedgerKey, Membership, SystemKey
 from models.limits import LimitHit
 from models.notifications import BudgetMark, Notification
 from models.rates import Rate
-from models.rules import Rule
+from models.rules import Rule, RuleChange, RuleRun
 from models.segments import Segment
+from models.suggestions import LearnedCategories
 from models.templates import Template
 from models.transactions import Split, Transaction
 from models.uploads import Upload
@@ -68,6 +69,7 @@ __all__ = [
     "Inbox",
     "Invitation",
     "Job",
+    "LearnedCategories",
     "Ledger",
     "LedgerKey",
     "LimitHit",
@@ -80,6 +82,8 @@ __all__ = [
     "RefreshToken",
     "Registration",
     "Rule",
+    "RuleChange",
+    "RuleRun",
     "SecondFactor",
     "Segment",
     "Session",

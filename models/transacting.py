@@ -9,13 +9,12 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Executable, Row, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.base import table
 from models.drivers import Held
 from models.ledgers import LedgerKey
 from models.sealing import KeyMissing, LedgerRing
-from models.statements import Prepared, plain
+from models.statements import Prepared
 from models.stores.keys import KeyProvider
 
 if TYPE_CHECKING:
@@ -121,62 +120,18 @@ Upkeep = Callable[[Transaction], Awaitable[None]]
 """Short work that changes no figure and no version: it may be skipped, lost or done twice."""
 
 
-class Writing(Transaction):
-    """A transaction that may change, through SQLAlchemy's engine."""
+class _Driven(Transaction):
+    """A transaction on the driver itself; who opened it ends it."""
 
-    def __init__(self, connection: AsyncConnection, database: "Database") -> None:
+    def __init__(self, held: Held, database: "Database") -> None:
         super().__init__(database)
-        self._connection = connection
-
-    async def rows(self, statement: Statement, params: Params = None) -> Sequence[Row[Any]]:
-        """All rows of a statement."""
-        async with self._turn:
-            return (await self._connection.execute(plain(statement), params)).all()
-
-    async def first(self, statement: Statement, params: Params = None) -> Row[Any] | None:
-        """The first row, or None."""
-        async with self._turn:
-            return (await self._connection.execute(plain(statement), params)).first()
-
-    async def scalar(self, statement: Statement, params: Params = None) -> Any:
-        """First column of the first row, or None."""
-        async with self._turn:
-            return (await self._connection.execute(plain(statement), params)).scalar()
-
-    async def run(self, statement: Statement, params: Params = None) -> int:
-        """Run a statement for its effect; the count of rows it touched."""
-        async with self._turn:
-            return (await self._connection.execute(plain(statement), params)).rowcount
-
-
-class Reading(Transaction):
-    """A transaction that only reads, on the driver itself."""
-
-    def __init__(
-        self,
-        held: Held,
-        database: "Database",
-        user_id: UUID | None,
-    ) -> None:
-        super().__init__(database)
-        self._user_id = user_id
         self._held = held
         self._over = False
 
-    async def end(self) -> None:
-        """End the moment and give the connection back; nothing was changed, so nothing is lost."""
-        if not self._over:
-            self._over = True
-            async with self._turn:
-                await self._database.drivers.leave(self._held)
-            if self.leftovers:
-                self._database.keep_up(self._user_id, self.leftovers)
-
     async def rows(self, statement: Statement, params: Params = None) -> Sequence[Row[Any]]:
         """All rows of a statement."""
         async with self._turn:
-            if self._over:
-                raise RuntimeError("The reading transaction is over.")
+            self._stands()
             return await self._database.fetch(self._held, statement, params)
 
     async def first(self, statement: Statement, params: Params = None) -> Row[Any] | None:
@@ -190,5 +145,38 @@ class Reading(Transaction):
         return found[0][0] if found else None
 
     async def run(self, statement: Statement, params: Params = None) -> int:
-        """Run a statement for its effect; the count of rows it gave."""
-        return len(await self.rows(statement, params))
+        """Run a statement for its effect; the count of rows it touched."""
+        async with self._turn:
+            self._stands()
+            return await self._database.execute(self._held, statement, params)
+
+    def _stands(self) -> None:
+        if self._over:
+            raise RuntimeError("The transaction is over.")
+
+
+class Writing(_Driven):
+    """A transaction that may change."""
+
+    async def end(self) -> None:
+        """Nothing runs in it any more; what is under way is waited for."""
+        self._over = True
+        async with self._turn:
+            pass
+
+
+class Reading(_Driven):
+    """A transaction that only reads."""
+
+    def __init__(self, held: Held, database: "Database", user_id: UUID | None) -> None:
+        super().__init__(held, database)
+        self._user_id = user_id
+
+    async def end(self) -> None:
+        """End the moment and give the connection back; nothing was changed, so nothing is lost."""
+        if not self._over:
+            self._over = True
+            async with self._turn:
+                await self._database.drivers.leave(self._held)
+            if self.leftovers:
+                self._database.keep_up(self._user_id, self.leftovers)

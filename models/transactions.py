@@ -63,6 +63,13 @@ class Transaction(VersionedRow, table=True):
             "id",
             postgresql_where=_LIVE,
         ),
+        Index(
+            "ix_transactions_pending",
+            "ledger_id",
+            "account_id",
+            "date",
+            postgresql_where=text("deleted_at IS NULL AND status = 'PENDING'"),
+        ),
         Index("ix_transactions_category", "ledger_id", "category_id", "date", "id"),
         Index("ix_transactions_transfer", "ledger_id", "transfer_id"),
         Index("ix_transactions_refund", "ledger_id", "refund_of"),

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 from models.accounts import Account, AccountRow
-from models.base import among_named, table
+from models.base import among_named, maker, table
 from models.database import Transaction as Tx
 from models.ids import new_id
 from models.statements import Prepared
@@ -88,6 +88,9 @@ _COLUMNS: Final = (
 )  # fmt: skip
 
 
+_make: Final = maker(AccountRow)
+
+
 async def open_accounts(tx: Tx, rows: Iterable[Row[Any]]) -> list[AccountRow]:
     """Database rows with their sealed cells opened."""
     found = list(rows)
@@ -96,20 +99,20 @@ async def open_accounts(tx: Tx, rows: Iterable[Row[Any]]) -> list[AccountRow]:
     for row in found:
         ring = tx.ring(row.ledger_id)
         opened.append(
-            AccountRow(
-                ledger_id=row.ledger_id,
-                id=row.id,
-                name=row.name,
-                type=row.type,
-                currency=row.currency,
-                opening_minor=ring.unseal_minor("accounts.opening", row.id, row.opening),
-                opening_date=row.opening_date,
-                institution=row.institution,
-                number=ring.unseal_text("accounts.number", row.id, row.number),
-                archived=row.archived,
-                version=row.version,
-                created_at=row.created_at,
-                updated_at=row.updated_at,
+            _make(
+                row.ledger_id,
+                row.id,
+                row.name,
+                row.type,
+                row.currency,
+                ring.unseal_minor("accounts.opening", row.id, row.opening),
+                row.opening_date,
+                row.institution,
+                ring.unseal_text("accounts.number", row.id, row.number),
+                row.archived,
+                row.version,
+                row.created_at,
+                row.updated_at,
             )
         )
     return opened

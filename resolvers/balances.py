@@ -6,16 +6,34 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, literal_column, select, union_all
 
 from models.accounts import Account
-from models.base import among, table
+from models.base import among_named, table
 from models.database import Transaction as Tx
+from models.statements import Prepared
 from models.transactions import Transaction
 from resolvers.money import checked_sum
 
 _A: Final = table(Account)
 _T: Final = table(Transaction)
+_TOTALS: Final = Prepared(
+    select(_A.c.id, _A.c.currency, _A.c.total, _A.c.opening, _A.c.opening_date).where(
+        _A.c.ledger_id == bindparam("ledger"), among_named(_A.c.id, "accounts")
+    )
+)
+_LIVING: Final = select(_T.c.id, _T.c.account_id, _T.c.amount, _T.c.date).where(
+    _T.c.ledger_id == bindparam("ledger"),
+    among_named(_T.c.account_id, "accounts"),
+    _T.c.deleted_at.is_(None),
+)
+# Each half has an index of its own; one condition for both would pass every row of the accounts.
+_SPECIAL: Final = Prepared(
+    union_all(
+        _LIVING.where(_T.c.date > bindparam("day")),
+        _LIVING.where(_T.c.date <= bindparam("day"), _T.c.status == literal_column("'PENDING'")),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +66,8 @@ async def balances_at(tx: Tx, keys: Sequence[tuple[UUID, UUID, date]]) -> list[B
 async def _balances(tx: Tx, ledger_id: UUID, wanted: list[UUID], as_of: date) -> list[Balance]:
     await tx.unlock([ledger_id])
     ring = tx.ring(ledger_id)
-    accounts = await tx.rows(
-        select(_A.c.id, _A.c.currency, _A.c.total, _A.c.opening, _A.c.opening_date).where(
-            _A.c.ledger_id == ledger_id, among(_A.c.id, wanted)
-        )
-    )
-    special = await tx.rows(
-        select(_T.c.id, _T.c.account_id, _T.c.amount, _T.c.date).where(
-            _T.c.ledger_id == ledger_id,
-            among(_T.c.account_id, wanted),
-            _T.c.deleted_at.is_(None),
-            or_(_T.c.date > as_of, _T.c.status == "PENDING"),
-        )
-    )
+    accounts = await tx.rows(_TOTALS, {"ledger": ledger_id, "accounts": wanted})
+    special = await tx.rows(_SPECIAL, {"ledger": ledger_id, "accounts": wanted, "day": as_of})
     later: dict[UUID, list[int]] = {}
     pending: dict[UUID, list[int]] = {}
     for row in special:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 
-from models.base import among, among_named, table
+from models.base import among, among_named, maker, table
 from models.budgets import BudgetItem
 from models.categories import Category, CategoryRow
 from models.database import Transaction as Tx
@@ -95,8 +95,12 @@ class CategoryUpdate(Input):
 _COLUMNS: Final = tuple(_C.c[f.name] for f in fields(CategoryRow))
 
 
+_make: Final = maker(CategoryRow)
+
+
 def _row(found: Row[Any]) -> CategoryRow:
-    return CategoryRow(**{f.name: getattr(found, f.name) for f in fields(CategoryRow)})
+    """A row that begins with the columns in their order."""
+    return _make(*found[: len(_COLUMNS)])
 
 
 _BY_ID: Final = Prepared(

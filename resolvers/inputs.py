@@ -167,6 +167,7 @@ CategoryRef = Annotated[UUID, BeforeValidator(_reference("cat"))]
 TransactionRef = Annotated[UUID, BeforeValidator(_reference("txn"))]
 TemplateRef = Annotated[UUID, BeforeValidator(_reference("tmpl"))]
 UploadRef = Annotated[UUID, BeforeValidator(_reference("file"))]
+ImportRef = Annotated[UUID, BeforeValidator(_reference("imp"))]
 UserRef = Annotated[UUID, BeforeValidator(_reference("user"))]
 GroupRef = Annotated[UUID, BeforeValidator(_reference("grp"))]
 

@@ -12,11 +12,11 @@ from typing import Any, Final, Generic, Protocol, TypeVar, cast
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy import bindparam, delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import DBAPIError
 
-from models.base import among, table, utc_now
+from models.base import among_named, table, utc_now
 from models.changes import Change
 from models.database import LOCK_TIMEOUT, Database, Transaction, sqlstate
 from models.idempotency import IdempotencyKey
@@ -24,6 +24,7 @@ from models.ids import new_id
 from models.jobs import Job
 from models.ledgers import Ledger, Membership
 from models.sealing import LedgerRing, derive
+from models.statements import Inserted, Prepared
 from resolvers.access import Actor
 from resolvers.errors import (
     AppError,
@@ -48,6 +49,37 @@ _CHANGES: Final = table(Change)
 _KEYS: Final = table(IdempotencyKey)
 _JOBS: Final = table(Job)
 _TAKE_PEN: Final = text("SELECT take_pen(:ledger)")
+_ADD_JOBS: Final = Inserted(
+    _JOBS, ("id", "kind", "ledger_id", "actor_id", "subject_id", "run_at", "created_at")
+)
+_ADD_CHANGES: Final = Inserted(
+    _CHANGES,
+    (
+        "ledger_id", "version", "seq", "entity", "entity_id", "op", "actor_id", "at", "content",
+        "content_mac", "prev_hash", "hash",
+    ),
+)  # fmt: skip
+_LOCK: Final = Prepared(
+    select(_LEDGERS.c.id, _LEDGERS.c.version, _LEDGERS.c.head_hash)
+    .where(among_named(_LEDGERS.c.id, "ledgers"))
+    .order_by(_LEDGERS.c.id)
+    .with_for_update()
+)
+_ROLES: Final = Prepared(
+    select(_MEMBERSHIPS.c.ledger_id, _MEMBERSHIPS.c.role).where(
+        among_named(_MEMBERSHIPS.c.ledger_id, "ledgers"),
+        _MEMBERSHIPS.c.user_id == bindparam("actor"),
+    )
+)
+_MOVE_ON: Final = Prepared(
+    update(_LEDGERS)
+    .where(_LEDGERS.c.id == bindparam("ledger"))
+    .values(
+        version=bindparam("made", type_=_LEDGERS.c.version.type),
+        books=_LEDGERS.c.books + bindparam("counted", type_=_LEDGERS.c.books.type),
+        head_hash=bindparam("last", type_=_LEDGERS.c.head_hash.type),
+    )
+)
 Step = Callable[[Transaction], Awaitable[None]]
 
 
@@ -107,6 +139,8 @@ class LedgerWrite:
     role: str
     version: int
     """The version that this write makes."""
+    head: bytes
+    """Where the chain of the feed ends so far."""
     figures: bool = False
     """Whether any figure can have changed (moves ``books``)."""
     records: list[Record] = field(default_factory=list)
@@ -306,26 +340,18 @@ class Ledgers:
         if own_affair:
             for one in ledgers:
                 await tx.run(_TAKE_PEN, {"ledger": one})
-        locked = await tx.rows(
-            select(_LEDGERS.c.id, _LEDGERS.c.version)
-            .where(among(_LEDGERS.c.id, ledgers))
-            .order_by(_LEDGERS.c.id)
-            .with_for_update()
-        )
-        roles = await tx.rows(
-            select(_MEMBERSHIPS.c.ledger_id, _MEMBERSHIPS.c.role).where(
-                among(_MEMBERSHIPS.c.ledger_id, ledgers), _MEMBERSHIPS.c.user_id == actor.user_id
-            )
-        )
+        locked = await tx.rows(_LOCK, {"ledgers": list(ledgers)})
+        # A statement of its own: the one that waits for a lock still sees the time before it.
+        roles = await tx.rows(_ROLES, {"ledgers": list(ledgers), "actor": actor.user_id})
         role_in = {row.ledger_id: row.role for row in roles}
-        versions = {row.id: row.version for row in locked}
+        held = {row.id: row for row in locked}
         now = utc_now()
         writes = {}
         for ledger_id in ledgers:
             role = role_in.get(ledger_id)
             if role is None:
                 raise NotFound("There is no such group.")
-            if ledger_id not in versions or (role == "VIEWER" and not own_affair):
+            if ledger_id not in held or (role == "VIEWER" and not own_affair):
                 raise Forbidden("A viewer may look but not change anything.")
             writes[ledger_id] = LedgerWrite(
                 tx=tx,
@@ -335,7 +361,8 @@ class Ledgers:
                 now=now,
                 today=actor.today,
                 role=role,
-                version=versions[ledger_id] + 1,
+                version=held[ledger_id].version + 1,
+                head=held[ledger_id].head_hash,
             )
         return writes
 
@@ -349,14 +376,9 @@ class Ledgers:
         if write.records:
             await self._append(write)
         if write.jobs:
-            await write.tx.run(insert(_JOBS), write.jobs)
+            await write.tx.run(_ADD_JOBS, write.jobs)
 
     async def _append(self, write: LedgerWrite) -> None:
-        head = await write.tx.first(
-            select(_LEDGERS.c.head_hash, _LEDGERS.c.books).where(_LEDGERS.c.id == write.ledger_id)
-        )
-        if head is None:
-            raise NotFound("There is no such group.")
         rows, last = feed_rows(
             self._chain_key,
             write.ring,
@@ -364,17 +386,18 @@ class Ledgers:
             version=write.version,
             actor_id=write.actor.user_id,
             at=write.now,
-            head=head.head_hash,
+            head=write.head,
         )
-        await write.tx.run(insert(_CHANGES), rows)
+        await write.tx.run(_ADD_CHANGES, rows)
+        counted = 1 if write.figures else 0
         await write.tx.run(
-            update(_LEDGERS)
-            .where(_LEDGERS.c.id == write.ledger_id)
-            .values(
-                version=write.version,
-                books=head.books + (1 if write.figures else 0),
-                head_hash=last,
-            )
+            _MOVE_ON,
+            {
+                "ledger": write.ledger_id,
+                "made": write.version,
+                "counted": counted,
+                "last": last,
+            },
         )
 
 

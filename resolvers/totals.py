@@ -4,26 +4,43 @@ from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import ARRAY, LargeBinary, Uuid, bindparam, column, func, select, update
 
 from models.accounts import Account
-from models.base import among, table
+from models.base import among_named, table
 from models.database import Transaction
 from models.sealing import LedgerRing
+from models.statements import Prepared
 from resolvers.errors import AppError, ErrorCode
 from resolvers.money import INT64_MAX
 
 _ACCOUNTS: Final = table(Account)
+_TOTALS: Final = Prepared(
+    select(_ACCOUNTS.c.id, _ACCOUNTS.c.total).where(
+        _ACCOUNTS.c.ledger_id == bindparam("ledger"), among_named(_ACCOUNTS.c.id, "accounts")
+    )
+)
+_GIVEN: Final = (
+    func.unnest(
+        bindparam("which", type_=ARRAY(Uuid)), bindparam("sealed", type_=ARRAY(LargeBinary))
+    )
+    .table_valued(column("which", Uuid), column("sealed", LargeBinary), name="given")
+    .render_derived()
+)
+_KEEP: Final = Prepared(
+    update(_ACCOUNTS)
+    .where(
+        _ACCOUNTS.c.ledger_id == bindparam("ledger"),
+        _ACCOUNTS.c.id == _GIVEN.c.which,
+    )
+    .values(total=_GIVEN.c.sealed)
+)
 
 
 async def move_totals(tx: Transaction, ring: LedgerRing, moves: Mapping[UUID, int]) -> None:
     """Change sealed running totals under the ledger's lock; raises OVERFLOW past int64."""
-    found = await tx.rows(
-        select(_ACCOUNTS.c.id, _ACCOUNTS.c.total).where(
-            _ACCOUNTS.c.ledger_id == ring.ledger_id, among(_ACCOUNTS.c.id, moves.keys())
-        )
-    )
-    changed = []
+    found = await tx.rows(_TOTALS, {"ledger": ring.ledger_id, "accounts": list(moves)})
+    which, totals = [], []
     for row in found:
         total = ring.unseal_minor("accounts.total", row.id, row.total) + moves[row.id]
         if abs(total) > INT64_MAX:
@@ -31,11 +48,6 @@ async def move_totals(tx: Transaction, ring: LedgerRing, moves: Mapping[UUID, in
                 "The account's balance would leave the range of 64-bit minor units.",
                 code=ErrorCode.OVERFLOW,
             )
-        sealed = ring.seal_minor("accounts.total", row.id, total)
-        changed.append({"which": row.id, "sealed": sealed})
-    await tx.run(
-        update(_ACCOUNTS)
-        .where(_ACCOUNTS.c.ledger_id == ring.ledger_id, _ACCOUNTS.c.id == bindparam("which"))
-        .values(total=bindparam("sealed")),
-        changed,
-    )
+        which.append(row.id)
+        totals.append(ring.seal_minor("accounts.total", row.id, total))
+    await tx.run(_KEEP, {"ledger": ring.ledger_id, "which": which, "sealed": totals})

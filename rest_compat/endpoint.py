@@ -174,7 +174,7 @@ async def _answer(
     rest: Rest, row: Endpoint, request: Request, actor: Actor | None, gate: Gate
 ) -> Response:
     operation = rest.operations[row.operation]
-    request.state.operation = row.operation
+    request.state.operation = request.state.root = row.operation
     variables = query_variables(
         row, operation, request.query_params.multi_items(), request.path_params
     )

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
+from graph.errors import note_failure
 from resolvers.errors import AppError
 
 
@@ -23,6 +24,7 @@ def success(
 
 def failure(error: AppError, *, headers: dict[str, str] | None = None) -> Response:
     """``{"success": false, "error": {"code", "message", "details"}, "timestamp": …}``."""
+    note_failure(error)
     told = {"code": str(error.code), "message": error.message, "details": error.details}
     extra = dict(headers or {})
     if error.status == 401:

@@ -1,8 +1,9 @@
 """Reports asked for: typed arguments become a checked request, and a report."""
 
 from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
+from graphql import FieldNode, OperationDefinitionNode, OperationType
 from strawberry.scalars import ID
 
 from graph.analytics.types import ReportInterval, TrendGrouping
@@ -43,3 +44,32 @@ async def report(info: Info, make: Any, request: ReportRequest) -> Any:
     """A report in this operation's one reading transaction."""
     context = info.context
     return await make(await context.reader(), context.actor, request)
+
+
+REPORTS: Final = frozenset(
+    {
+        "netWorth",
+        "spendingTrends",
+        "categoryBreakdown",
+        "monthlySummary",
+        "budgetPerformance",
+        "forecast",
+        "explainNetWorth",
+        "explainSpendingTrends",
+        "explainCategoryBreakdown",
+        "explainMonthlySummary",
+        "explainBudgetAnalysis",
+    }
+)
+"""Root fields that sum over many rows and decide nothing."""
+
+
+def only_reports(operation: OperationDefinitionNode) -> bool:
+    """Whether a query asks for reports alone, so that a replica may answer it."""
+    if operation.operation is not OperationType.QUERY:
+        return False
+    names = {
+        node.name.value if isinstance(node, FieldNode) else ""
+        for node in operation.selection_set.selections
+    }
+    return names <= REPORTS

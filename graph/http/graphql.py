@@ -23,6 +23,7 @@ from graph.http.limits import Gate
 from graph.http.negotiate import EVENTS, JSON, answer_type, takes_events
 from graph.http.params import GraphQLParams, request_params
 from graph.http.sse import EventStream, one_answer
+from models.telemetry import note_cost
 from resolvers.access import Actor
 from resolvers.errors import AppError, BadRequest, ErrorCode, Unauthenticated
 
@@ -89,7 +90,9 @@ class GraphQLEndpoint:
             )
         if is_subscription(operation):
             _require_stream(request)
-        request.state.operation = name or _root_of(operation)
+        request.state.root = _root_of(operation)
+        request.state.operation = name or request.state.root
+        note_cost(cost.requested)
         await gate.admit(compiled, name, params.variables, cost.requested)
         context = new_context(self._services, request, actor)
         if is_subscription(operation):

@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models import ids
+from models.telemetry import Tally, begin
 
 Event = MutableMapping[str, Any]
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
@@ -29,6 +30,10 @@ _LINE_LENGTH: Final = 2_000
 _NAME_LENGTH: Final = 80
 _PLAIN: Final = (RuntimeError, ImportError, AttributeError, NameError, NotImplementedError)
 """Failures of the program itself: their messages name code and not data."""
+PLAIN: Final = frozenset(kind.__name__ for kind in _PLAIN)
+Sink = Callable[[BaseException, Mapping[str, Any]], None]
+SINKS: Final[list[Sink]] = []
+"""Told every error that is logged as one, with its line."""
 _QUIET: Final = frozenset(
     {"/health", "/health/detailed", "/v1/health", "/v1/health/detailed", "/metrics"}
 )
@@ -92,6 +97,9 @@ def _safe_exception(_logger: Any, _method: str, event: Event) -> Event:
     error = _error_of(given)
     if error is not None:
         event["exception"] = describe_error(error)
+        if event.get("level") in {"error", "critical"}:
+            for sink in SINKS:
+                sink(error, event)
     return event
 
 
@@ -143,8 +151,8 @@ def template_of(scope: Scope) -> str:
     return getattr(scope.get("route"), "path", None) or "(unknown)"
 
 
-Observe = Callable[[Scope, int, float], None]
-"""Told the scope, the status and the seconds of every finished request."""
+Observe = Callable[[Scope, int, float, Tally], None]
+"""Told the scope, the status, the seconds and the tally of every finished request."""
 
 
 class RequestLog:
@@ -167,7 +175,7 @@ class RequestLog:
             await self._app(scope, receive, send)
             return
         state = scope.setdefault("state", {})
-        started = perf_counter()
+        started, tally = perf_counter(), begin()
         # A client that left before there was an answer; proxies call it 499.
         status = 499
 
@@ -191,11 +199,13 @@ class RequestLog:
         finally:
             seconds = perf_counter() - started
             if self._observe is not None:
-                self._observe(scope, status, seconds)
-            self._write(scope, state, status, seconds)
+                self._observe(scope, status, seconds, tally)
+            self._write(scope, state, status, seconds, tally)
 
     @staticmethod
-    def _write(scope: Scope, state: Mapping[str, Any], status: int, seconds: float) -> None:
+    def _write(
+        scope: Scope, state: Mapping[str, Any], status: int, seconds: float, tally: Tally
+    ) -> None:
         if scope["path"] in _QUIET and status < 400:
             return
         user = state.get("user_id")
@@ -210,4 +220,8 @@ class RequestLog:
             duration_ms=round(seconds * 1_000, 1),
             user=ids.encode("user", user) if isinstance(user, UUID) else user,
             operation=str(state["operation"])[:_NAME_LENGTH] if "operation" in state else None,
+            codes=tally.codes or None,
+            cost=tally.cost,
+            statements=tally.statements,
+            database_ms=round(tally.seconds * 1_000, 1),
         )

@@ -1,6 +1,7 @@
 """Metrics for Prometheus; every label has few values, and none comes from a caller."""
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -13,19 +14,23 @@ from prometheus_client import (
     Gauge,
     GCCollector,
     Histogram,
-    Info,
     PlatformCollector,
     ProcessCollector,
     generate_latest,
 )
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Scope
 
 from graph.http.bare import error_response
+from graph.http.figures import Figures
 from graph.http.health import Operator
 from graph.http.logs import template_of
+from models.telemetry import Tally
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _LATENCY: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -36,6 +41,22 @@ _CLOSE_CODES: Final = frozenset(
 _JOB_STATES: Final = ("WAITING", "RUNNING", "DONE", "DEAD")
 _LAG_EVERY_SECONDS: Final = 1.0
 _TIMEOUT_SECONDS: Final = 1.0
+_SHARED: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""Folder of the figures of processes that share a port, set before any of them starts."""
+_SUM: Final = "livesum"
+_LAST: Final = "livemostrecent"
+"""How gauges of several processes become one: by adding up, or by the one that looked last."""
+
+
+class _Fixed(Collector):
+    """A family that never changes."""
+
+    def __init__(self, family: Metric) -> None:
+        self._family = family
+
+    def collect(self) -> list[Metric]:
+        """The family."""
+        return [self._family]
 
 
 class Metrics:
@@ -43,12 +64,8 @@ class Metrics:
 
     def __init__(self, *, build: str, profile: str) -> None:
         registry = self.registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
-        PlatformCollector(registry=registry)
-        GCCollector(registry=registry)
-        Info("pockettrend_build", "What runs here.", registry=registry).info(
-            {"build": build, "profile": profile}
-        )
+        self._build = {"build": build, "profile": profile}
+        self._describe(registry)
         self._known: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
         names = ("method", "route")
         self.requests = Counter(
@@ -62,9 +79,14 @@ class Metrics:
             registry=registry,
         )
         self.in_progress = Gauge(
-            "http_requests_in_progress", "Requests that run now.", registry=registry
+            "http_requests_in_progress",
+            "Requests that run now.",
+            registry=registry,
+            multiprocess_mode=_SUM,
         )
-        self.sockets = Gauge("websocket_connections", "Open WebSockets.", registry=registry)
+        self.sockets = Gauge(
+            "websocket_connections", "Open WebSockets.", registry=registry, multiprocess_mode=_SUM
+        )
         self.socket_seconds = Histogram(
             "websocket_duration_seconds",
             "How long WebSockets stayed open.",
@@ -80,14 +102,30 @@ class Metrics:
             ("status",),
             registry=registry,
         )
+        self.figures = Figures(registry, total=_SUM, last=_LAST)
         self._add_parts()
         self._add_live()
+
+    def _describe(self, registry: CollectorRegistry) -> None:
+        """What is never added up over processes: the build, and the process that answers."""
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        GCCollector(registry=registry)
+        build = GaugeMetricFamily(
+            "pockettrend_build_info", "What runs here.", labels=list(self._build)
+        )
+        build.add_metric(list(self._build.values()), 1)
+        registry.register(_Fixed(build))
 
     def _add_live(self) -> None:
         """Connections that stay: by what they speak, which is one of three words."""
         registry = self.registry
         self.live = Gauge(
-            "live_connections", "People following live updates.", ("transport",), registry=registry
+            "live_connections",
+            "People following live updates.",
+            ("transport",),
+            registry=registry,
+            multiprocess_mode=_SUM,
         )
         self.live_messages = Counter(
             "live_messages", "Messages sent to followers.", ("transport",), registry=registry
@@ -115,12 +153,26 @@ class Metrics:
     def _add_parts(self) -> None:
         """What is behind the requests: pool, jobs, event loop, the process itself."""
         registry = self.registry
-        self.pool_size = Gauge("db_pool_size", "Connections kept open.", registry=registry)
-        self.pool_used = Gauge("db_pool_checked_out", "Connections in use.", registry=registry)
-        self.pool_idle = Gauge("db_pool_checked_in", "Open connections at rest.", registry=registry)
-        self.jobs = Gauge("jobs", "Jobs by state.", ("state",), registry=registry)
+        self.pool_size = Gauge(
+            "db_pool_size", "Connections kept open.", registry=registry, multiprocess_mode=_SUM
+        )
+        self.pool_used = Gauge(
+            "db_pool_checked_out", "Connections in use.", registry=registry, multiprocess_mode=_SUM
+        )
+        self.pool_idle = Gauge(
+            "db_pool_checked_in",
+            "Open connections at rest.",
+            registry=registry,
+            multiprocess_mode=_SUM,
+        )
+        self.jobs = Gauge(
+            "jobs", "Jobs by state.", ("state",), registry=registry, multiprocess_mode=_LAST
+        )
         self.oldest_job = Gauge(
-            "jobs_oldest_due_seconds", "How long the oldest due job waits.", registry=registry
+            "jobs_oldest_due_seconds",
+            "How long the oldest due job waits.",
+            registry=registry,
+            multiprocess_mode=_LAST,
         )
         self.job_seconds = Histogram(
             "job_duration_seconds",
@@ -130,7 +182,11 @@ class Metrics:
             registry=registry,
         )
         self.parts_up = Gauge(
-            "part_up", "Whether a part answered the last scrape.", ("part",), registry=registry
+            "part_up",
+            "Whether a part answered the last scrape.",
+            ("part",),
+            registry=registry,
+            multiprocess_mode=_LAST,
         )
         self.gather_failures = Counter(
             "scrape_failures", "Scrapes that a part did not answer.", registry=registry
@@ -141,20 +197,33 @@ class Metrics:
             buckets=(0.001, 0.005, 0.02, 0.1, 0.5, 2.0),
             registry=registry,
         )
-        self.loop_tasks = Gauge("event_loop_tasks", "Tasks of the event loop.", registry=registry)
-        self.draining = Gauge("draining", "1 once a stop signal came.", registry=registry)
+        self.loop_tasks = Gauge(
+            "event_loop_tasks",
+            "Tasks of the event loop.",
+            registry=registry,
+            multiprocess_mode=_SUM,
+        )
+        self.draining = Gauge(
+            "draining", "1 once a stop signal came.", registry=registry, multiprocess_mode=_SUM
+        )
         self.ready = Gauge(
-            "ready_time_seconds", "When this process became ready, UNIX time.", registry=registry
+            "ready_time_seconds",
+            "When this process became ready, UNIX time.",
+            registry=registry,
+            multiprocess_mode=_LAST,
         )
         self.started = Gauge(
-            "start_duration_seconds", "From the start to ready.", registry=registry
+            "start_duration_seconds",
+            "From the start to ready.",
+            registry=registry,
+            multiprocess_mode=_LAST,
         )
 
     def began(self, scope: Scope) -> None:
         """A request came."""
         (self.in_progress if scope["type"] == "http" else self.sockets).inc()
 
-    def observe(self, scope: Scope, status: int, seconds: float) -> None:
+    def observe(self, scope: Scope, status: int, seconds: float, tally: Tally) -> None:
         """A request ended."""
         if scope["type"] == "websocket":
             self.sockets.dec()
@@ -164,6 +233,7 @@ class Metrics:
         if scope.get("state", {}).get("streams"):
             # How long somebody listened says nothing about how fast we answer.
             return
+        self.figures.observe(scope, status, seconds, tally)
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
         route = template_of(scope)
         kind = f"{status // 100}xx"
@@ -187,6 +257,15 @@ class Metrics:
         for state in _JOB_STATES:
             self.jobs.labels(state).set(counts.get(state, 0))
         self.oldest_job.set(oldest_due_seconds)
+
+    def shown(self) -> CollectorRegistry:
+        """What a scrape sees: the figures of this process, or of all that share its port."""
+        if _SHARED not in os.environ:
+            return self.registry
+        together = CollectorRegistry()
+        MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+        self._describe(together)
+        return together
 
     def is_ready(self, seconds: float) -> None:
         """The process serves from now on."""
@@ -225,6 +304,6 @@ def metrics_routes(metrics: Metrics, operator: Operator, gather: Gather) -> list
                 await gather(metrics)
         except Exception:  # noqa: BLE001 - a part that is away must not hide the other figures
             metrics.gather_failures.inc()
-        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(metrics.shown()), media_type=CONTENT_TYPE_LATEST)
 
     return [Route("/metrics", scrape, methods=["GET"], name="metrics")]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from time import monotonic
 from typing import Any, Final, Protocol
 
 from sqlalchemy import text
@@ -10,11 +11,15 @@ from graph.http.headers import Draining
 from graph.http.health import Check
 from graph.http.metrics import Gather, Metrics
 from models.database import Database
+from models.replica import Replica
 from models.stores.files import FileStore
 from models.stores.redis import Cache
 
 _TOUCH: Final = text("SELECT 1")
 _QUEUE: Final = text("SELECT id FROM jobs LIMIT 1")
+_ACTIVITY: Final = text("SELECT day, month FROM activity()")
+_PEOPLE_SECONDS: Final = 300.0
+"""People are counted over a month of sessions: not at every scrape."""
 _JOBS: Final = text(
     "SELECT state, count(*) AS number, coalesce(extract(epoch FROM clock_timestamp() - min(run_at) "
     "FILTER (WHERE state = 'WAITING')), 0)::float AS waits FROM jobs GROUP BY state"
@@ -29,7 +34,11 @@ class Probed(Protocol):
 
 
 def part_checks(
-    database: Database, cache: Cache | None, files: FileStore, prompts: Probed | None = None
+    database: Database,
+    cache: Cache | None,
+    files: FileStore,
+    prompts: Probed | None = None,
+    replica: Replica | None = None,
 ) -> dict[str, Check]:
     """How each part is touched; a part that is not there is not among them."""
 
@@ -42,6 +51,13 @@ def part_checks(
         return await database.call(_QUEUE)
 
     checks: dict[str, Check] = {"database": touch, "queue": queue, "storage": files.probe}
+    if replica is not None:
+        near = replica.near
+
+        async def touch_replica() -> object:
+            return await near.call(_TOUCH)
+
+        checks["replica"] = touch_replica
     if cache is not None:
         there = cache
 
@@ -56,8 +72,16 @@ async def _ping(redis: Any) -> object:
     return await redis.ping()
 
 
-def part_gauges(database: Database, parts: Mapping[str, Check], draining: Draining) -> Gather:
+def part_gauges(
+    database: Database,
+    parts: Mapping[str, Check],
+    draining: Draining,
+    *,
+    cache: Cache | None = None,
+    replica: Replica | None = None,
+) -> Gather:
     """What each scrape asks the parts."""
+    people: tuple[float, Any] = (-_PEOPLE_SECONDS, None)
 
     async def gather(metrics: Metrics) -> None:
         metrics.draining.set(draining.on)
@@ -71,6 +95,11 @@ def part_gauges(database: Database, parts: Mapping[str, Check], draining: Draini
             metrics.parts_up.labels(name).set(up)
         rows = await database.call(_JOBS)
         counts = {row.state: row.number for row in rows}
+        nonlocal people
+        if monotonic() - people[0] > _PEOPLE_SECONDS:
+            people = (monotonic(), (await database.call(_ACTIVITY))[0])
+        moments = {} if replica is None else dict(replica.moments)
+        metrics.figures.look(cache, moments, people[1])
         metrics.set_jobs(counts, max((row.waits for row in rows), default=0.0))
 
     return gather

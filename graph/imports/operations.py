@@ -56,6 +56,12 @@ class CreateImportInput:
         "signRule, headerLine, currency, columns (role to header name or #n), includePending, "
         "account (one of a file that holds several), skipRows.",
     )
+    mapping_from: ID | None = strawberry.field(
+        default=UNSET, description="An import whose mapping is taken; mapping is laid over it."
+    )
+    mapping_name: str | None = strawberry.field(
+        default=UNSET, description="What you call the mapping, for files to come."
+    )
     dry_run: bool | None = strawberry.field(
         default=UNSET, description="Only show what it would do."
     )
@@ -70,6 +76,12 @@ class ProcessImportInput:
 
     mapping: JSONObject | None = strawberry.field(
         default=UNSET, description="Laid over the earlier mapping; absent accepts the guess."
+    )
+    mapping_from: ID | None = strawberry.field(
+        default=UNSET, description="An import whose mapping is taken; mapping is laid over it."
+    )
+    mapping_name: str | None = strawberry.field(
+        default=UNSET, description="What you call the mapping, for files to come."
     )
 
 

@@ -21,21 +21,28 @@ from graph.paging import (
     connection,
 )
 from graph.scalars import Instant, JSONObject, id_text
+from graph.suggestions import CategorySuggestion
 from graph.transactions import Transaction
 from graph.uploads import Upload
 from models.imports import ImportLineRow, ImportRunRow
 from resolvers.accounts import accounts_by_id
 from resolvers.imports import (
+    Offer,
+    account_in,
     count_import_rows,
+    header_of,
     imports_by_id,
     list_import_rows,
+    offers_by_import,
     rows_by_import,
 )
 from resolvers.paging import page_request
+from resolvers.suggestions import LineKey, suggestions_of_lines, suggestions_of_transactions
 from resolvers.transactions import transactions_by_id
 from resolvers.uploads import uploads_by_id
 
 node_kind("imp", imports_by_id)
+_BOOKED = frozenset({"COMPLETED", "REVERTED"})
 
 
 @strawberry.enum(description="How far an import has come.")
@@ -130,6 +137,19 @@ class ImportCounts:
         return row["failed"]
 
 
+@strawberry.type(description="A mapping that an earlier file with the same header was read with.")
+class ImportOffer:
+    """A view over Offer."""
+
+    name: str = plain("What you called it, or the name of that file.")
+    mapping: JSONObject = plain("What you fixed, and the guesses that you accepted.")
+
+    @strawberry.field(description="That import: give it as mappingFrom.")
+    def import_id(row: Parent[Offer]) -> ID:
+        """Wire id."""
+        return ID(id_text("imp", row.import_id) or "")
+
+
 @strawberry.type(description="Into which account rows of a currency go.")
 class ImportAccount:
     """A currency of a file with its account."""
@@ -193,6 +213,26 @@ class ImportRow:
         """Absent for rows that were decided before there were codes."""
         return row.code
 
+    @strawberry.field(
+        description="The category that your past choices speak for, where neither the file nor a "
+        "rule names one: of what it became, or would become.",
+        graphql_type=CategorySuggestion | None,
+    )
+    async def suggestion(row: Parent[ImportLineRow], info: Info) -> Any:
+        """Loaded together with those of other rows."""
+        load, user_id = info.context.load, info.context.actor.user_id
+        if row.transaction_id is not None:
+            found = await load(transactions_by_id, (row.ledger_id, row.transaction_id))
+            return found and await load(suggestions_of_transactions, (user_id, found))
+        if row.decision != "NEW" or row.minor is None or row.category or row.currency is None:
+            return None
+        run = await load(imports_by_id, (row.ledger_id, row.import_id))
+        line = LineKey(
+            row.ledger_id, account_in(run, row.currency), row.payee, row.description or "",
+            row.minor, row.currency,
+        )  # fmt: skip
+        return await load(suggestions_of_lines, (user_id, line))
+
     @strawberry.field(description="What it became or duplicates.")
     def transaction_id(row: Parent[ImportLineRow]) -> ID | None:
         """Wire id."""
@@ -225,6 +265,7 @@ class Import(Stored):
         "these prove the rows."
     )
     mapping: JSONObject | None = plain("What a person fixed about the file.")
+    mapping_name: str | None = plain("What she calls that, for files to come.")
     warnings: list[str] = plain("What a person should know, such as rounded amounts.")
     headers: list[str] = plain("The file's columns, where a mapping is needed.")
     kept: int = plain("Transactions that a revert has left because they were changed since.")
@@ -275,6 +316,18 @@ class Import(Stored):
             ImportQuestion(field=q["field"], message=q["message"], choices=list(q["choices"]))
             for q in row.questions
         ]
+
+    @strawberry.field(
+        description="Mappings of earlier files with the same header into the same account, newest "
+        "first; only while this one is not booked.",
+        graphql_type=list[ImportOffer],
+    )
+    async def offers(row: Parent[ImportRunRow], info: Info) -> Any:
+        """Offers of many imports load together."""
+        if row.status == "PROCESSING" or (row.status in _BOOKED and not row.dry_run):
+            return []
+        key = (row.ledger_id, row.account_id, row.id, header_of(row))
+        return await info.context.load(offers_by_import, key)
 
     @strawberry.field(description="Why it could not be done.")
     def error(row: Parent[ImportRunRow]) -> ImportFailure | None:

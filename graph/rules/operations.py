@@ -137,7 +137,8 @@ class RuleMutations:
     """Writes of rules."""
 
     @strawberry.mutation(
-        description="Make a rule, behind all others: at most 200, with at most 20 MATCHES.",
+        description="Make a rule, behind all others: at most 200, with at most 20 MATCHES, "
+        "5 in one.",
         graphql_type=CreateRulePayload | None,
     )
     async def create_rule(

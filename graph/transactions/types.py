@@ -15,12 +15,14 @@ from graph.listing import newest_refunds
 from graph.nodes import Stored, node_kind
 from graph.paging import After, Connection, First
 from graph.scalars import Amount, Date, Instant, id_text
+from graph.suggestions import CategorySuggestion
 from graph.templates import Template
 from models.transactions import SplitRow, TransactionRow
 from resolvers.accounts import accounts_by_id
 from resolvers.categories import categories_by_id
 from resolvers.groups import group_transactions_by_id, groups_by_id, shares_by_id
 from resolvers.money import format_minor
+from resolvers.suggestions import suggestions_of_transactions
 from resolvers.templates import templates_by_id
 from resolvers.transactions import refunded_amounts, transactions_by_id
 from resolvers.uploads import uploads_by_transaction
@@ -149,6 +151,13 @@ class Transaction(Stored):
         uploads_by_transaction,
         own_ledger("id"),
         "The files that prove it, oldest first: 20 at most.",
+    )
+
+    suggestion: CategorySuggestion | None = edge(
+        suggestions_of_transactions,
+        lambda row, info: (info.context.actor.user_id, row),
+        "The category that your past choices speak for, where it has none and may have one; null "
+        "while a large ledger is learned for the first time.",
     )
 
     @classmethod

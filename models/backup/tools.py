@@ -33,10 +33,15 @@ class Server:
     name: str
     user: str
     password: str = field(repr=False)
+    tls: str | None = None
+    """A mode of libpq; None leaves it to PGSSLMODE."""
+    ca: Path | None = None
 
     def environment(self) -> dict[str, str]:
         """What the programs are told: who we are, and how the settings of libpq want TLS."""
         kept = {k: v for k, v in os.environ.items() if k == "PATH" or k.startswith("PGSSL")}
+        if self.tls is not None:
+            kept |= {"PGSSLMODE": self.tls, "PGSSLROOTCERT": str(self.ca or "system")}
         return {
             **kept,
             "PGHOST": self.host,

@@ -15,6 +15,7 @@ from redis.exceptions import TimeoutError as RedisTimeout
 T = TypeVar("T")
 
 _TIMEOUT_SECONDS: Final = 0.05
+_HANDSHAKE_WAYS: Final = 5
 _FAILURES_TO_OPEN: Final = 3
 _OPEN_SECONDS: Final = 1.0
 _PING_SECONDS: Final = 0.3
@@ -53,6 +54,9 @@ class Cache:
             options |= login
             pool = redis.BlockingConnectionPool(**options)
         else:
+            if (url or "").startswith("rediss:"):
+                # A handshake is three more ways, and happens once a connection.
+                options["socket_connect_timeout"] = timeout_seconds * _HANDSHAKE_WAYS
             pool = redis.BlockingConnectionPool.from_url(url or "", **login, **options)
         self.client: redis.Redis = redis.Redis(connection_pool=pool)
         self.calls = 0

@@ -14,6 +14,7 @@ from models.audit import AuditRow
 from models.auth import PersonalTokenRow, SessionRow
 from models.groups import GroupTransactionRow, MemberRow, ShareRow
 from models.imports import ImportLineRow, ImportRunRow
+from models.rules import RuleChangeRow, RuleRunRow
 from models.templates import TemplateRow
 from models.transactions import TransactionRow
 from resolvers.oidc import IdentityRow
@@ -77,6 +78,7 @@ def _import(row: ImportRunRow) -> dict[str, Any]:
         **wire(row),
         "confirmed": row.confirmed,
         "mapping": row.mapping,
+        "mappingName": row.mapping_name,
         "questions": row.questions,
         "warnings": row.warnings,
         "headers": row.headers,
@@ -118,6 +120,25 @@ def _line(row: ImportLineRow) -> dict[str, Any]:
         "key": row.key,
         "leftVersion": row.left_version,
         "undo": row.undo,
+    }
+
+
+@kept.register
+def _run(row: RuleRunRow) -> dict[str, Any]:
+    return {**wire(row), "lastUuid": None if row.last_id is None else str(row.last_id)}
+
+
+@kept.register
+def _change(row: RuleChangeRow) -> dict[str, Any]:
+    return {
+        "uuid": str(row.id),
+        "runId": ids.encode("run", row.run_id),
+        "transactionId": ids.encode("txn", row.transaction_id),
+        "before": wire(row.before),
+        "after": wire(row.after),
+        "ruleIds": [ids.encode("rule", one) for one in row.rule_ids],
+        "outcome": row.outcome,
+        "kept": list(row.kept),
     }
 
 

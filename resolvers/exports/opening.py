@@ -109,7 +109,7 @@ class Exports:
                 "Too many exports are running; repeat the request.", retry_after_seconds=10
             ) from error
         try:
-            async with self._database.read(actor.user_id) as tx:
+            async with self._database.read(actor.user_id, report=True) as tx:
                 yield tx
         finally:
             self._turns.release()

@@ -29,7 +29,7 @@ from resolvers.oidc import list_identities
 from resolvers.paging import Order, Page, PageRequest, fetch_page
 from resolvers.personal_tokens import list_personal_tokens
 from resolvers.rates import list_rates
-from resolvers.rules import list_rules
+from resolvers.rules import list_changes, list_rules, list_runs
 from resolvers.sessions import list_sessions
 from resolvers.templates import list_templates
 from resolvers.transactions import TransactionFilter, walk_transactions
@@ -86,6 +86,17 @@ async def _import_rows(tx: Tx, actor: Actor, _: TransactionFilter) -> Pages:
                 return await list_import_rows(tx, run.ledger_id, run.id, page)
 
             async for rows in pages(lines):
+                yield [kept(row) for row in rows]
+
+
+async def _rule_changes(tx: Tx, actor: Actor, _: TransactionFilter) -> Pages:
+    async for runs in pages(lambda page: list_runs(tx, actor, page)):
+        for run in runs:
+
+            async def changes(page: PageRequest, run: Any = run) -> Page[Any]:
+                return await list_changes(tx, run.ledger_id, run.id, page)
+
+            async for rows in pages(changes):
                 yield [kept(row) for row in rows]
 
 
@@ -152,6 +163,8 @@ REST: Final[Mapping[str, Section]] = {
     "budgets": _listed(list_budgets),
     "templates": _templates,
     "rules": _listed(list_rules),
+    "ruleRuns": _listed(list_runs),
+    "ruleChanges": _rule_changes,
     "uploads": _listed(list_uploads),
     "imports": _listed(list_imports),
     "importRows": _import_rows,
@@ -181,6 +194,8 @@ TABLES: Final[Mapping[str, str]] = {
     "budget_items": "budgets",
     "templates": "templates",
     "rules": "rules",
+    "rule_runs": "ruleRuns",
+    "rule_changes": "ruleChanges",
     "uploads": "uploads",
     "imports": "imports",
     "import_rows": "importRows",
@@ -214,6 +229,7 @@ NOT_TOLD: Final[Mapping[str, str]] = {
     "idempotency_keys": "answers to repeats, kept for a day",
     "import_memories": "hashes under a key that never leaves the server",
     "budget_marks": "which thresholds were told of: the notifications say so",
+    "learned_categories": "computed from the transactions",
     "segments": "computed from the transactions",
     "group_nets": "computed from the transactions of groups",
     "group_debts": "computed from the transactions of groups",

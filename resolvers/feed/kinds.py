@@ -13,7 +13,7 @@ from models.imports import ImportRunRow
 from models.invitations import InvitationRow
 from models.notifications import NotificationRow
 from models.rates import RateRow
-from models.rules import RuleRow
+from models.rules import RuleRow, RuleRunRow
 from models.templates import TemplateRow
 from models.transactions import TransactionRow
 from models.uploads import UploadRow
@@ -70,6 +70,7 @@ KINDS: Final[Mapping[str, FeedKind]] = {
         FeedKind("member", "user", MemberRow, "Members of groups; the id is the person's."),
         FeedKind("rate", "rate", RateRow, "Own exchange rates."),
         FeedKind("rule", "rule", RuleRow, "Rules."),
+        FeedKind("rule_run", "run", RuleRunRow, "Runs of rules and how far they are."),
         FeedKind("share", "gtxn", ShareRow, "Own shares of group transactions, by their ids."),
         FeedKind("template", "tmpl", TemplateRow, "Recurring templates."),
         FeedKind("transaction", "txn", TransactionRow, "Transactions, both sides of transfers."),

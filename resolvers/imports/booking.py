@@ -28,7 +28,7 @@ from resolvers.imports.targets import Accounts, CategoryNames
 from resolvers.ledgers import LedgerWrite
 from resolvers.rules import apply_to_new
 from resolvers.transactions import any_transactions_by_id, transactions_by_id
-from resolvers.transactions.storing import insert_rows, update_rows
+from resolvers.transactions.storing import insert_rows, relink_rows, update_rows
 from resolvers.transactions.trash import restorable, restore_rows
 
 Batch = Sequence[tuple[Line, bytes | None]]
@@ -222,6 +222,7 @@ async def carry_out(desk: Desk, batch: Batch, decisions: Sequence[Decision]) -> 
     made: list[Decision] = []
     new: list[TransactionRow] = []
     changed: list[tuple[TransactionRow, TransactionRow]] = []
+    linked: list[tuple[TransactionRow, TransactionRow]] = []
     for (line, key), decision in zip(batch, decisions, strict=True):
         if key is None or decision.decision not in {"NEW", "MATCHED", "TRANSFER"}:
             made.append(decision)
@@ -238,7 +239,7 @@ async def carry_out(desk: Desk, batch: Batch, decisions: Sequence[Decision]) -> 
             row = new_row(desk, (line, key), decision.external_id, other)
             new.append(row)
             if other is not None:
-                changed.append((other, _linked(write, other, row)))
+                linked.append((other, _linked(write, other, row)))
             undo = {}
             if other is not None and other.category_id is not None:
                 undo["category"] = str(other.category_id)
@@ -249,6 +250,7 @@ async def carry_out(desk: Desk, batch: Batch, decisions: Sequence[Decision]) -> 
     ruled = await apply_to_new(write, new)
     await insert_rows(write, ruled)
     await update_rows(write, changed)
+    await relink_rows(write, linked)
     prints = {row.id: print_of(row) for row in ruled}
     return [
         replace(one, undo={**(one.undo or {}), "print": prints[one.transaction_id]})

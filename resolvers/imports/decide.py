@@ -6,7 +6,7 @@ are duplicates as the books held before, and three equal coffees of one day stay
 
 import hmac
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha256
@@ -76,6 +76,11 @@ class Known:
     def claim(self) -> UUID:
         """What is used up by the row that it stands for."""
         return self.memory or self.id
+
+    @property
+    def rank(self) -> int:
+        """Living transactions, what a person has said, what lies in the trash."""
+        return 1 if self.memory is not None else 2 if self.deleted else 0
 
 
 @dataclass(slots=True)
@@ -148,7 +153,8 @@ async def load_books(
         found |= await _known(tx, ledger_id, import_id, named & T.c.account_id.in_(accounts))
     books = Books(claims)
     remembered = await _remembered(tx, ledger_id, keys)
-    for one in sorted([*found.values(), *remembered], key=lambda known: known.claim):
+    free = [one for one in (*found.values(), *remembered) if one.claim not in claims.used]
+    for one in sorted(free, key=lambda known: (known.rank, known.claim)):
         if one.key is not None:
             books.by_key.setdefault(one.key, []).append(one)
         if one.external_id is not None:
@@ -232,17 +238,19 @@ def decide(line: Line, account_id: UUID, key: bytes, books: Books, *, restore: b
     external, remark, code = line.external_id, line.reason, line.code
     if external is not None:
         same = books.by_external.get((account_id, external), [])
-        match = _pick([known for known in same if _agrees(known, line)], books.claims)
+        match = _pick((known for known in same if _agrees(known, line)), books.claims)
         if match is not None:
             return _matched(match, books.claims, "SAME_ID", _SAME_ID, restore=restore)
         living = any(not known.deleted for known in same)
         if living or (account_id, external) in books.claims.taken:
             external, remark, code = None, _OTHER_ID, "ID_OF_ANOTHER"
-    candidates = books.by_key.get(key, [])
-    if external is not None:
-        # Of two rows that both carry an id of the bank, different ids are different bookings.
-        candidates = [known for known in candidates if known.external_id is None]
-    match = _pick(candidates, books.claims)
+    # Of two rows that both carry an id of the bank, different ids are different bookings.
+    alike = (
+        known
+        for known in books.by_key.get(key, ())
+        if external is None or known.external_id is None
+    )
+    match = _pick(alike, books.claims)
     if match is not None:
         return _matched(match, books.claims, "SAME_ROW", _SAME_ROW, restore=restore)
     if external is not None:
@@ -254,17 +262,19 @@ def _agrees(known: Known, line: Line) -> bool:
     return known.day == line.day or known.minor == line.minor
 
 
-def _pick(candidates: Sequence[Known], claims: Claims) -> Known | None:
-    """The first that is free, living ones before those in the trash."""
-    free = [known for known in candidates if known.claim not in claims.used]
-    return min(free, key=lambda known: (_rank(known, claims), known.claim), default=None)
+def _pick(candidates: Iterable[Known], claims: Claims) -> Known | None:
+    """The first that is free; candidates come by rank.
+
+    No more of them are looked at than rows of this batch have used: thousands may be equal.
+    """
+    free = (known for known in candidates if known.claim not in claims.used)
+    if not claims.revived:
+        return next(free, None)
+    return min(free, key=lambda known: 0 if _back(known, claims) else known.rank, default=None)
 
 
-def _rank(known: Known, claims: Claims) -> int:
-    """Living transactions, what a person has said, what lies in the trash."""
-    if known.memory is not None:
-        return 1
-    return 2 if _lost(known, claims) else 0
+def _back(known: Known, claims: Claims) -> bool:
+    return known.memory is None and not _lost(known, claims)
 
 
 def _lost(known: Known, claims: Claims) -> bool:

@@ -44,6 +44,7 @@ def merged(
     """A transaction that was entered, with what the bank's row adds to it."""
     plain = (
         old.category_id is None
+        and "CATEGORY" not in old.locked
         and not old.splits
         and old.transfer_id is None
         and old.refund_of is None
@@ -51,8 +52,9 @@ def merged(
     )
     return replace(
         old,
-        payee=old.payee or line.payee,
-        notes=old.notes or line.notes,
+        # What a hand has emptied stays empty.
+        payee=old.payee if "PAYEE" in old.locked else old.payee or line.payee,
+        notes=old.notes if "NOTES" in old.locked else old.notes or line.notes,
         category_id=category[0] if plain and category else old.category_id,
         category_kind=category[1] if plain and category else old.category_kind,
         external_id=old.external_id or external_id,

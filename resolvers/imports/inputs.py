@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, ValidationError
 
-from resolvers.inputs import AccountRef, Input, TransactionRef, UploadRef
+from resolvers.inputs import AccountRef, ImportRef, Input, ShortText, TransactionRef, UploadRef
 from resolvers.statements import CsvMapping, StatementError
 
 JOB_KIND: Final = "import"
@@ -18,6 +18,8 @@ class ImportCreate(Input):
     upload_id: UploadRef
     account_id: AccountRef | None = None
     mapping: CsvMapping | None = None
+    mapping_from: ImportRef | None = None
+    mapping_name: ShortText | None = None
     dry_run: bool = False
     deleted: Literal["SKIP", "RESTORE"] = "SKIP"
 
@@ -26,6 +28,8 @@ class ImportProcess(Input):
     """Answers to the questions of a PENDING import; none accepts the guess."""
 
     mapping: CsvMapping | None = None
+    mapping_from: ImportRef | None = None
+    mapping_name: ShortText | None = None
 
 
 class RulingInput(Input):

@@ -72,12 +72,15 @@ def join(
 ) -> list[Decision]:
     """Decisions of a batch with its new rows joined where something fits."""
     made = list(decisions)
+    pool.leave_out(claims.used)
     allowed = _allowance(pool, secret)
     for pair in _taken(_entered(rows, made, pool, claims), allowed, claims):
         made[pair.row.at] = _match(made[pair.row.at], pair)
+        pool.spent.append(pair.one)
     left = [row for row in rows if row.transfer and made[row.at].decision == "NEW" and row.minor]
     for pair in _taken(_sides(left, pool, claims), allowed, claims):
         made[pair.row.at] = _transfer(made[pair.row.at], pair)
+        pool.spent.append(pair.one)
     return made
 
 

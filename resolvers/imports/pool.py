@@ -6,7 +6,7 @@ long as nobody else writes, the batches of an import share it.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Final
@@ -65,8 +65,29 @@ class Pool:
     """Possible sides of transfers, by currency and amount."""
     foreign: Buckets = field(default_factory=dict)
     """Possible sides of transfers from other currencies, by currency."""
+    spent: list[Candidate] = field(default_factory=list)
+    """Candidates that rows have taken since they were last left out."""
     apart: frozenset[bytes] = frozenset()
     """Pairs that a person has taken apart."""
+
+    def leave_out(self, used: Container[UUID]) -> None:
+        """Forget what committed rows have taken: equal amounts may be thousands."""
+        for one in self.spent:
+            if one.id in used:
+                _remove(self.entered, (one.account_id, one.minor), one)
+                _remove(self.sides, (one.currency, one.minor), one)
+                _remove(self.foreign, one.currency, one)
+        self.spent = []
+
+
+def _remove(buckets: Buckets, key: Any, one: Candidate) -> None:
+    bucket = buckets.get(key, [])
+    at = bisect_left(bucket, one.day, key=lambda other: other.day)
+    while at < len(bucket) and bucket[at].day == one.day:
+        if bucket[at].id == one.id:
+            del bucket[at]
+            return
+        at += 1
 
 
 async def load_pool(

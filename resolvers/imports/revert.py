@@ -38,7 +38,7 @@ from resolvers.ledgers import LedgerWrite, require_version
 from resolvers.transactions import any_transactions_by_id, transactions_by_id
 from resolvers.transactions.locks import RECONCILED
 from resolvers.transactions.rows import T
-from resolvers.transactions.storing import update_rows
+from resolvers.transactions.storing import relink_rows, update_rows
 from resolvers.transactions.trash import remove_rows, return_to_trash
 from resolvers.uploads.rows import U
 from resolvers.wire import reference
@@ -239,12 +239,13 @@ async def take_back(
         after.append(_undone(line, removed=bool(made) and line.code != CODE_BACK))
     await remove_rows(write, gone)
     await update_rows(write, back)
-    freed = [line for line in lines if line not in after]
-    await _give_categories_back(write, freed)
+    changed = [new for old, new in zip(lines, after, strict=True) if new is not old]
+    await _give_categories_back(
+        write, [old for old, new in zip(lines, after, strict=True) if new is not old]
+    )
     for line, rows in trash:
         await _bury(write, line, rows)
-    before = {line.id: line for line in lines}
-    await update_lines(write, [line for line in after if line != before[line.id]])
+    await update_lines(write, changed)
     return kept
 
 
@@ -273,7 +274,7 @@ async def _give_categories_back(write: LedgerWrite, lines: Sequence[ImportLineRo
             updated_at=write.now,
         )
         changed.append((row, new))
-    await update_rows(write, changed)
+    await relink_rows(write, changed)
 
 
 def _undone(line: ImportLineRow, *, removed: bool) -> ImportLineRow:

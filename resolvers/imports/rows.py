@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Row, Uuid, bindparam, cast, func, insert, literal, select, update
+from sqlalchemy import ARRAY, Row, Uuid, cast, column, func, insert, literal, select, update
 
 from models.base import table
 from models.database import Transaction as Tx
@@ -26,9 +26,10 @@ NO_COUNTS: Final = {
 }  # fmt: skip
 _REPORTED: Final = (
     "mapping", "detected", "questions", "warnings", "headers", "error_message", "opened", "kept",
+    "mapping_name",
 )  # fmt: skip
 _PLAIN: Final = tuple(f.name for f in fields(ImportRunRow) if f.name not in _REPORTED)
-_COLUMNS: Final = tuple(M.c[name] for name in (*_PLAIN, "report"))
+IMPORT_COLUMNS: Final = tuple(M.c[name] for name in (*_PLAIN, "report"))
 _CLEAR: Final = (
     "id", "ledger_id", "import_id", "position", "line", "decision", "transaction_id", "other_id",
     "left_version",
@@ -129,7 +130,7 @@ async def list_imports(
     account_id: UUID | None = None,
 ) -> Page[ImportRunRow]:
     """A page of the person's imports, newest first."""
-    statement = select(*_COLUMNS).where(M.c.ledger_id == actor.ledger_id)
+    statement = select(*IMPORT_COLUMNS).where(M.c.ledger_id == actor.ledger_id)
     if status is not None:
         statement = statement.where(M.c.status == status)
     if account_id is not None:
@@ -157,7 +158,7 @@ async def imports_by_id(tx: Tx, keys: Sequence[Key]) -> list[ImportRunRow | None
     for ledger_id in {key[0] for key in keys}:
         wanted = [key[1] for key in keys if key[0] == ledger_id]
         rows = await tx.rows(
-            select(*_COLUMNS).where(M.c.ledger_id == ledger_id, M.c.id.in_(wanted))
+            select(*IMPORT_COLUMNS).where(M.c.ledger_id == ledger_id, M.c.id.in_(wanted))
         )
         for row in await open_imports(tx, rows):
             found[ledger_id, row.id] = row
@@ -193,17 +194,19 @@ async def update_lines(write: LedgerWrite, lines: Sequence[ImportLineRow]) -> No
     """Store rows whose decision or effect has changed."""
     if not lines:
         return
-    changed = ("decision", "transaction_id", "other_id", "left_version", "content")
-    statement = (
-        update(L)
-        .where(L.c.ledger_id == write.ledger_id, L.c.id == bindparam("which"))
-        .values({name: bindparam(f"new_{name}") for name in changed})
+    cells = [_line_cells(write, line) for line in lines]
+    names = ("id", "decision", "transaction_id", "other_id", "left_version", "content")
+    arrays = [cast([one[name] for one in cells], ARRAY(L.c[name].type)) for name in names]
+    said = func.unnest(*arrays).table_valued(
+        *(column(f"new_{name}", L.c[name].type) for name in names)
     )
-    values = []
-    for line in lines:
-        cells = _line_cells(write, line)
-        values.append({"which": line.id} | {f"new_{name}": cells[name] for name in changed})
-    await write.tx.run(statement, values)
+    said = said.render_derived()
+    # One statement for all: each of its own would cost the fence anew.
+    await write.tx.run(
+        update(L)
+        .where(L.c.ledger_id == write.ledger_id, L.c.id == said.c.new_id)
+        .values({name: said.c[f"new_{name}"] for name in names[1:]})
+    )
 
 
 async def open_lines(tx: Tx, rows: Iterable[Row[Any]]) -> list[ImportLineRow]:

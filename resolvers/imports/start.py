@@ -10,6 +10,7 @@ from resolvers.accounts import accounts_by_id
 from resolvers.errors import Conflict, FieldError, Invalid
 from resolvers.imports.answers import check_answers
 from resolvers.imports.inputs import JOB_KIND, ImportCreate, ImportProcess, mapping_json, merged
+from resolvers.imports.offers import mapping_from
 from resolvers.imports.rows import L, get_import, insert_run, nothing_yet, update_run
 from resolvers.ledgers import LedgerWrite, require_version
 from resolvers.uploads.rows import uploads_by_id
@@ -38,10 +39,12 @@ async def start_import(write: LedgerWrite, data: ImportCreate) -> ImportRunRow:
         wrong.append(FieldError("accountId", "REQUIRED", message))
     if wrong or upload is None:
         raise Invalid(wrong)
+    mapping = mapping_json(data.mapping)
+    mapping = await mapping_from(write.tx, write.actor, data.mapping_from, mapping)
     row = ImportRunRow(
         ledger_id=write.ledger_id, id=new_id(), upload_id=upload.id, account_id=data.account_id,
         status="PROCESSING", format=None, dry_run=data.dry_run, deleted_policy=data.deleted,
-        confirmed=False, mapping=mapping_json(data.mapping), **nothing_yet(),
+        confirmed=False, mapping=mapping, mapping_name=data.mapping_name or None, **nothing_yet(),
         accounts=[]
         if account is None
         else [{"currency": account.currency, "accountId": encode("acct", account.id)}],
@@ -74,7 +77,9 @@ async def process_import(
             f"Only a PENDING import or a dry run can be processed; this one is {old.status}.",
             details={"status": old.status},
         )
-    answers = mapping_json(data.mapping)
+    answers = await mapping_from(
+        write.tx, write.actor, data.mapping_from, mapping_json(data.mapping)
+    )
     check_answers(old, answers)
     await write.tx.run(delete(L).where(L.c.ledger_id == write.ledger_id, L.c.import_id == old.id))
     new = await update_run(
@@ -85,6 +90,7 @@ async def process_import(
         dry_run=old.dry_run and not (shown and answers is None),
         confirmed=answers is None,
         mapping=merged(old.mapping, answers),
+        mapping_name=data.mapping_name or old.mapping_name,
         **nothing_yet(),
     )
     write.enqueue(JOB_KIND, old.id)

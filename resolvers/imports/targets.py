@@ -37,6 +37,11 @@ def accounts_of(run: ImportRunRow) -> Accounts:
     return _read(run.accounts)
 
 
+def account_in(run: ImportRunRow, currency: str) -> UUID:
+    """The account of a currency; of one that is yet to be opened, no account's id."""
+    return accounts_of(run).get(currency, UUID(int=0))
+
+
 def _read(kept: Iterable[dict[str, str]]) -> Accounts:
     found = {one["currency"]: decode("acct", one["accountId"]) for one in kept}
     return {currency: one for currency, one in found.items() if one is not None}

@@ -8,6 +8,7 @@ from sqlalchemy import func, select, text
 from models import ids
 from models.base import table
 from models.imports import ImportRunRow
+from models.statements import Prepared
 from models.uploads import Upload
 from resolvers.budgets.rows import B
 from resolvers.events import Record
@@ -23,12 +24,14 @@ NOTICE_INVITATION: Final = "notice_invitation"
 _ENDED: Final = frozenset({"COMPLETED", "FAILED", "PENDING"})
 _U: Final = table(Upload)
 # One waiting job is enough: it reads all that was written until it holds the ledger's lock.
-_WANTED: Final = text(
-    """
+_WANTED: Final = Prepared(
+    text(
+        """
     SELECT EXISTS (SELECT 1 FROM budgets WHERE ledger_id = :ledger)
       AND NOT EXISTS (SELECT 1 FROM jobs WHERE subject_id = :ledger
         AND kind = 'notice_budgets' AND state = 'WAITING')
     """
+    )
 )
 
 

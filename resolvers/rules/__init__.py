@@ -4,6 +4,15 @@ import resolvers.rules.wire  # noqa: F401 - registers the wire form
 from resolvers.rules.applying import apply_to_new, changed_fields, labels_of
 from resolvers.rules.inputs import RowsInput, RuleCreate, RuleDraft, RuleUpdate
 from resolvers.rules.rows import count_rules, get_rule, list_rules, rules_by_id
+from resolvers.rules.run_rows import (
+    count_changes,
+    count_runs,
+    get_run,
+    list_changes,
+    list_runs,
+    runs_by_id,
+)
+from resolvers.rules.runs import RUN_RULES, RunInput, start_run, start_undo
 from resolvers.rules.testing import Match, Trial, begin_trial, trial_page
 from resolvers.rules.writes import (
     create_rule,
@@ -14,24 +23,34 @@ from resolvers.rules.writes import (
 )
 
 __all__ = [
+    "RUN_RULES",
     "Match",
     "RowsInput",
     "RuleCreate",
     "RuleDraft",
     "RuleUpdate",
+    "RunInput",
     "Trial",
     "apply_to_new",
     "begin_trial",
     "changed_fields",
+    "count_changes",
     "count_rules",
+    "count_runs",
     "create_rule",
     "delete_rule",
     "get_rule",
+    "get_run",
     "labels_of",
+    "list_changes",
     "list_rules",
+    "list_runs",
     "move_rules",
     "reorder_rules",
     "rules_by_id",
+    "runs_by_id",
+    "start_run",
+    "start_undo",
     "trial_page",
     "update_rule",
 ]

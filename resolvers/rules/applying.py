@@ -5,6 +5,7 @@ rules before it have left it, so that one may tidy a payee and the next go by it
 set is never changed.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -158,5 +159,10 @@ async def apply_to_new(write: LedgerWrite, rows: Sequence[TransactionRow]) -> li
     if not rules:
         return list(rows)
     kinds = await kinds_of(write.tx, write.ledger_id, rules)
-    compiled = compile_rules(rules)
-    return [apply_rules(compiled, row, kinds).row for row in rows]
+    compiled = compile_rules(rules, lenient=True)
+
+    def work() -> list[TransactionRow]:
+        return [apply_rules(compiled, row, kinds).row for row in rows]
+
+    # Beside the loop, which serves others meanwhile.
+    return await asyncio.to_thread(work)

@@ -13,6 +13,8 @@ _LETTERS: Final = str.maketrans(
 @lru_cache(maxsize=4096)
 def bare(text: str) -> str:
     """A text without case and accents; its spaces stay as they are."""
+    if text.isascii():
+        return text.lower()
     apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     kept = "".join(char for char in apart if not unicodedata.combining(char))
     # Composed again, as Korean letters fall apart too.

@@ -61,6 +61,7 @@ class ActionsInput(Input):
     notes: Notes | None = None
 
 
+MAX_PATTERNS_OF_ONE: Final = 5
 Conditions = Annotated[list[ConditionInput], Field(max_length=20)]
 
 
@@ -104,6 +105,9 @@ def check_conditions(conditions: Sequence[ConditionInput], wrong: list[FieldErro
     """Conditions whose parts belong together and say something at all."""
     if not conditions:
         wrong.append(FieldError("conditions", "REQUIRED", "At least one condition."))
+    if sum(one.operator == "MATCHES" for one in conditions) > MAX_PATTERNS_OF_ONE:
+        words = f"At most {MAX_PATTERNS_OF_ONE} conditions of a rule are MATCHES."
+        wrong.append(FieldError("conditions", "INVALID", words))
     for index, one in enumerate(conditions):
         place = f"conditions.{index}"
         for name, subjects in _BELONGS.items():

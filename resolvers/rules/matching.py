@@ -12,7 +12,7 @@ from models.transactions import TransactionRow
 from resolvers.money import digits_of
 from resolvers.rules.folding import folded
 from resolvers.rules.inputs import TEXTS
-from resolvers.rules.patterns import compile_pattern
+from resolvers.rules.patterns import TooCostly, compile_pattern
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,18 @@ class Compiled:
 
     row: RuleRow
     tests: tuple[Test, ...]
+    lenient: bool = False
+    """Whether a rule whose pattern is too costly counts as one that does not match."""
 
     def holds(self, facts: Facts) -> bool:
-        """Whether all of its conditions hold, or any of them."""
+        """Whether all of its conditions hold, or any of them; raises TooCostly unless lenient."""
         each = (test(facts) for test in self.tests)
-        return all(each) if self.row.match == "ALL" else any(each)
+        try:
+            return all(each) if self.row.match == "ALL" else any(each)
+        except TooCostly:
+            if self.lenient:
+                return False
+            raise
 
     @property
     def weighs(self) -> bool:
@@ -68,9 +75,9 @@ class Compiled:
         return any(one.field == "AMOUNT" for one in self.row.conditions)
 
 
-def compile_rules(rows: Sequence[RuleRow]) -> list[Compiled]:
+def compile_rules(rows: Sequence[RuleRow], *, lenient: bool = False) -> list[Compiled]:
     """Rules ready to be asked, in their order."""
-    return [Compiled(row, tuple(_test(one) for one in row.conditions)) for row in rows]
+    return [Compiled(row, tuple(_test(one) for one in row.conditions), lenient) for row in rows]
 
 
 def _test(one: RuleCondition) -> Test:

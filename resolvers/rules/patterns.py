@@ -3,7 +3,9 @@ r"""Regular expressions that take linear time whatever they are and whatever the
 A pattern is compiled into a small program and run on all its threads at once (Thompson, "Regular
 Expression Search Algorithm", 1968): each character of a text is looked at once, by at most as many
 threads as the program has steps.  There is no backtracking, so there is no input on which a
-pattern explodes.  Steps that were taken before are remembered in a table of bounded size.
+pattern explodes.  Steps that were taken before are remembered, so that most characters cost one
+look into a table; a pattern that would outgrow the table is given up (``TooCostly``), which bounds
+its work over any number of texts.
 
 Understood are letters, ``.``, ``[a-z]``, ``[^0-9]``, ``\d \w \s`` and their opposites, ``\b``,
 ``\B``, ``^``, ``$``, groups, ``|``, ``* + ?`` and ``{2,5}``.  What needs backtracking is refused:
@@ -27,7 +29,9 @@ from resolvers.rules.pattern_parts import (
 
 MAX_STEPS: Final = 256
 """Of a compiled program: what one character of a text may cost at most."""
-_REMEMBERED: Final = 20_000
+MAX_REMEMBERED: Final = 10_000
+"""Different steps of a pattern over all texts that it is asked of.  Patterns of words take some
+hundreds, whatever the number of texts; one that needs more is made to be costly."""
 _NOTHING, _WORD, _OTHER = 0, 1, 2
 _FOUND: Final = -1
 
@@ -80,38 +84,31 @@ class _Writer:
         return begin
 
 
+class TooCostly(BadPattern):
+    """A pattern that takes more different steps over some texts than any pattern of words."""
+
+
 @dataclass(slots=True)
 class Pattern:
     """A compiled pattern; it is looked for in folded texts (``folded``)."""
 
     steps: list[_Step]
     begin: int
-    _numbers: dict[frozenset[int], int] = field(default_factory=dict)
-    _sets: list[frozenset[int]] = field(default_factory=list)
+    _numbers: dict[frozenset[int], int] = field(default_factory=lambda: {frozenset(): 0})
+    _sets: list[frozenset[int]] = field(default_factory=lambda: [frozenset()])
     _known: dict[tuple[int, int, str], int] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        """Begin with nothing remembered."""
-        self._forget()
-
-    def _forget(self) -> None:
-        self._known.clear()
-        self._numbers = {frozenset(): 0}
-        self._sets = [frozenset()]
-
     def search(self, text: str) -> bool:
-        """Whether the pattern is found anywhere in a text."""
+        """Whether the pattern is found anywhere in a text; raises TooCostly, see MAX_REMEMBERED."""
         state, before = 0, _NOTHING
         for char in text:
             key = (state, before, char)
             reached = self._known.get(key)
             if reached is None:
+                if len(self._known) >= MAX_REMEMBERED:
+                    raise TooCostly("This pattern has too many ways to go; write it simpler.")
                 threads = self._step(self._sets[state], before, char)
-                if len(self._known) >= _REMEMBERED:
-                    self._forget()
-                    reached = self._number(threads)
-                else:
-                    reached = self._known[key] = self._number(threads)
+                reached = self._known[key] = self._number(threads)
             if reached == _FOUND:
                 return True
             state = reached
@@ -173,4 +170,4 @@ def compile_pattern(text: str) -> Pattern:
     return Pattern(writer.steps, begin)
 
 
-__all__ = ["MAX_STEPS", "BadPattern", "Pattern", "compile_pattern"]
+__all__ = ["MAX_STEPS", "BadPattern", "Pattern", "TooCostly", "compile_pattern"]

@@ -12,17 +12,19 @@ from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Row, Select, select
 
 from models.database import Transaction as Tx
 from models.rules import RuleRow
+from models.sealing import LedgerRing
 from models.transactions import TransactionRow
 from resolvers.access import Actor
-from resolvers.errors import FieldError, Invalid
+from resolvers.errors import FieldError, Invalid, invalid
 from resolvers.paging import Order, Page, PageRequest, fetch_page
 from resolvers.rules.applying import Applied, apply_rules, kinds_of
 from resolvers.rules.inputs import RowsInput, RuleDraft
 from resolvers.rules.matching import Compiled, Facts, compile_rules
+from resolvers.rules.patterns import TooCostly
 from resolvers.rules.writes import check_draft, draft_of
 from resolvers.transactions.rows import T, transactions_by_id
 
@@ -108,18 +110,27 @@ async def _matching(
     statement: Select[Any] = select(*columns).where(*wanted_rows(trial.ledger_id, trial.rows))
     while True:
         page = await fetch_page(tx, statement, _ORDER, PageRequest(ROWS_AT_ONCE, after))
-        found: list[Key] = []
-        for row in page.items:
-            minor = 0
-            if weighs:
-                minor = ring.unseal_minor("transactions.amount", row.id, row.amount)
-            facts = Facts(row.account_id, minor, row.currency, row.description, row.payee)
-            if trial.rule.holds(facts):
-                found.append((row.date, row.id))
-        yield found
+        try:
+            # Beside the loop, which serves others meanwhile.
+            yield await asyncio.to_thread(_chosen, trial, ring, page.items)
+        except TooCostly as error:
+            raise invalid("rule.conditions", str(error)) from error
         if not page.has_next:
             return
         after = page.keys[-1]
+
+
+def _chosen(trial: Trial, ring: LedgerRing, rows: Sequence[Row[Any]]) -> list[Key]:
+    """Sort keys of the rows that the rule matches."""
+    found: list[Key] = []
+    for row in rows:
+        minor = 0
+        if trial.rule.weighs:
+            minor = ring.unseal_minor("transactions.amount", row.id, row.amount)
+        facts = Facts(row.account_id, minor, row.currency, row.description, row.payee)
+        if trial.rule.holds(facts):
+            found.append((row.date, row.id))
+    return found
 
 
 async def trial_page(tx: Tx, trial: Trial, request: PageRequest) -> Page[Match]:

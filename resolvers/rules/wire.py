@@ -3,8 +3,8 @@
 from typing import Any
 
 from models import ids
-from models.rules import Labels, RuleCondition, RuleRow
-from resolvers.wire import reference, stored, wire
+from models.rules import Labels, RuleCondition, RuleRow, RuleRunRow
+from resolvers.wire import instant, reference, stored, wire
 
 
 @wire.register
@@ -42,4 +42,25 @@ def _labels(row: Labels) -> dict[str, Any]:
         "payee": row.payee,
         "tags": list(row.tags),
         "notes": row.notes,
+    }
+
+
+@wire.register
+def _run(row: RuleRunRow) -> dict[str, Any]:
+    return {
+        **stored("run", row),
+        "status": row.status,
+        "ruleIds": [ids.encode("rule", one) for one in row.rule_ids],
+        "from": row.from_date.isoformat() if row.from_date else None,
+        "to": row.to_date.isoformat() if row.to_date else None,
+        "accountId": reference("acct", row.account_id),
+        "overwrite": row.overwrite,
+        "rowsDone": row.rows_done,
+        "rowsTotal": row.rows_total,
+        "changed": row.changed,
+        "restored": row.restored,
+        "kept": row.kept,
+        "errorCode": row.error_code,
+        "startedAt": instant(row.started_at),
+        "finishedAt": instant(row.finished_at),
     }

@@ -5,17 +5,39 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Date, Uuid, cast, delete, func, literal, select
+from sqlalchemy import ARRAY, Date, Uuid, bindparam, delete, func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from models.base import KEY_TEXT, among, table
 from models.database import Transaction as Tx
 from models.segments import PART, POSITION_SHIFT, Segment, flags_of, pack_record
+from models.statements import Prepared
 from models.transactions import TransactionRow
 
 G: Final = table(Segment)
 Place = tuple[UUID, date, str]
 """Book, first day of the month, currency."""
+_GIVEN: Final = (
+    func.unnest(
+        bindparam("books", type_=ARRAY(Uuid)),
+        bindparam("months", type_=ARRAY(Date)),
+        bindparam("currencies", type_=ARRAY(KEY_TEXT)),
+    )
+    .table_valued("book", "month", "currency", name="given")
+    .render_derived()
+)
+_NAMES: Final = ["ledger_id", "book", "month", "currency", "page", "version", "built", "count"]
+_MARK: Final = Prepared(
+    upsert(G)
+    .from_select(
+        _NAMES,
+        select(
+            bindparam("ledger", type_=Uuid()), _GIVEN.c.book, _GIVEN.c.month, _GIVEN.c.currency,
+            literal_column("0"), literal_column("1"), literal_column("0"), literal_column("0"),
+        ).order_by(_GIVEN.c.book, _GIVEN.c.month, _GIVEN.c.currency),
+    )
+    .on_conflict_do_update(index_elements=_NAMES[:5], set_={"version": G.c.version + 1})
+)  # fmt: skip
 
 
 def place_of(row: TransactionRow) -> Place:
@@ -65,23 +87,14 @@ async def mark(tx: Tx, ledger_id: UUID, places: Iterable[Place]) -> None:
     wanted = sorted(set(places))
     if not wanted:
         return
-    given = (
-        func.unnest(
-            cast([book for book, _, _ in wanted], ARRAY(Uuid)),
-            cast([month for _, month, _ in wanted], ARRAY(Date)),
-            cast([currency for _, _, currency in wanted], ARRAY(KEY_TEXT)),
-        )
-        .table_valued("book", "month", "currency", name="given")
-        .render_derived()
-    )
-    rows = select(
-        literal(ledger_id, Uuid), given.c.book, given.c.month, given.c.currency,
-        literal(0), literal(1), literal(0), literal(0),
-    ).order_by(given.c.book, given.c.month, given.c.currency)  # fmt: skip
-    names = ["ledger_id", "book", "month", "currency", "page", "version", "built", "count"]
-    statement = upsert(G).from_select(names, rows)
     await tx.run(
-        statement.on_conflict_do_update(index_elements=names[:5], set_={"version": G.c.version + 1})
+        _MARK,
+        {
+            "ledger": ledger_id,
+            "books": [book for book, _, _ in wanted],
+            "months": [month for _, month, _ in wanted],
+            "currencies": [currency for _, _, currency in wanted],
+        },
     )
 
 

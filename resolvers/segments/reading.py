@@ -41,6 +41,7 @@ from models.segments import (
     total_of,
     total_place,
 )
+from models.telemetry import note_count
 from models.transactions import Split, Transaction
 from resolvers.segments.marks import G, Place
 from resolvers.segments.parts import Parts
@@ -103,6 +104,7 @@ async def read_parts(tx: Tx, ledger_id: UUID, months: Months, *, book: UUID | No
             stale[place] = found[0].version
         else:
             packed[place] = content
+    note_count("opened", len(packed))
     packed |= await rebuilt(tx, ledger_id, stale)
     return Parts.of([(place[0], place[2], packed[place]) for place in pages])
 
@@ -146,6 +148,7 @@ async def read_totals(
             totals[place] = _number(ring.unseal(name, row.book, row.total or b""))
         else:
             stale[place] = row.version
+    note_count("opened", len(totals))
     for place, content in (await rebuilt(tx, ledger_id, stale)).items():
         totals[place] = total_of(content)
     return totals
@@ -156,6 +159,7 @@ async def rebuilt(tx: Tx, ledger_id: UUID, stale: dict[Place, int]) -> dict[Plac
     if not stale:
         return {}
     packed = await pack_months(tx, ledger_id, list(stale))
+    note_count("rebuilt", len(packed))
     built = [_Built(place, stale[place], content) for place, content in packed.items()]
     for start in range(0, len(built), BATCH):
         tx.afterwards(partial(_store, ledger_id=ledger_id, built=built[start : start + BATCH]))

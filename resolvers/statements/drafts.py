@@ -206,7 +206,7 @@ class Drafter:
         return self._rules.file_currency
 
     def _without_amount(self, draft: Draft) -> RowProblem:
-        if any(is_balance_line(cell) for cell in draft.cells if 3 < len(cell) < 120):
+        if any(is_balance_line(cell) for cell in draft.cells if 1 < len(cell) < 120):
             return skipped("BALANCE_LINE", "The row tells a balance or a total, not a transaction.")
         first = next((cell for cell in draft.cells if cell), "")
         reason = f"The row has no amount ({shown(first)!r}), so it is a notice, not a transaction."
@@ -216,7 +216,7 @@ class Drafter:
         """Why a record with an amount is no good row, or None."""
         sure = draft.day is not None
         labels = [self.cell(draft, c) for c in self._labels] if sure else draft.cells
-        if any(is_balance_line(cell, sure=sure) for cell in labels if 3 < len(cell) < 60):
+        if any(is_balance_line(cell, sure=sure) for cell in labels if 1 < len(cell) < 60):
             return skipped("BALANCE_LINE", "The row tells a balance or a total, not a transaction.")
         state = self._state(draft)
         if state is not None:

@@ -259,11 +259,48 @@ def side_of(text: str) -> Literal["DEBIT", "CREDIT"] | None:
     return "CREDIT" if folded in _CREDITS else None
 
 
+_SHORT: Final = 4
+_TOTALS: Final = frozenset(
+    [
+        "合計",
+        "小計",
+        "総計",
+        "総合計",
+        "合計金額",
+        "繰越",
+        "繰越残高",
+        "前月繰越",
+        "次月繰越",
+        "差引残高",
+        "合计",
+        "总计",
+        "小计",
+        "總計",
+        "余额合计",
+        "합계",
+        "총계",
+        "소계",
+        "총합계",
+        "잔액합계",
+        "รวม",
+        "รวมทั้งสิ้น",
+        "σύνολο",
+        "المجموع",
+        "الإجمالي",
+    ]
+)
+
+
 def is_balance_line(text: str, *, sure: bool = False) -> bool:
     """Whether a text is wholly the label of a balance or a total.
 
     `sure` leaves out labels that also begin the name of a shop, such as Total.
     """
+    if len(text) < _SHORT:
+        # Scripts without an alphabet say it in two signs.
+        return text in _TOTALS
+    if text in _TOTALS:
+        return True
     lower = text.lower()
     if sure and not any(stem in lower for stem in _BALANCE_STEMS):
         return False

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from resolvers.money import digits_of, is_currency
 from resolvers.statements.amounts import Mark, decimal_mark
 from resolvers.statements.columns import Roles, assign, resolve
 from resolvers.statements.currencies import (
@@ -138,7 +139,7 @@ def read_table(
     questions: list[Question] = []
     if roles.money.weak:
         questions.append(_ask_amount(layout, roles.money))
-    mark = mapping.decimal_mark or _mark(layout, roles, mapping, questions)
+    mark = mapping.decimal_mark or _mark(layout, roles, mapping, questions, home_currency)
     parts = _Parts(layout, roles, mark, questions, list(table.warnings))
     dates, date_format = _dates(parts, mapping)
     rules = Rules(
@@ -210,11 +211,20 @@ def _codes(layout: Layout, roles: Roles) -> set[str]:
     return {code for cell in cells if cell and (code := written_code(cell))}
 
 
-def _mark(layout: Layout, roles: Roles, mapping: CsvMapping, questions: list[Question]) -> Mark:
+def _mark(
+    layout: Layout,
+    roles: Roles,
+    mapping: CsvMapping,
+    questions: list[Question],
+    home: str | None,
+) -> Mark:
     """The decimal mark: of the amounts if they tell, else of the other columns of money."""
     money = roles.money
     codes: set[str | None] = {mapping.currency, _file_currency(layout, roles)}
     codes |= _codes(layout, roles)
+    if home is not None and is_currency(home) and digits_of(home) == 0:
+        # Where the account's money has no parts, nothing in it is a decimal mark.
+        codes.add(home)
     main: list[str] = []
     for column in (money.amount, money.debit, money.credit):
         main += _column(layout.body, column)

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, insert, update
+from sqlalchemy import ARRAY, Uuid, bindparam, cast, column, delete, func, insert, update
 
 from models.base import among
+from models.statements import Inserted
 from models.transactions import TransactionRow
 from resolvers.ledgers import LedgerWrite
 from resolvers.segments import BUILD_SEGMENTS, QUIET, WIDE, mark, places_of
@@ -18,6 +19,8 @@ _PLAIN: Final = (
     "group_id", "content_key", "deleted_at", "version", "created_at", "updated_at",
     "occurrence_date", "group_transaction_id",
 )  # fmt: skip
+_LINKS: Final = ("category_id", "transfer_id", "refund_of")
+_ADD: Final = Inserted(T, (*_PLAIN, "tags", "locked", "amount", "notes"))
 _FIXED: Final = frozenset({"ledger_id", "id", "created_at"})
 _CHANGED: Final = (
     *(name for name in _PLAIN if name not in _FIXED), "tags", "locked", "amount", "notes",
@@ -56,7 +59,7 @@ async def insert_rows(write: LedgerWrite, rows: Sequence[TransactionRow]) -> Non
     """
     if not rows:
         return
-    await write.tx.run(insert(T), [_cells(write, row) for row in rows])
+    await write.tx.run(_ADD, [_cells(write, row) for row in rows])
     parts = _parts(write, rows)
     if parts:
         await write.tx.run(insert(S), parts)
@@ -124,6 +127,30 @@ async def _mark(write: LedgerWrite, places: set[Place]) -> None:
     await mark(write.tx, write.ledger_id, places)
     if len(places) >= WIDE:
         write.enqueue(BUILD_SEGMENTS, write.ledger_id, run_at=write.now + QUIET)
+
+
+async def relink_rows(
+    write: LedgerWrite, changed: Sequence[tuple[TransactionRow, TransactionRow]]
+) -> None:
+    """Store other links and categories of many rows in one statement; their cells stay as sealed.
+
+    ``changed`` are pairs of before and after, which differ in nothing else but version and time.
+    """
+    if not changed:
+        return
+    names = ("id", *_LINKS)
+    columns = [cast([getattr(new, name) for _, new in changed], ARRAY(Uuid)) for name in names]
+    said = func.unnest(*columns).table_valued(*(column(f"new_{n}", Uuid) for n in names))
+    said = said.render_derived()
+    await write.tx.run(
+        update(T)
+        .where(T.c.ledger_id == write.ledger_id, T.c.id == said.c.new_id)
+        .values(
+            {name: said.c[f"new_{name}"] for name in _LINKS}
+            | {"version": T.c.version + 1, "updated_at": write.now}
+        )
+    )
+    await _tell(write, changed, "UPDATE")
 
 
 async def _tell(

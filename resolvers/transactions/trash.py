@@ -19,7 +19,7 @@ from resolvers.transactions.legs import as_shares_say, lost_legs
 from resolvers.transactions.locks import require_deletable
 from resolvers.transactions.references import References
 from resolvers.transactions.rows import T, get_transaction, transactions_by_id
-from resolvers.transactions.storing import stamp_rows, update_rows
+from resolvers.transactions.storing import relink_rows, stamp_rows, update_rows
 from resolvers.uploads import remove_receipts_of
 
 DAYS_IN_TRASH: Final = 30
@@ -261,7 +261,7 @@ async def return_to_trash(
         )
     )
     sides = await transactions_by_id(write.tx, [(write.ledger_id, row.id) for row in pointing])
-    await update_rows(
+    await relink_rows(
         write,
         [
             (row, replace(row, transfer_id=None, version=row.version + 1, updated_at=write.now))
@@ -299,7 +299,7 @@ async def _purge(write: LedgerWrite, gone: Sequence[UUID]) -> None:
         keys = [(write.ledger_id, row.id) for row in pointing]
         rows = await transactions_by_id(write.tx, keys, deleted=deleted)
         lost = set(gone)
-        await update_rows(
+        await relink_rows(
             write,
             [
                 (

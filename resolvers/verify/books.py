@@ -17,6 +17,7 @@ from models.idempotency import IdempotencyKey
 from models.imports import Import, ImportRow
 from models.notifications import Notification, NotificationRow
 from models.rates import Rate, RateRow
+from models.rules import RuleChange, RuleRun
 from models.templates import Template, TemplateRow
 from models.transactions import SplitRow, TransactionRow
 from resolvers.budgets.rows import ITEMS, B, I
@@ -26,6 +27,7 @@ from resolvers.uploads.rows import U, upload_row
 from resolvers.verify.finder import Finder, pages
 from resolvers.verify.groups import check_groups
 from resolvers.verify.images import Stored, check_images, check_lost
+from resolvers.verify.learned import check_learned
 from resolvers.verify.report import Kind, named
 from resolvers.verify.segments import check_segments
 
@@ -44,6 +46,8 @@ _OTHER_CELLS: Final[tuple[tuple[Table, str, str, str], ...]] = (
     (table(Import), "id", "report", "import"),
     (table(Import), "id", "rulings", "import"),
     (table(ImportRow), "id", "content", "import row"),
+    (table(RuleChange), "id", "content", "change of a rule run"),
+    (table(RuleRun), "id", "rules", "rule run"),
 )
 
 
@@ -75,6 +79,7 @@ async def check_books(finder: Finder) -> int:
     await _check_notifications(finder)
     await _check_rates(finder)
     await check_segments(finder)
+    await check_learned(finder)
     await _check_uploads(finder)
     for entity in _ENTITIES:
         await check_lost(finder, entity)

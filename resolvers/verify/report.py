@@ -40,6 +40,8 @@ class Kind(StrEnum):
     """Parts and parent do not agree."""
     SEGMENT = "SEGMENT"
     """Packed amounts are not those of the transactions, or are missing."""
+    LEARNED = "LEARNED"
+    """What was learned of past choices is not what they are."""
     MEMBER = "MEMBER"
     """Who belongs to a group is not whom it shows."""
     LEG = "LEG"

@@ -93,6 +93,7 @@ def test_plain_fields_of_a_view_are_columns_of_its_row() -> None:
         "notif": "Notification",
         "rate": "ExchangeRate",
         "rule": "Rule",
+        "run": "RuleRun",
         "grp": "Group",
         "gtxn": "GroupTransaction",
         "inv": "Invitation",
@@ -112,7 +113,8 @@ def test_plain_fields_of_a_view_are_columns_of_its_row() -> None:
 def test_wire_names_are_the_graphs_names() -> None:
     types = schema()._schema.type_map
     for row, function in wires.wire.registry.items():
-        view = types.get(row.__name__.removesuffix("Row").removesuffix("Run"))
+        name = row.__name__.removesuffix("Row")
+        view = types.get(name) or types.get(name.removesuffix("Run"))
         if row is object or view is None:
             continue
         names = set(re.findall(r'"(\w+)":', __import__("inspect").getsource(function)))

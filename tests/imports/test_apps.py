@@ -3,6 +3,8 @@
 import io
 import sqlite3
 import zipfile
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from resolvers.imports.inputs import ImportRevert
 from resolvers.imports.revert import revert_import
 from resolvers.inputs import parse
 from resolvers.paging import PageRequest
+from resolvers.statements.apps.model import Movement, pair_sides
 from tests.imports.world import World
 
 pytestmark = pytest.mark.anyio
@@ -314,3 +317,18 @@ async def test_an_export_is_taken_back_with_the_accounts_that_it_opened(world: W
     again = await bring(world, YNAB)
     assert again.counts["new"] == 7
     assert await told(world) == YNAB_ROWS
+
+
+def test_many_equal_sides_of_transfers_cost_linear_work() -> None:
+    day = date(2026, 1, 1)
+    rows = [Movement(n, "A" if n < 40_000 else "B", day, Decimal(-1 if n < 40_000 else 1), "x", transfer="B" if n < 40_000 else "A") for n in range(80_000)]  # fmt: skip
+    pair_sides(rows)
+    assert all(rows[one.pair].pair == at for at, one in enumerate(rows) if one.pair is not None)
+    assert [one.pair for one in rows[:3]] == [40_000, 40_001, 40_002]
+
+
+async def test_more_accounts_than_anybody_has_are_refused(world: World) -> None:
+    head, *_ = YNAB.splitlines()
+    rows = (f'"Account {n}","","01/25/2026","x","","","","",€1.00,€0.00,"Cleared"' for n in range(600))  # fmt: skip
+    run = await bring(world, "\n".join((head, *rows)))
+    assert (run.status, run.error_code) == ("FAILED", "TOO_MANY_ROWS")

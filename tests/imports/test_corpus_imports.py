@@ -74,6 +74,11 @@ async def test_the_corpus_arrives_in_the_books(client: Any, ada: Person, running
             answer = {"mapping": dict(MAPPINGS[path])}
             await door.call("ProcessImport", answer, id=run["id"])
             run = await _finished(door, run["id"])
+            if run["status"] == "PENDING":
+                # A sign of another currency: it is the account's money all the same.
+                assert [one["field"] for one in run["questions"]] == ["currency"]
+                await door.call("ProcessImport", {}, id=run["id"])
+                run = await _finished(door, run["id"])
         elif path not in MANIFEST_ERRATA:
             unasked.append(path)
             assert {code: total for code, total in sums.items() if total} == {

@@ -163,6 +163,48 @@ async def test_an_undecidable_file_waits_and_is_processed_with_an_answer(
     assert refused.value.code == "CONFLICT"
 
 
+async def test_a_mapping_is_remembered_and_offered_by_name(
+    door: Door, client: Any, worker: None
+) -> None:
+    giro, other = await account(door), await account(door)
+
+    async def bring(number: int, into: str, head: str = "Date,Text,Amount", **more: Any) -> Any:
+        data = f"{head}\n2026-0{number}-05,Rent,500.00\n2026-0{number}-06,Food,20.00\n".encode()
+        stored = await upload(client, door, data, f"card {number}.csv")
+        body = {"uploadId": stored["id"], "accountId": into, **more}
+        return await finished(door, (await door.call("CreateImport", body))["id"])
+
+    first = await bring(1, giro)
+    assert (first["status"], first["offers"]) == ("PENDING", [])
+    answer = {"mapping": {"signRule": "NEGATED"}, "mappingName": "My card"}
+    await door.call("ProcessImport", answer, id=first["id"])
+    assert (await finished(door, first["id"]))["offers"] == []
+    second = await bring(2, giro)
+    offer = {"importId": first["id"], "name": "My card", "mapping": {"signRule": "NEGATED"}}
+    assert second["offers"] == [offer]
+    listed = (await door.call("ListImports"))["items"]
+    assert [one["offers"] for one in listed] == [[offer], []]
+    await door.call("ProcessImport", {"mappingFrom": first["id"]}, id=second["id"])
+    done = await finished(door, second["id"])
+    assert (done["status"], done["mapping"]) == ("COMPLETED", {"signRule": "NEGATED"})
+    assert (await door.call("GetAccount", id=giro))["balance"] == "-1040.00"
+    # An accepted guess is remembered, too; another header or account is another matter.
+    guess = await bring(3, other)
+    assert guess["offers"] == []
+    await door.call("ProcessImport", {}, id=guess["id"])
+    accepted = await finished(door, guess["id"])
+    again = await bring(4, other)
+    assert [(one["name"], one["mapping"]) for one in again["offers"]] == [
+        ("card 3.csv", {"signRule": accepted["detected"]["signRule"]})
+    ]
+    assert (await bring(5, giro, "Date,Words,Amount"))["offers"] == []
+    direct = await bring(6, giro, mappingFrom=first["id"])
+    assert (direct["status"], direct["counts"]["new"]) == ("COMPLETED", 2)
+    with pytest.raises(Refused) as refused:
+        await bring(7, giro, mappingFrom=giro.replace("acct_", "imp_"))
+    assert refused.value.paths == {"mappingFrom": "NOT_FOUND"}
+
+
 OVERRULE = """mutation Overrule($id: ID!, $rows: [ImportRulingInput!]!, $key: String) {
   overruleImportRows(id: $id, rows: $rows, idempotencyKey: $key) {
     import {

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from models.ids import encode, new_id
 from resolvers.categories import list_categories
+from resolvers.imports import booking
 from resolvers.inputs import parse
 from resolvers.paging import PageRequest
 from resolvers.transactions import (
@@ -20,6 +21,7 @@ from resolvers.transactions import (
 from resolvers.transactions.inputs import TransactionUpdate
 from resolvers.transactions.writes import Patch
 from tests.imports.world import World
+from tests.statements import counted
 
 pytestmark = pytest.mark.anyio
 
@@ -102,6 +104,15 @@ async def test_each_entered_row_is_claimed_once_and_by_the_best(world: World) ->
     assert [line.transaction_id for line in lines[:2]] == [far.id, near.id]
     assert [line.decision for line in lines] == ["MATCHED", "MATCHED", "NEW"]
     assert len(await world.booked(account)) == 3
+
+
+async def test_what_a_hand_has_emptied_stays_empty(world: World) -> None:
+    account = await world.account()
+    row = await enter(world, account, "2024-01-05", "-9.00", "Lunch", payee="Somebody")
+    await edit(world, row.id, payee=None)
+    body = "Date,Description,Payee,Amount\n2024-01-05,Lunch,Diner,-9.00\n"
+    assert counts(await world.bring_in(body, account)) == {"rows": 1, "matched": 1}
+    assert [one.payee for one in await world.booked()] == [None]
 
 
 async def test_what_must_not_be_touched_is_not(world: World) -> None:
@@ -241,3 +252,85 @@ async def test_a_dry_run_is_the_real_run_row_for_row(
     assert dry.counts == real.counts
     again = await world.bring_in(body, accounts[0], deleted=policy, **SIGNED)
     assert (again.counts["new"], again.counts["matched"]) == (0, 0)
+
+
+class Killed(Exception):
+    """The worker dies here."""
+
+
+MIXED = (
+    HEAD + "2024-01-02,Coffee,-3.20\n2024-01-03,Lunch,-9.00\n2024-01-04,To savings,-100.00\n"
+    "2024-01-05,Gone,-5.00\n2024-01-06,Lunch,-9.00\n2024-01-06,New,-7.00\n2024-01-06,New,-7.00\n"
+)
+FOUND = ["DUPLICATE", "MATCHED", "TRANSFER", "SKIPPED", "MATCHED", "NEW", "NEW"]
+
+
+@pytest.mark.case("F08")
+@pytest.mark.parametrize(
+    ("place", "dry"),
+    [("load_books", True), ("load_books", False), ("insert_lines", False), ("update_rows", False)],
+    ids=["dry", "reading", "noting", "changing"],
+)
+async def test_a_worker_killed_anywhere_in_a_batch_loses_and_doubles_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, place: str, dry: bool
+) -> None:
+    monkeypatch.setattr("resolvers.imports.run.BATCH_ROWS", 2)
+    giro, savings = await world.account(), await world.account("Savings")
+    await world.bring_in(HEAD + "2024-01-02,Coffee,-3.20\n2024-01-05,Gone,-5.00\n", giro)
+    await world.throw_away((await world.booked(giro))[1])
+    await world.bring_in(HEAD + "2024-01-03,From giro,100.00\n", savings, **SIGNED)
+    lunches = [await enter(world, giro, f"2024-01-0{n}", "-9.00", "Lunch") for n in (2, 7)]
+    import_id = await world.start(await world.upload(MIXED), giro, dryRun=dry)
+    module, calls = booking, 0
+    real = getattr(module, place)
+
+    async def dies(*words: Any, **more: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        done = await real(*words, **more)
+        # The first call of a worker comes through, the second one kills it.
+        if calls == 2:
+            raise Killed
+        return done
+
+    monkeypatch.setattr(module, place, dies)
+    killed = 0
+    for _ in range(9):
+        calls = 0
+        try:
+            run = await world.work(import_id)
+        except Killed:
+            killed += 1
+            continue
+        break
+    monkeypatch.setattr(module, place, real)
+    assert killed > 0
+    assert run.status == "COMPLETED"
+    lines = await world.lines(import_id)
+    assert [line.decision for line in lines] == FOUND
+    assert [line.transaction_id for line in lines if line.decision == "MATCHED"] == [
+        row.id for row in lunches
+    ]
+    assert len(await world.booked()) == (4 if dry else 7)
+    again = await world.bring_in(MIXED, giro)
+    assert [line.decision for line in await world.lines(again.id)] == (
+        FOUND if dry else ["DUPLICATE"] * 3 + ["SKIPPED"] + ["DUPLICATE"] * 3
+    )
+
+
+async def test_a_batch_takes_as_many_statements_whatever_its_rows_are(world: World) -> None:
+    taken = []
+    for size in (3, 30):
+        giro, savings = await world.account(f"G{size}"), await world.account(f"S{size}")
+        for n in range(size):
+            await enter(world, giro, "2024-01-02", f"-{n + 1}.11", f"Entered {size}")
+        sides = [f"2024-01-03,Side {size},{n + 1}.22" for n in range(size)]
+        await world.bring_in(HEAD + "\n".join(sides) + "\n", savings, **SIGNED)
+        rows = [f"2024-01-03,Entered {size},-{n + 1}.11" for n in range(size)]
+        rows += [f"2024-01-03,Side {size},-{n + 1}.22" for n in range(size)]
+        import_id = await world.start(await world.upload(HEAD + "\n".join(rows) + "\n"), giro)
+        with counted(world.database) as seen:
+            run = await world.work(import_id)
+        assert counts(run) == {"rows": 2 * size, "matched": size, "new": size}
+        taken.append(len(seen))
+    assert taken[0] == taken[1]

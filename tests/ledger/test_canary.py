@@ -64,9 +64,29 @@ async def ruled(door: Door, client: Any) -> None:
     """A rule with the amount in a condition and a note."""
     what = f'conditions: [{{field: AMOUNT, min: "{AMOUNT}"}}], actions: {{notes: "{SECRET}"}}'
     make = f'mutation {{ createRule(input: {{name: "{SECRET}", {what}}}) {{ rule {{ id }} }} }}'
-    for document in (make, f"{{ testRule(rule: {{{what}}}) {{ matched changed }} }}"):
+    trial = f"{{ testRule(rule: {{{what}}}) {{ matched changed }} }}"
+    offered = "{ transactions { nodes { suggestion { score } } } }"
+    for document in (make, trial, "mutation { runRules { run { id } } }", offered):
         answer = await client.post("/graphql", json={"query": document}, headers=door.headers)
         assert "errors" not in answer.json()
+
+
+async def taken_back(door: Door, client: Any, run: str) -> None:
+    """A decision overruled both ways, and the whole import reverted."""
+    say = "overruleImportRows(id: $id, rows: [{position: 0, decision: %s}]) { import { id } }"
+    steps = [say % word for word in ("SKIPPED", "NEW")] + [
+        "revertImport(id: $id) { import { id } }"
+    ]
+    for step in steps:
+        body = {"query": f"mutation($id: ID!) {{ {step} }}", "variables": {"id": run}}
+        answer = await client.post("/graphql", json=body, headers=door.headers)
+        assert "errors" not in answer.json(), answer.text
+    for _ in range(2_000):
+        found = await door.call("GetImport", id=run)
+        if found["status"] != "PROCESSING":
+            break
+        await asyncio.sleep(0.025)
+    assert found["status"] == "REVERTED"
 
 
 async def every_feature(door: Door, client: Any) -> None:
@@ -131,6 +151,7 @@ async def every_feature(door: Door, client: Any) -> None:
         await asyncio.sleep(0.025)
     assert run["counts"]["new"] == 1
     await exported(door, client)
+    await taken_back(door, client, wanted)
     assert AMOUNT in str((await door.call("ListChanges", limit=100))["changes"])
 
 

@@ -12,8 +12,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.case("T06")]
 GATES = {
     "app_user", "my_ledgers", "my_writable_ledgers", "visible_versions", "open_personal_ledger",
     "user_by_email", "session_by_refresh", "due_trash", "ledgers_to_verify", "due_templates",
-    "mailed_token", "personal_token", "identity_owner", "take_limit", "due_reminders", "live_versions", "ended_sessions", "due_pruning", "prune_changes",
-    "due_rotation",
+    "mailed_token", "personal_token", "identity_owner", "take_limit", "due_reminders", "live_versions", "ended_sessions", "due_pruning", "prune_changes", "due_rotation", "activity",
     "forget_person", "files_to_erase", "erase_ledger",
     # groups: the ways in and out, and the last look of who left
     "open_group_ledger", "lock_group", "take_pen", "add_member", "change_role", "remove_member",

@@ -66,7 +66,13 @@ class Cluster:
         if prepare:
             self._server.wait(PASSWORDS)
         else:
-            self.program("pg_isready", "--timeout=10")
+            wait_for(self._answers)
+
+    def _answers(self) -> bool:
+        try:
+            return self.sql("SELECT 1") == "1"
+        except AssertionError:
+            return False
 
     def stop(self) -> None:
         """Stop it the fast way."""

@@ -6,8 +6,13 @@ import pytest
 from sqlalchemy import select
 
 from graph.context import Services
+from models import ids as ids_of
 from models.base import table
 from models.categories import Category
+from resolvers.inputs import parse
+from resolvers.transactions import TransactionCreate, create_transactions, update_transactions
+from resolvers.transactions.inputs import TransactionUpdate
+from resolvers.transactions.writes import Patch
 from tests.imports.world import World
 from tests.rules.world import cat, rule_in, says
 from tests.transactions.test_lists import counted
@@ -71,6 +76,34 @@ async def test_what_lies_in_the_books_is_left_alone(world: World) -> None:
     after = await world.booked(giro)
     assert after[:4] == before
     assert after[4].category_id == ids["rent"]
+
+
+async def test_what_a_hand_has_emptied_stays_empty_when_a_banks_row_joins_it(world: World) -> None:
+    giro = await world.account()
+    raw = {
+        "accountId": ids_of.encode("acct", giro),
+        "date": "2026-01-01",
+        "amount": "-12",
+        "description": "Food",
+    }
+    for locked in ((), ("PAYEE",)):
+        (row,) = await world.write(
+            lambda write: create_transactions(write, [parse(TransactionCreate, raw)])
+        )
+        update = TransactionUpdate.model_validate({"lockedFields": list(locked)})
+        await world.write(
+            lambda write, row=row, update=update: update_transactions(
+                write, [Patch(row.id, update)]
+            )
+        )
+        await world.bring_in("Date,Payee,Text,Amount\n2026-01-02,EDEKA,Card,-12.00\n", giro)
+        (found,) = await world.booked(giro)
+        assert (found.id, found.payee) == (row.id, None if locked else "EDEKA")
+        await world.throw_away(found)
+        await world.person()
+        world.actors.reverse()
+        giro = await world.account()
+        raw["accountId"] = ids_of.encode("acct", giro)
 
 
 async def test_a_dry_run_and_a_waiting_one_change_nothing(world: World) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resolvers.rules.folding import folded
-from resolvers.rules.patterns import MAX_STEPS, BadPattern, compile_pattern
+from resolvers.rules.patterns import MAX_STEPS, BadPattern, TooCostly, compile_pattern
 
 LETTERS = "ab1 "
 
@@ -96,3 +96,15 @@ def test_the_work_grows_with_the_text_and_not_beyond(
     assert not found.search("a" * 5_000)
     # The same state and letter again and again: remembered after the first time.
     assert taken <= 3
+
+
+def test_a_pattern_with_too_many_ways_is_given_up() -> None:
+    """Its table of steps would double with each repetition: the work ends, however many texts."""
+    found = compile_pattern("(a|b)*a(a|b){20}c")
+    texts = [f"{number * 2_654_435_761:b}" for number in range(10**30, 10**30 + 500)]
+    with pytest.raises(TooCostly):
+        [found.search(text.replace("0", "a").replace("1", "b")) for text in texts]
+    words = compile_pattern(r"\b(edeka|rewe|lidl)\b.*\d{2,}$")
+    for number in range(2_000):
+        words.search(f"kartenzahlung rewe markt {number} sagt danke am {number % 31}")
+    assert len(words._known) < 1_000

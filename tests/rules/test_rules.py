@@ -59,6 +59,8 @@ async def test_a_made_rule_is_listed_as_it_was_told(door: GraphQLDoor) -> None:
     assert made["id"].startswith("rule_")
     listed = (await door.query(LIST))["data"]["rules"]
     assert (listed["nodes"], listed["totalCount"]) == ([made], 1)
+    mine = await door.query(f"{{ viewer {{ rules {{ nodes {{ {RULE} }} }} }} }}")
+    assert mine["data"]["viewer"]["rules"]["nodes"] == [made]
     again = await door.query(f'{{ node(id: "{made["id"]}") {{ ... on Rule {{ {RULE} }} }} }}')
     assert again["data"]["node"] == made
     feed = (await door.call("ListChanges", limit=100))["changes"]
@@ -283,11 +285,12 @@ async def test_rules_follow_their_category(door: GraphQLDoor) -> None:
 
 
 async def test_a_ledger_holds_so_many_patterns(door: GraphQLDoor) -> None:
-    for _ in range(2):
-        await rule(door, *(says("TEXT", f"a{i}", "MATCHES") for i in range(10)))
-    with pytest.raises(Refused) as refused:
-        await rule(door, says("TEXT", "b", "MATCHES"))
-    assert set(refused.value.paths) == {"conditions"}
+    for _ in range(4):
+        await rule(door, *(says("TEXT", f"a{i}", "MATCHES") for i in range(5)))
+    for number in (1, 6):
+        with pytest.raises(Refused) as refused:
+            await rule(door, *(says("TEXT", "b", "MATCHES") for _ in range(number)))
+        assert set(refused.value.paths) == {"conditions"}
     await rule(door, says("TEXT", "b"))
 
 

@@ -21,6 +21,7 @@ from resolvers.imports.takeout.kept import KeptCategory
 from resolvers.imports.takeout.survey import Survey
 from resolvers.inputs import parse
 from resolvers.money import digits_of, round_to_minor
+from resolvers.statements import StatementError
 from resolvers.statements.apps import Export, Ledger, Movement, Path
 from resolvers.wire import instant
 
@@ -36,6 +37,8 @@ _MAX_TEXT: Final = 500
 _MAX_NOTES: Final = 4_000
 _MAX_TAG: Final = 60
 _MOST_DIGITS: Final = 20
+_MOST_CATEGORIES: Final = 5_000
+_MOST_ACCOUNTS: Final = 500
 
 
 @dataclass(slots=True)
@@ -96,6 +99,9 @@ def moving(
             old = move.id("acct", *key)
             move.accounts[key] = old
             survey.accounts[old] = key[1]
+            if len(move.accounts) > _MOST_ACCOUNTS:
+                message = f"The export has more than {_MOST_ACCOUNTS:,} accounts."
+                raise StatementError("TOO_MANY_ROWS", message)
             here = accounts.get(one.account.casefold())
             if here is not None and here.currency == key[1]:
                 move.adopted[old] = here.id
@@ -126,10 +132,15 @@ def _kinds(export: Export) -> dict[Path, str]:
     for path, total in sums.items():
         income = path in export.income or (not export.income and total > 0)
         kinds[path] = "INCOME" if income else "EXPENSE"
-    for path in list(kinds):
+    below: dict[Path, set[str]] = {}
+    for path, kind in kinds.items():
         for end in range(1, len(path)):
-            below = [kinds[one] for one in kinds if one[:end] == path[:end] and len(one) > end]
-            kinds.setdefault(path[:end], "INCOME" if set(below) == {"INCOME"} else "EXPENSE")
+            below.setdefault(path[:end], set()).add(kind)
+    for path, found in below.items():
+        kinds.setdefault(path, "INCOME" if found == {"INCOME"} else "EXPENSE")
+    if len(kinds) > _MOST_CATEGORIES:
+        message = f"The export has more than {_MOST_CATEGORIES:,} categories."
+        raise StatementError("TOO_MANY_ROWS", message)
     return kinds
 
 

@@ -164,6 +164,7 @@ class KeptImport(_Kept):
     deleted: Literal["SKIP", "RESTORE"] = "SKIP"
     confirmed: bool = False
     mapping: dict[str, Any] | None = None
+    mapping_name: Annotated[str, Field(max_length=200)] | None = None
     detected: dict[str, Any] | None = None
     questions: list[dict[str, Any]] = Field(default_factory=list)
     warnings: list[Words] = Field(default_factory=list)

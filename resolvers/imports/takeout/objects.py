@@ -193,7 +193,7 @@ def import_row(names: Names, one: KeptImport) -> ImportRunRow:
         error_message=message, rows_done=one.rows_done, rows_total=one.rows_total,
         started_at=one.started_at, finished_at=one.finished_at, kept=one.kept,
         opened=tuple(names.text(wire_id) for wire_id in one.opened), version=1,
-        created_at=one.created_at, updated_at=one.updated_at,
+        created_at=one.created_at, updated_at=one.updated_at, mapping_name=one.mapping_name,
     )  # fmt: skip
 
 

@@ -36,6 +36,7 @@ STAYS: Final[Mapping[str, str]] = {
     "invitations": "are between people of the place they were sent at",
     "sessions": "are signed in elsewhere",
     "changes": "are the history of the old ledger; this one begins its own",
+    "audit": "tell what was done at the old place; this one writes its own",
 }
 """Sections that are not brought in, and why."""
 

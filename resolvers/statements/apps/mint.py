@@ -2,12 +2,13 @@
 
 from typing import Final
 
-from resolvers.statements.apps.model import Export, Movement, pair_sides
+from resolvers.statements.apps.model import Export, Movement
 from resolvers.statements.apps.tables import Sheet, with_cells
 from resolvers.statements.model import CsvMapping
 
 _BETWEEN: Final = frozenset({"transfer", "credit card payment"})
 _NEAR_DAYS: Final = 5
+_MOST_ALIKE: Final = 200
 _INCOME: Final = frozenset({"income", "paycheck", "interest income", "bonus", "reimbursement", "rental income", "returned purchase"})  # fmt: skip
 
 
@@ -60,6 +61,9 @@ def _pair(movements: list[Movement]) -> None:
             one.transfer = None
             sides.setdefault(abs(one.amount), []).append(place)
     for places in sides.values():
+        if len(places) > _MOST_ALIKE:
+            # So many of one amount are never told apart.
+            continue
         for at in places:
             one = movements[at]
             fits = [
@@ -74,4 +78,3 @@ def _pair(movements: list[Movement]) -> None:
                 one.transfer = movements[fits[0]].account
                 movements[fits[0]].transfer = one.account
                 one.pair, movements[fits[0]].pair = fits[0], at
-    pair_sides(movements, _NEAR_DAYS)

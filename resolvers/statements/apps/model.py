@@ -1,5 +1,6 @@
 """What other apps export: movements of several accounts that the file itself names."""
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -83,20 +84,19 @@ class Export:
     date_format: str | None = None
 
 
-def pair_sides(movements: Sequence[Movement], within: int = 0) -> None:
-    """Find the two sides of each transfer: opposite accounts and amounts, days close together.
+def pair_sides(movements: Sequence[Movement]) -> None:
+    """Find the two sides of each transfer: opposite accounts and amounts on one day.
 
-    Each side belongs to one pair; of several equal ones the nearest in time and then in the file.
+    Each side belongs to one pair; of several equal ones the first in the file.
     """
-    waiting: dict[tuple[str, str, Decimal], list[int]] = {}
+    waiting: dict[tuple[str, str, Decimal, date], deque[int]] = {}
     for place, one in enumerate(movements):
-        if one.transfer is None or one.pair is not None or one.transfer == one.account:
+        if one.transfer is None or one.transfer == one.account:
             continue
-        others = waiting.get((one.transfer, one.account, -one.amount), [])
-        near = [at for at in others if abs((movements[at].day - one.day).days) <= within]
-        if near:
-            best = min(near, key=lambda at: (abs((movements[at].day - one.day).days), at))
-            others.remove(best)
+        others = waiting.get((one.transfer, one.account, -one.amount, one.day))
+        if others:
+            best = others.popleft()
             one.pair, movements[best].pair = best, place
         else:
-            waiting.setdefault((one.account, one.transfer, one.amount), []).append(place)
+            key = (one.account, one.transfer, one.amount, one.day)
+            waiting.setdefault(key, deque()).append(place)
