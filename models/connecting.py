@@ -52,6 +52,9 @@ def connect(
             "prepared_statement_cache_size": 0,
             "prepared_statement_name_func": lambda: f"__pt_{uuid4()}__",
         }
+    else:
+        # A statement that nobody waits for any more ends: its client gave it up, or was killed.
+        arguments["server_settings"]["client_connection_check_interval"] = "500"
     engine = create_async_engine(
         "postgresql+asyncpg://",
         connect_args=arguments,

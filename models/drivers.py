@@ -47,6 +47,8 @@ class Drivers:
         A pooler between us and the server would keep a connection of the server for each.
         """
         self._engine = engine
+        dbapi: Any = engine.dialect.loaded_dbapi
+        self._refusals: type[Exception] = dbapi.Error
         self._keeps = keeps
         self._kept: list[Held] = []
         self._waiting = 0
@@ -69,6 +71,11 @@ class Drivers:
         except DRIVER_ERRORS as error:
             raise_told(error)
             raise
+        except self._refusals as error:
+            # A connection that could not be opened comes as the dialect's own error.
+            raise DBAPIError(
+                None, None, error, hide_parameters=True, connection_invalidated=True
+            ) from error
 
     async def _cleaned(self, held: Held) -> bool:
         """End the transaction that a connection stands in; one that cannot goes back to the pool."""

@@ -45,7 +45,7 @@ async def behind(
             fault_proxy(Path(parts.redis_socket), folder / "redis.sock")
         )
         ends = replace(parts, database_host=str(folder), redis_socket=str(folder / "redis.sock"))
-        monkeypatch.setattr("app.connect", _impatient)
+        monkeypatch.setattr("assembly.connect", _impatient)
         mine = await start(settings, ends)
         stack.push_async_callback(mine.close)
         app = create_app(mine.services, settings.model_copy(update={"query_seconds": 0.5}), mine)
@@ -69,7 +69,9 @@ async def _well(behind: Behind, ada: Person) -> None:
         *(behind.client.get("/v1/accounts", headers=ada.headers) for _ in range(6))
     )
     assert [one.status_code for one in answers] == [200] * 6
-    pool: Any = behind.running.services.database.engine.pool
+    database = behind.running.services.database
+    await database.drivers.rest()
+    pool: Any = database.engine.pool
     assert pool.checkedout() == 0
 
 

@@ -181,6 +181,7 @@ async def test_a_query_that_takes_too_long_is_stopped_in_the_database_too(
     for _ in range(pool.size() + 1):
         answer = await client.get("/v1/accounts", headers=ada.headers)
         assert answer.status_code == 200
+    await services.database.drivers.rest()
     assert pool.checkedout() == 0
 
 

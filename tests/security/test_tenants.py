@@ -167,7 +167,9 @@ async def test_hot_questions_reach_their_rows_by_an_index(
         assert len(asked) >= len(HOT) - 2
         async with services.database.read(ids.decode("user", ada.id)) as tx:
             for statement, parameters in asked:
-                found = await tx._driver.fetchval(f"EXPLAIN (FORMAT JSON) {statement}", *parameters)
+                found = await tx._held.driver.fetchval(
+                    f"EXPLAIN (FORMAT JSON) {statement}", *parameters
+                )
                 plans = json.loads(found) if isinstance(found, str) else found
                 assert scans(plans[0]["Plan"]) == [], statement
     finally:
