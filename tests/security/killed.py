@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
+import asyncpg
 import httpx2
-from sqlalchemy import event
 
 import app as product
 import rest_compat.endpoint
@@ -29,8 +29,8 @@ KILLED: Final = 77
 
 def arm(running: Any, point: str) -> None:
     """Die at a point: ``statement N`` of what follows, ``commit`` before it, ``told`` after it."""
-    engine = running.services.database.engine.sync_engine
     seen = 0
+    whole = asyncpg.Connection.execute
 
     def statement(*_: Any) -> None:
         nonlocal seen
@@ -38,16 +38,17 @@ def arm(running: Any, point: str) -> None:
         if point == f"statement {seen}":
             os._exit(KILLED)
 
-    def commit(*_: Any) -> None:
-        if point == "commit" and seen > 3:
+    async def execute(self: Any, query: str, *words: Any, **more: Any) -> Any:
+        if point == "commit" and query == "COMMIT":
             os._exit(KILLED)
+        return await whole(self, query, *words, **more)
 
     async def told(*_: Any) -> None:
         if point == "told":
             os._exit(KILLED)
 
-    event.listen(engine, "before_cursor_execute", statement)
-    event.listen(engine, "commit", commit)
+    running.services.database.watch = statement
+    asyncpg.Connection.execute = execute
     running.services.ledgers.broker.publish = told
 
 
