@@ -19,12 +19,13 @@ from resolvers.auth import Auth
 from resolvers.erasure import Erasures
 from resolvers.errors import Unauthenticated
 from resolvers.exports import Asked, Exports
-from resolvers.ledgers import Ledgers, LedgerWrite, Outcome, repeat_of
+from resolvers.ledgers import Ledgers, LedgerWrite, Outcome
 from resolvers.limits import Limits
 from resolvers.oidc import SignInsElsewhere
 from resolvers.personal_tokens import PersonalTokens
 from resolvers.recovery import Recovery
 from resolvers.registration import Registrations
+from resolvers.repeats import repeat_of
 from resolvers.second_factor import SecondFactors
 from resolvers.sessions import Sessions
 from resolvers.uploads import Received

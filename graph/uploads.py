@@ -22,7 +22,8 @@ from graph.transactions import Transaction
 from models.sealing import derive
 from models.uploads import UploadRow
 from resolvers.errors import invalid
-from resolvers.ledgers import LedgerWrite, repeat_of
+from resolvers.ledgers import LedgerWrite
+from resolvers.repeats import repeat_of
 from resolvers.transactions import transactions_by_id
 from resolvers.uploads import (
     Bearer,

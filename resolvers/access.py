@@ -12,7 +12,7 @@ from resolvers.errors import Forbidden
 RESOURCES: Final = frozenset(
     {
         "accounts", "analytics", "budgets", "categories", "changes", "exports", "groups",
-        "imports", "invitations", "notifications", "profile", "rates", "templates",
+        "imports", "invitations", "notifications", "profile", "rates", "rules", "templates",
         "transactions", "uploads",
     }
 )  # fmt: skip

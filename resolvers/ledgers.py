@@ -1,25 +1,20 @@
 """Writing to a ledger: one transaction, idempotent on request, versioned, in the change feed."""
 
 import asyncio
-import hmac
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from hashlib import sha256
+from datetime import date, datetime
 from typing import Any, Final, Generic, Protocol, TypeVar, cast
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from sqlalchemy import bindparam, delete, select, text, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import bindparam, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from models.base import among_named, table, utc_now
 from models.changes import Change
 from models.database import LOCK_TIMEOUT, Database, Transaction, sqlstate
-from models.idempotency import IdempotencyKey
 from models.ids import new_id
 from models.jobs import Job
 from models.ledgers import Ledger, Membership
@@ -27,26 +22,22 @@ from models.sealing import LedgerRing, derive
 from models.statements import Inserted, Prepared
 from resolvers.access import Actor
 from resolvers.errors import (
-    AppError,
     Conflict,
-    ErrorCode,
     Forbidden,
     NotFound,
     StaleObject,
-    invalid,
 )
 from resolvers.events import Record, feed_rows, image_of
+from resolvers.repeats import Repeat, claim, store
 from resolvers.totals import move_totals
 from resolvers.wire import wire
 
 T = TypeVar("T")
 
-KEY_LIFETIME: Final = timedelta(hours=24)
 _TURN_SECONDS: Final = 10
 _LEDGERS: Final = table(Ledger)
 _MEMBERSHIPS: Final = table(Membership)
 _CHANGES: Final = table(Change)
-_KEYS: Final = table(IdempotencyKey)
 _JOBS: Final = table(Job)
 _TAKE_PEN: Final = text("SELECT take_pen(:ledger)")
 _ADD_JOBS: Final = Inserted(
@@ -91,29 +82,6 @@ class Broker(Protocol):
 
     async def wake_workers(self) -> None:
         """There is new work."""
-
-
-@dataclass(frozen=True, slots=True)
-class Repeat:
-    """An idempotency key with what it stands for; the same for both doors."""
-
-    key: str
-    operation: str
-    payload: Any
-
-    def fingerprint(self, secret: bytes) -> bytes:
-        """Keyed hash of operation and input: tells other input without holding any of it."""
-        canonical = json.dumps(self.payload, sort_keys=True, default=str, separators=(",", ":"))
-        return hmac.digest(secret, f"{self.operation}\x00{canonical}".encode(), sha256)
-
-
-def repeat_of(key: str | None, operation: str, payload: Any) -> Repeat | None:
-    """A checked idempotency key, or None when the caller sent none."""
-    if key is None:
-        return None
-    if not 1 <= len(key) <= 255 or not key.isascii() or not key.isprintable():
-        raise invalid("idempotencyKey", "1 to 255 printable ASCII characters.")
-    return Repeat(key, operation, payload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +201,7 @@ class Ledgers:
             key_id: UUID | None = None
             if repeat is not None:
                 await tx.unlock({actor.ledger_id})
-                key_id, stored = await self._claim(tx, actor, repeat)
+                key_id, stored = await claim(tx, actor, repeat, self._print_key)
                 if stored is not None:
                     return Outcome(cast("T", image_of(answer).validate_json(stored)), True)
             if first is not None:
@@ -247,7 +215,7 @@ class Ledgers:
             for one in every:
                 await self._flush(one)
             if key_id is not None:
-                await self._store(tx, actor, key_id, image_of(answer).dump_json(value))
+                await store(tx, actor, key_id, image_of(answer).dump_json(value))
             for step in write.last:
                 await step(tx)
             done[:] = every
@@ -285,53 +253,6 @@ class Ledgers:
             yield
         finally:
             turn.release()
-
-    async def _claim(
-        self, tx: Transaction, actor: Actor, repeat: Repeat
-    ) -> tuple[UUID | None, bytes | None]:
-        """Take the key, or find the answer that it already has."""
-        now = utc_now()
-        mine = _KEYS.c.ledger_id == actor.ledger_id
-        await tx.run(delete(_KEYS).where(mine, _KEYS.c.created_at < now - KEY_LIFETIME))
-        fingerprint = repeat.fingerprint(self._print_key)
-        key_id = new_id()
-        taken = await tx.first(
-            upsert(_KEYS)
-            .values(
-                ledger_id=actor.ledger_id,
-                key=repeat.key,
-                id=key_id,
-                operation=repeat.operation,
-                fingerprint=fingerprint,
-                created_at=now,
-            )
-            .on_conflict_do_nothing(index_elements=["ledger_id", "key"])
-            .returning(_KEYS.c.id)
-        )
-        if taken is not None:
-            return key_id, None
-        held = await tx.first(
-            select(_KEYS.c.id, _KEYS.c.fingerprint, _KEYS.c.answer).where(
-                mine, _KEYS.c.key == repeat.key
-            )
-        )
-        if held is None or held.answer is None:
-            raise Conflict("The first request with this key is running.", retry_after_seconds=1)
-        if not hmac.compare_digest(held.fingerprint, fingerprint):
-            raise AppError(
-                "This idempotency key was used with another input; use a new key.",
-                code=ErrorCode.IDEMPOTENCY_KEY_REUSED,
-            )
-        ring = tx.ring(actor.ledger_id)
-        return None, ring.unseal("idempotency_keys.answer", held.id, held.answer)
-
-    async def _store(self, tx: Transaction, actor: Actor, key_id: UUID, image: bytes) -> None:
-        sealed = tx.ring(actor.ledger_id).seal("idempotency_keys.answer", key_id, image)
-        await tx.run(
-            update(_KEYS)
-            .where(_KEYS.c.ledger_id == actor.ledger_id, _KEYS.c.id == key_id)
-            .values(answer=sealed)
-        )
 
     async def _lock(
         self, tx: Transaction, actor: Actor, ledgers: Sequence[UUID], *, own_affair: bool

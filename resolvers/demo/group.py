@@ -30,7 +30,8 @@ from resolvers.groups import (
 )
 from resolvers.inputs import parse
 from resolvers.invitations import Entering, InvitationCreate, accept, create_invitation
-from resolvers.ledgers import Ledgers, LedgerWrite, Repeat
+from resolvers.ledgers import Ledgers, LedgerWrite
+from resolvers.repeats import Repeat
 from resolvers.users import get_user
 
 NAME: Final = "Trips with Robin"

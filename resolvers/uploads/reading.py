@@ -18,7 +18,8 @@ from models.stores.files import FileStore
 from models.uploads import UploadRow
 from resolvers.access import Actor
 from resolvers.errors import Conflict, Gone
-from resolvers.ledgers import Ledgers, LedgerWrite, Outcome, Repeat, require_version
+from resolvers.ledgers import Ledgers, LedgerWrite, Outcome, require_version
+from resolvers.repeats import Repeat
 from resolvers.uploads.links import check_link
 from resolvers.uploads.rows import U, get_upload, uploads_by_id
 

@@ -23,7 +23,8 @@ from models.uploads import UploadRow
 from resolvers.access import Actor
 from resolvers.errors import TooLarge
 from resolvers.inputs import Input, TransactionRef
-from resolvers.ledgers import Ledgers, LedgerWrite, Outcome, repeat_of
+from resolvers.ledgers import Ledgers, LedgerWrite, Outcome
+from resolvers.repeats import repeat_of
 from resolvers.uploads.names import clean_filename
 from resolvers.uploads.receipts import require_provable
 from resolvers.uploads.rows import NAMES, U

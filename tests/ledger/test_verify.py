@@ -26,7 +26,8 @@ from resolvers.budgets import (
 )
 from resolvers.categories import CategoryUpdate, update_category
 from resolvers.inputs import parse
-from resolvers.ledgers import LedgerWrite, repeat_of
+from resolvers.ledgers import LedgerWrite
+from resolvers.repeats import repeat_of
 from resolvers.transactions import delete_transactions, purge_trash, restore_transaction
 from resolvers.transactions.trash import delete_rows_of_account, restore_rows_of_account
 from resolvers.verify import Difference, Report, verify_all, verify_ledger
