@@ -219,8 +219,9 @@ async def take_back(
     kept = 0
     for line in lines:
         made = work.made_by(line)
+        # A row that the file itself told as reconciled is nobody's statement yet.
         stays = any(
-            row.status == RECONCILED or (work.edited(line, row) and not remove) for row in made
+            work.edited(line, row) and (row.status == RECONCILED or not remove) for row in made
         )
         if made and stays:
             kept += len(made)

@@ -16,6 +16,7 @@ from tests.execution.documents import Maker
 from tests.execution.oracle import outside_nulls, serially, side_by_side, told
 from tests.execution.world import SCHEMA, Context
 
+pytestmark = pytest.mark.long
 CORE = SCHEMA._schema
 KNOWN: dict[str, list[Any]] = {
     "Int": [0, 1, 2, 3, 5, 8, 2**31 - 1],

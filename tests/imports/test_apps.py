@@ -305,7 +305,7 @@ async def test_a_statement_of_a_bank_needs_its_account(world: World) -> None:
 
 async def test_an_export_is_taken_back_with_the_accounts_that_it_opened(world: World) -> None:
     mine = await world.account("Savings")
-    run = await bring(world, YNAB.replace("Reconciled", "Cleared"))
+    run = await bring(world, YNAB)
     assert len(run.opened) == 1
     await world.write(lambda write: revert_import(write, run.id, parse(ImportRevert, {})))
     back = await world.work(run.id)

@@ -20,7 +20,7 @@ from websockets.sync.client import connect
 
 from tests.ops.test_serve import Served, served, wait_until_gone
 
-pytestmark = [pytest.mark.serve, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.serve, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(autouse=True)

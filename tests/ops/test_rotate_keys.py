@@ -11,7 +11,7 @@ from tests.doors import PASSWORD
 from tests.ops.test_backup import command
 from tests.ops.test_serve import served
 
-pytestmark = pytest.mark.serve
+pytestmark = [pytest.mark.long, pytest.mark.serve]
 
 
 def test_keys_rotate_under_a_serving_product(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ async def behind(
         monkeypatch.setattr("assembly.connect", _impatient)
         mine = await start(settings, ends)
         stack.push_async_callback(mine.close)
-        app = create_app(mine.services, settings.model_copy(update={"query_seconds": 0.5}), mine)
+        app = create_app(mine.services, settings.model_copy(update={"query_seconds": 2}), mine)
         client = await stack.enter_async_context(
             httpx2.AsyncClient(
                 transport=httpx2.ASGITransport(app=app), base_url="http://testserver"
@@ -60,7 +60,7 @@ async def behind(
 
 
 def _impatient(**address: Any) -> Any:
-    return connect(**{**address, "pool_size": 3, "command_seconds": 0.5, "connect_seconds": 0.5})
+    return connect(**{**address, "pool_size": 3, "command_seconds": 2.5, "connect_seconds": 2.5})
 
 
 async def _well(behind: Behind, ada: Person) -> None:

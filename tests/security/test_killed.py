@@ -18,7 +18,7 @@ from settings import Settings
 from tests.doors import Person, RestDoor
 from tests.security.killed import KILLED
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.long]
 ROOT = Path(__file__).resolve().parents[2]
 POINTS = ("statement 9", "commit", "told", "none")
 

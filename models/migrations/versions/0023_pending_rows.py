@@ -8,9 +8,13 @@ down_revision = "0022"
 
 
 def upgrade() -> None:
-    op.create_index(
-        "ix_transactions_pending",
-        "transactions",
-        ["ledger_id", "account_id", "date"],
-        postgresql_where=sa.text("deleted_at IS NULL AND status = 'PENDING'"),
-    )
+    # Writers go on meanwhile; what an earlier try left half made is made anew.
+    with op.get_context().autocommit_block():
+        op.execute("DROP INDEX CONCURRENTLY IF EXISTS ix_transactions_pending")
+        op.create_index(
+            "ix_transactions_pending",
+            "transactions",
+            ["ledger_id", "account_id", "date"],
+            postgresql_where=sa.text("deleted_at IS NULL AND status = 'PENDING'"),
+            postgresql_concurrently=True,
+        )

@@ -38,7 +38,7 @@ _SECTION_WORDS: Final[Mapping[str, str]] = {
     "groupTransactions": "shared expenses and settlements",
     "shares": "shares of them",
 }
-_OLD: Final = frozenset({"sessions", "changes"})
+_OLD: Final = frozenset({"sessions", "changes", "audit", "personalTokens", "identities"})
 """What every takeout has and nobody misses."""
 
 

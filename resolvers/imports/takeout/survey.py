@@ -38,7 +38,9 @@ STAYS: Final[Mapping[str, str]] = {
     "ruleRuns": "are taken back in the ledger that they ran in",
     "ruleChanges": "are what such runs have changed there",
     "changes": "are the history of the old ledger; this one begins its own",
-    "audit": "tell what was done at the old place; this one writes its own",
+    "audit": "tells of the sign-ins of the old account; this one writes its own",
+    "personalTokens": "open the old account and no other",
+    "identities": "are linked to the sign-in of the old account",
 }
 """Sections that are not brought in, and why."""
 
