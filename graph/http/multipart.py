@@ -25,8 +25,11 @@ T = TypeVar("T")
 
 FILE_PART: Final = "file"
 TEXT_PARTS: Final = frozenset(
-    {"purpose", "transactionId", "uploadId", "accountId", "mapping", "dryRun", "deleted"}
-)
+    {
+        "purpose", "transactionId", "uploadId", "accountId", "mapping", "mappingFrom",
+        "mappingName", "dryRun", "deleted",
+    }
+)  # fmt: skip
 MAX_PARTS: Final = 20
 MAX_HEADER_BYTES: Final = 8_192
 MAX_HEADERS: Final = 8

@@ -85,6 +85,10 @@ _STATEMENT_TYPES: Final = STATEMENTS | frozenset(
         "text/ofx", "text/sgml", "application/qif", "text/qif", "text/x-qif", "image/x-qif",
         "application/mt940", "text/mt940", "application/swift", "application/camt+xml",
         "text/json", "application/x-zip-compressed", "application/x-zip",
+        # What tables of extensions make of .qbo, .qif, .acc, .asc, .sta and .dat.
+        "application/vnd.intu.qbo", "image/x-quicktime", "application/x-qw",
+        "application/vnd.americandynamics.acc", "application/pgp-signature",
+        "application/vnd.stardivision.mail", "application/x-ns-proxy-autoconfig",
     }
 )  # fmt: skip
 _DECLARED: Final = {

@@ -325,6 +325,13 @@ async def test_one_request_uploads_and_imports(client: Any, ada: Person, worker:
         headers=ada.headers,
     )
     assert bad.json()["error"]["details"]["fields"][0]["path"] == "accountId"
+    named = await client.post(
+        "/v1/imports/csv",
+        files={"file": ("b.csv", CSV, "text/csv")},
+        data={"accountId": giro, "mappingFrom": data["id"], "mappingName": "Mine"},
+        headers=ada.headers,
+    )
+    assert (named.status_code, named.json()["data"]["mappingName"]) == (202, "Mine")
 
 
 async def test_another_persons_files_and_imports_are_not_found(

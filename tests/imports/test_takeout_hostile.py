@@ -187,6 +187,30 @@ async def test_what_is_wrong_is_left_out_and_told(world: World) -> None:
     ]
 
 
+async def test_there_is_no_half_of_a_transfer(world: World) -> None:
+    giro, other = account(), account(name="Other")
+    named, silent = row(giro, amount="-5.00"), row(other, amount="5.00")
+    named["transferId"] = silent["id"]
+    first, second = row(giro, amount="-1.00"), row(giro, amount="-2.00")
+    first["transferId"], second["transferId"] = second["id"], first["id"]
+    own = row(giro, amount="-3.00")
+    own["transferId"] = own["id"]
+    less, more = row(giro, amount="-4.00"), row(other, amount="4.50")
+    less["transferId"], more["transferId"] = more["id"], less["id"]
+    third = row(other, amount="5.00")
+    third["transferId"] = named["id"]
+    every = [named, silent, first, second, own, less, more, third]
+    run = await bring(world, text(accounts=[giro, other], transactions=every))
+    assert (run.status, run.counts["new"]) == ("COMPLETED", 8)
+    booked = {one.id: one for one in await world.booked()}
+    linked = {
+        one.amount_minor: booked[one.transfer_id].amount_minor
+        for one in booked.values()
+        if one.transfer_id
+    }
+    assert linked == {-500: 500, 500: -500}
+
+
 class _Killed(Exception):
     """The worker is gone."""
 

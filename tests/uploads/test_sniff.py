@@ -130,6 +130,8 @@ def test_what_a_file_says_must_be_what_it_is(head: bytes, filename: str, declare
         ("a.csv", "application/vnd.ms-excel"),
         ("a.xls", "TEXT/PLAIN"),
         ("umsatz.2024-01", ""),
+        ("litas.acc", "application/vnd.americandynamics.acc"),
+        ("a.qif", "image/x-quicktime"),
         ("a.txt", None),
     ],
 )

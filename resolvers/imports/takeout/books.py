@@ -190,18 +190,36 @@ async def bring_links(batch: Batch) -> None:
     rows = {row.id: row for row in found if row is not None}
     sources = [(ledger, refund) for _, refund in wanted.values() if refund is not None]
     refunded = await refunded_by_id(write.tx, sources)
+    mine = {key for key, row in rows.items() if trip.merge is None or row.import_id == trip.merge}
+    sides = {key: rows[key].transfer_id for key in mine}
+    for which, (transfer, _) in wanted.items():
+        # Both sides at once, whichever of them comes first: there is no half of a transfer.
+        if (
+            which in mine
+            and transfer in mine
+            and sides[which] in {None, transfer}
+            and sides[transfer] in {None, which}
+            and _are_sides(rows[which], rows[transfer])
+        ):
+            sides[which], sides[transfer] = transfer, which
     changed = []
-    for which, (transfer, refund) in wanted.items():
-        old = rows.get(which)
-        if old is None or (trip.merge is not None and old.import_id != trip.merge):
-            continue
-        linked = replace(
-            old,
-            transfer_id=transfer if transfer in rows else None,
-            refund_of=refund if refund in rows else None,
-            refunded=refunded.get((ledger, refund)) if refund is not None else None,
-        )
+    for which in mine:
+        old = rows[which]
+        linked = replace(old, transfer_id=sides[which])
+        _, refund = wanted.get(which, (None, None))
+        if refund in rows and refund != which:
+            linked = replace(linked, refund_of=refund, refunded=refunded.get((ledger, refund)))
         if linked != old:
             changed.append((old, replace(linked, version=old.version + 1)))
     await update_rows(write, [pair for pair in changed if pair[0].deleted_at is None])
     await update_rows(write, [pair for pair in changed if pair[0].deleted_at is not None], "DELETE")
+
+
+def _are_sides(one: TransactionRow, other: TransactionRow) -> bool:
+    """Whether two rows can be a transfer: of two accounts, and money that is the same on the way."""
+    return (
+        one.account_id != other.account_id
+        and (one.deleted_at is None) == (other.deleted_at is None)
+        and one.amount_minor * other.amount_minor <= 0
+        and (one.currency != other.currency or one.amount_minor == -other.amount_minor)
+    )
