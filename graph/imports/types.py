@@ -268,7 +268,9 @@ class Import(Stored):
     mapping_name: str | None = plain("What she calls that, for files to come.")
     warnings: list[str] = plain("What a person should know, such as rounded amounts.")
     headers: list[str] = plain("The file's columns, where a mapping is needed.")
-    kept: int = plain("Transactions that a revert has left because they were changed since.")
+    kept: int = plain(
+        "Transactions that a revert has left: changed since, or held by another import as well."
+    )
     started_at: Instant | None = plain("When a worker took it up.")
     finished_at: Instant | None = plain("When it ended.")
     upload: Upload | None = edge(uploads_by_id, own_ledger("upload_id"), "The file.")

@@ -1,7 +1,7 @@
 """Taking an import back: the books as they were before, batch by batch, the last row first.
 
-What an import has made goes for good, so that the same file can be imported again; transfers are
-taken apart; what was matched loses what the match has added, and what was brought back from the
+What an import has made goes for good, so that the same file can be imported again, unless another
+import holds it as well and inherits it; transfers are taken apart; what was matched loses what the match has added, and what was brought back from the
 trash returns there.  What somebody has changed since is never lost silently: the revert is refused,
 or such transactions stay, or they go because somebody said so.  Reconciled ones always stay.  What
 its owner has deleted meanwhile stays in the trash and is remembered as deleted.
@@ -24,6 +24,7 @@ from resolvers.categories import categories_by_id
 from resolvers.errors import Conflict
 from resolvers.imports.decide import CODE_BACK
 from resolvers.imports.effects import print_of, unmerged
+from resolvers.imports.heirs import hand_on
 from resolvers.imports.inputs import JOB_KIND, ImportRevert
 from resolvers.imports.rows import (
     LINE_COLUMNS,
@@ -238,7 +239,9 @@ async def take_back(
                 kept += not whole
                 back.append((row, replace(new, version=row.version + 1, updated_at=write.now)))
         after.append(_undone(line, removed=bool(made) and line.code != CODE_BACK))
-    await remove_rows(write, gone)
+    heirs = await hand_on(write, run, gone)
+    kept += len(heirs)
+    await remove_rows(write, [row for row in gone if row.id not in heirs])
     await update_rows(write, back)
     changed = [new for old, new in zip(lines, after, strict=True) if new is not old]
     await _give_categories_back(

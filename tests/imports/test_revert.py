@@ -72,17 +72,43 @@ async def test_the_same_file_twice_an_overlapping_one_a_revert_and_again(world: 
     run = await revert(world, over.id)
     assert (run.status, run.kept, run.rows_done) == ("REVERTED", 0, 3)
     assert await books(world) == january
-    assert counts(await world.bring_in(OVERLAP, account)) == {"rows": 3, "duplicate": 1, "new": 2}
+    again = await world.bring_in(OVERLAP, account)
+    assert counts(again) == {"rows": 3, "duplicate": 1, "new": 2}
     assert await content(world) == both
-    # The first one takes its own rows along and nothing else.
-    await revert(world, first.id)
-    assert [(r.date.isoformat(), r.description) for r in await world.booked()] == [
-        ("2024-01-25", "Wages"), ("2024-02-01", "Rent"),
-    ]  # fmt: skip
+    # What another file holds as well stays with that one, and goes with the last that holds it.
+    run = await revert(world, first.id)
+    assert (run.status, run.kept) == ("REVERTED", 3)
+    assert await content(world) == both
+    heir = (await world.run(twice.id)).counts
+    assert {name: number for name, number in heir.items() if number} == {"rows": 3, "new": 3}
+    assert (await revert(world, twice.id)).kept == 1
+    left = await world.booked()
+    assert len(left) == 3
+    assert {row.import_id for row in left} == {again.id}
     assert counts(await world.bring_in(JANUARY, account)) == {"rows": 3, "duplicate": 1, "new": 2}
-    await revert(world, twice.id)
-    assert len(await world.booked()) == 4
+    assert await content(world) == both
     assert empty == []
+
+
+async def test_the_books_are_what_the_files_say_that_are_left(world: World) -> None:
+    account = await world.account()
+    one = "Date,Text,Amount\n2026-01-15,Coffee,-3.00\n2026-01-15,Bun,-1.00\n"
+    two = (
+        "Date,Text,Amount\n2026-01-15,Coffee,-3.00\n2026-01-15,Coffee,-3.00\n2026-01-16,Tea,-2.00\n"
+    )
+
+    async def total() -> int:
+        return sum(row.amount_minor for row in await world.booked())
+
+    first = await world.bring_in(one, account)
+    second = await world.bring_in(two, account)
+    assert await total() == -900
+    await revert(world, first.id)
+    assert await total() == -800
+    await world.bring_in(one, account)
+    assert await total() == -900
+    await revert(world, second.id)
+    assert await total() == -400
 
 
 async def test_matched_rows_and_transfers_are_as_before(world: World) -> None:
