@@ -306,6 +306,7 @@ def test_metrics_are_many_and_their_labels_bounded() -> None:
 def test_logs_are_json_lines_without_what_people_wrote(capsys, monkeypatch) -> None:
     root = logging.getLogger()
     kept = (root.handlers, root.level)
+    before = structlog.get_config()
     try:
         configure_logs(level="info", style="json", for_good=False)
         client = door().client
@@ -317,7 +318,7 @@ def test_logs_are_json_lines_without_what_people_wrote(capsys, monkeypatch) -> N
         logging.getLogger("library").warning("first\nvalue -12.34 of ada@example.org")
     finally:
         root.handlers, root.level = kept
-        structlog.reset_defaults()
+        structlog.configure(**before)
     written = capsys.readouterr().err
     lines = [json.loads(line) for line in written.splitlines()]
     assert "12.34" not in written
