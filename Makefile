@@ -43,7 +43,7 @@ test-long: $(DEV) $(ASSETS) ## Run the tests that take long: fleets, key rotatio
 	@$(PYTHON) -m pytest -n 2 -m long
 
 soak: $(DEV) ## Look for new counterexamples for as long as it takes, half an hour and more
-	@POCKETTREND_EXAMPLES=soak $(PYTHON) -m pytest -n 2 --timeout=3600 \
+	@POCKETTREND_EXAMPLES=soak $(PYTHON) -m pytest -n 2 --timeout=3600 --randomly-seed=$$(date +%s) \
 	  -k "machine or generated or property or exact or splits or differential or table"
 
 check: $(DEV) ## What CI runs: format, lint, types, walls between rooms, schema drift, tests
