@@ -99,12 +99,15 @@ async def test_only_old_keys_are_due_and_shredded_ledgers_stay_so(
     books: Books, running: Running, root: asyncpg.Connection
 ) -> None:
     database, ledger = books.database, books.actor.ledger_id
+    # What other tests have left old is rotated first, and what they asked for has run.
+    handlers = {ROTATE_KEY: rotation_handler(database, due_keys)}
+    await Worker(database, running.broker, handlers).run_due()
+    await rotate_all(database, due_keys(), progress=lambda _done: None)
     assert await rotate_all(database, due_keys(), progress=lambda _done: None) == 0
     old = utc_now() - timedelta(days=366)
     await root.execute("UPDATE ledger_keys SET created_at = $2 WHERE ledger_id = $1", ledger, old)
     assert await enqueue_due_rotation(database) == 1
     assert await enqueue_due_rotation(database) == 0
-    handlers = {ROTATE_KEY: rotation_handler(database, due_keys)}
     assert await Worker(database, running.broker, handlers).run_due() == 1
     assert await enqueue_due_rotation(database) == 0
     numbers = "SELECT array_agg(key_no ORDER BY key_no) FROM ledger_keys WHERE ledger_id = $1"
