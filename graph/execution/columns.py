@@ -1,5 +1,6 @@
 """Columns: the values of one field for all of its parents, and what may be wrong with one."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from functools import lru_cache
 from inspect import CO_ITERABLE_COROUTINE
@@ -31,7 +32,7 @@ class Rows(Protocol):
         """Have rows filled by the next level."""
 
 
-class Shape:
+class Shape(ABC):
     """One layer of a field's type."""
 
     __slots__ = ("required",)
@@ -41,9 +42,9 @@ class Shape:
     def __init__(self, *, required: bool) -> None:
         self.required = required
 
+    @abstractmethod
     def complete(self, run: Rows, field: Any, values: list[Any]) -> list[Any]:
         """The answer's column; raises Waiting before anything has happened."""
-        raise NotImplementedError
 
     def absent(self, run: Rows, field: Any) -> Failure | None:
         """What stands where there is no value."""

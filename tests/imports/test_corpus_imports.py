@@ -1,7 +1,6 @@
 """The real bank files through the product: uploaded, imported by a worker, counted in the books."""
 
 import asyncio
-import importlib.util
 from collections import defaultdict
 from decimal import Decimal
 from typing import Any
@@ -103,8 +102,6 @@ async def test_every_other_format_arrives_and_arrives_once(
     worker = asyncio.create_task(running.work(stop))
     exact = []
     for entry in OTHERS:
-        if entry["format"] == "xlsx" and importlib.util.find_spec("python_calamine") is None:
-            continue
         count = int(entry["expected_transactions"])
         run, sums = await _imported(client, door, entry)
         assert (run["status"], run["counts"]["new"]) == ("COMPLETED", count), (entry, run["error"])

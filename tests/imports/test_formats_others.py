@@ -211,11 +211,3 @@ def test_a_workbook_is_read_as_the_table_it_holds() -> None:
     with pytest.raises(StatementError) as refused:
         read(book(cells(1, "Notes")))
     assert refused.value.code == "NO_TABLE"
-
-
-def test_without_the_library_a_workbook_is_refused_in_words(monkeypatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(StatementError) as refused:
-        read(book(TABLE))
-    assert refused.value.code == "UNSUPPORTED_FORMAT"
-    assert "CSV" in refused.value.message

@@ -1,6 +1,5 @@
 """Reads XLSX: the first sheet that holds a table, understood as a table of text is."""
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -19,7 +18,6 @@ __all__ = ["is_workbook", "read_xlsx"]
 MAX_COLUMNS: Final = 64
 _SCRIPT: Final = Path(__file__).with_name("xlsx_cells.py")
 _TIMEOUT_SECONDS: Final = 90
-_LIBRARY: Final = "python_calamine"
 _NO_TABLE: Final = frozenset({"NO_TABLE", "EMPTY_FILE", "NO_DATE_COLUMN", "NO_AMOUNT_COLUMN"})
 
 
@@ -72,9 +70,6 @@ def _others(name: str, sheets: list[tuple[str, list[Record]]]) -> list[str]:
 
 def _sheets(data: bytes) -> list[tuple[str, list[Record]]]:
     """The rows of every visible sheet, read by a process that may fail alone."""
-    if importlib.util.find_spec(_LIBRARY) is None:
-        message = "This server does not read spreadsheets; save the file as CSV."
-        raise StatementError("UNSUPPORTED_FORMAT", message)
     try:
         done = subprocess.run(  # noqa: S603
             [sys.executable, "-P", str(_SCRIPT)],
