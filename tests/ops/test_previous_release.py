@@ -4,6 +4,7 @@ import io
 import secrets
 import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -123,7 +124,6 @@ def test_the_release_before_serves_on_this_schema(
             "POCKETTREND_DATABASE_OWNER_URL": f"postgresql://{OWNER}:{ends.owner_password}@{where}"
         }
         # This release migrates; then both serve, the one before without the owner's address.
-        import sys  # noqa: PLC0415
 
         migrating = command_of(
             [sys.executable, "-m", "cli", "migrate"], folder / "new", **words, **owner
