@@ -6,6 +6,7 @@ parts and wrapping its rows costs more than the work itself, so statements go pa
 is found by SQLAlchemy's own cache key.
 """
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,6 +53,47 @@ class Inserted(Prepared):
             made = self.statement.compile(dialect=dialect, column_keys=self._names)  # type: ignore[attr-defined]
             self._made = _written(made)
         return self._made
+
+
+class Joined:
+    """Statements without results, joined into one: they reach the server in one round trip.
+
+    All of them see what was before the first, so no two may touch the same row.
+    """
+
+    _PLACE: Final = re.compile(r"\$([0-9]+)")
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[Prepared, ...], str] = OrderedDict()
+
+    def write(
+        self, dialect: Dialect, queued: Sequence[tuple[Prepared, Mapping[str, Any]]]
+    ) -> tuple[str, list[Any]]:
+        """The text of them all, and their values in order."""
+        parts = [(one.written(dialect), values) for one, values in queued]
+        key = tuple(one for one, _ in queued)
+        text = self._known.get(key)
+        if text is None:
+            text = self._known[key] = self._text([one for one, _ in parts])
+            if len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        else:
+            self._known.move_to_end(key)
+        return text, [value for one, values in parts for value in one.arguments(values)]
+
+    def _text(self, parts: "Sequence[Written]") -> str:
+        texts, before = [], 0
+        for part in parts:
+            if part.expands:
+                raise TypeError("A statement whose lists are written out has no text to join.")
+            shift = before
+            texts.append(
+                self._PLACE.sub(lambda found: f"${int(found[1]) + shift}", part.sql)  # noqa: B023 - used at once
+            )
+            before += len(part.names)
+        *first, last = texts
+        named = ", ".join(f"part{number} AS ({text})" for number, text in enumerate(first, 1))
+        return f"WITH {named} {last}" if named else last
 
 
 class Forms:

@@ -129,6 +129,13 @@ _BY_ID: Final = Prepared(
         among_named(_A.c.id, "ids"),
     )
 )
+_TO_BOOK: Final = Prepared(
+    select(*_COLUMNS, _A.c.total).where(
+        _A.c.ledger_id == bindparam("ledger_id"),
+        _A.c.deleted_at.is_(None),
+        among_named(_A.c.id, "ids"),
+    )
+)
 
 
 async def list_accounts(
@@ -160,6 +167,14 @@ async def accounts_by_id(tx: Tx, keys: Sequence[Key]) -> list[AccountRow | None]
         for row in await open_accounts(tx, rows):
             found[ledger_id, row.id] = row
     return [found.get(key) for key in keys]
+
+
+async def accounts_to_book(write: LedgerWrite, wanted: Iterable[UUID]) -> list[AccountRow]:
+    """Live accounts that a write books on; their running totals are remembered for its end."""
+    values = {"ledger_id": write.ledger_id, "ids": list(wanted)}
+    rows = await write.tx.aside(_TO_BOOK, values)
+    write.totals.update({row.id: row.total for row in rows})
+    return await open_accounts(write.tx, rows)
 
 
 async def get_account(tx: Tx, actor: Actor, account_id: UUID | None) -> AccountRow:

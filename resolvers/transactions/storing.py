@@ -59,7 +59,7 @@ async def insert_rows(write: LedgerWrite, rows: Sequence[TransactionRow]) -> Non
     """
     if not rows:
         return
-    await write.tx.run(_ADD, [_cells(write, row) for row in rows])
+    await write.tx.later(_ADD, [_cells(write, row) for row in rows])
     parts = _parts(write, rows)
     if parts:
         await write.tx.run(insert(S), parts)
