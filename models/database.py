@@ -27,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from models.connecting import connect
 from models.drivers import DRIVER_ERRORS, Drivers, Held, raise_told
 from models.sealing import KEY_CACHE_SECONDS, KeyMissing, RingCache
-from models.statements import Joined, Prepared, Writer
+from models.statements import Inserted, Joined, Prepared, Writer
 from models.stores.keys import KeyProvider
 from models.telemetry import note_statement
 from models.transacting import Params, Reading, Statement, Transaction, Upkeep, Writing, key_context
@@ -248,6 +248,8 @@ class Database:
         elif len(params) == 1 and isinstance(statement, Prepared):
             # One row needs no batch of the driver, which prepares for many.
             _, sql, arguments = self._writer.write(statement, params[0])
+        elif isinstance(statement, Inserted):
+            sql, arguments = self._writer.write_spread(statement, params)
         else:
             sql, many = self._writer.write_many(statement, params)
             arguments = many

@@ -8,7 +8,7 @@ is found by SQLAlchemy's own cache key.
 
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Final, cast
@@ -38,14 +38,43 @@ class Prepared:
         return self._made
 
 
+_INTO: Final = re.compile(r"INSERT INTO (\S+) \(([^)]+)\) VALUES \((.+)\)")
+_VALUE: Final = re.compile(r"\$\d+::([A-Z ]+?)(\[\])?(?: COLLATE \"C\")?")
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """An insert of many rows that takes each column as one array."""
+
+    sql: str
+    lists: tuple[int, ...]
+    """Columns that are lists of text themselves: an array of arrays would have to be square."""
+
+    def arguments(self, rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+        """The arrays of rows of values."""
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        for index in self.lists:
+            columns[index] = [_literal(one) for one in columns[index]]
+        return columns
+
+
+def _literal(texts: Sequence[str] | None) -> str | None:
+    """An array of text as PostgreSQL writes it."""
+    if texts is None:
+        return None
+    quoted = (one.replace("\\", "\\\\").replace('"', '\\"') for one in texts)
+    return "{" + ",".join(f'"{one}"' for one in quoted) + "}"
+
+
 class Inserted(Prepared):
     """An insert of rows that name some columns."""
 
-    __slots__ = ("_names",)
+    __slots__ = ("_names", "_spread")
 
     def __init__(self, into: Table, names: Sequence[str]) -> None:
         super().__init__(insert(into))
         self._names = names
+        self._spread: Spread | None = None
 
     def written(self, dialect: Dialect) -> "Written":
         """The statement in the driver's words."""
@@ -53,6 +82,30 @@ class Inserted(Prepared):
             made = self.statement.compile(dialect=dialect, column_keys=self._names)  # type: ignore[attr-defined]
             self._made = _written(made)
         return self._made
+
+    def spread(self, dialect: Dialect) -> Spread:
+        """The same for many rows at once; the server plans and checks it only once."""
+        if self._spread is None:
+            sql = self.written(dialect).sql
+            found = _INTO.fullmatch(sql)
+            kinds = [_VALUE.fullmatch(one) for one in found[3].split(", ")] if found else [None]
+            if found is None or None in kinds:
+                raise TypeError(f"not an insert of plain values: {sql}")
+            known = [one for one in kinds if one is not None]
+            names = found[2].split(", ")
+            arrays = ", ".join(f"${at}::{kind[1]}[]" for at, kind in enumerate(known, 1))
+            shown = ", ".join(
+                f"CAST({name} AS {kind[1]}[])" if kind[2] else name
+                for name, kind in zip(names, known, strict=True)
+            )
+            # Nothing but words of a compiled statement goes into it.
+            into = f"INSERT INTO {found[1]} ({found[2]})"
+            given = f"FROM unnest({arrays}) AS given ({found[2]})"
+            self._spread = Spread(
+                f"{into} SELECT {shown} {given}",
+                tuple(at for at, kind in enumerate(known) if kind[2]),
+            )
+        return self._spread
 
 
 class Joined:
@@ -204,6 +257,13 @@ class Writer:
         if written.expands:
             return written, *_expanded(written, given)
         return written, written.sql, written.processed(given)
+
+    def write_spread(
+        self, statement: Inserted, rows: Sequence[Mapping[str, Any]]
+    ) -> tuple[str, list[list[Any]]]:
+        """The text of an insert of many rows at once, and its columns."""
+        written, spread = statement.written(self._dialect), statement.spread(self._dialect)
+        return spread.sql, spread.arguments(map(written.arguments, rows))
 
     def write_many(
         self, statement: Executable | Prepared, rows: Sequence[Mapping[str, Any]]

@@ -1,4 +1,4 @@
-"""How often a write goes to the database: what it needs is read at once, what it leaves is one statement."""
+"""How often a write goes to the database: it reads what it needs, and leaves one statement."""
 
 from typing import Any
 
@@ -91,3 +91,26 @@ async def test_what_is_left_at_the_end_is_committed_and_nothing_of_a_failed_writ
     async with services.database.read(actor.user_id) as tx:
         names = {row.name for row in await tx.rows(_NAMES, {"kind": "EXPENSE"})}
     assert names & {"One", "Two", "Never"} == {"Two"}
+
+
+async def test_many_rows_with_any_text_in_their_lists_go_in_one_statement(
+    client: Any, ada: Person, services: Services
+) -> None:
+    door = GraphQLDoor(client, ada)
+    account = (await door.call("CreateAccount", CASH))["id"]
+    tags = [
+        [],
+        ["plain"],
+        ['quo"ted', "back\\slash", "comma,brace}{", "NULL", "ünïcode 🙂", "x y"],
+    ]
+    rows = [
+        {**ROW, "accountId": account, "tags": tags[number % 3], "notes": "n" if number else None}
+        for number in range(9)
+    ]
+    with counted(services.database) as seen:
+        await door.call("CreateTransactions", transactions=rows)
+    assert len([one for one in seen if one.startswith("INSERT INTO transactions")]) == 1
+    listed = await door.pages("ListTransactions", limit=100)
+    wanted = sorted(sorted(rows[number]["tags"]) for number in range(9))
+    assert sorted(sorted(one["tags"]) for one in listed) == wanted
+    assert sorted(one["notes"] or "" for one in listed) == [""] + ["n"] * 8
