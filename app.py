@@ -35,7 +35,7 @@ from graph.http.health import Operator, health_routes
 from graph.http.logs import SINKS, RequestLog
 from graph.http.metrics import Metrics, metrics_routes
 from graph.http.parts import part_checks, part_gauges
-from graph.http.sizes import BodyLimit
+from graph.http.sizes import FORM_BYTES, BodyLimit
 from graph.http.slow import SlowLog
 from graph.live import Hub
 from models.database import Database
@@ -47,6 +47,7 @@ from models.stores.sessions import AnnouncedSessions, NoSessions, RedisSessions,
 from models.system_keys import load_system_keys
 from models.telemetry import COUNTERS, LISTENERS, Tally
 from resolvers.auth import Auth
+from resolvers.bounds import Bounds
 from resolvers.erasure import Erasures
 from resolvers.exports import Exports
 from resolvers.failures import Failures
@@ -268,6 +269,12 @@ async def start(
         build=await build,
         public_url=public_url,
         files_url=settings.files_url or public_url,
+        bounds=Bounds(
+            file_bytes=settings.import_bytes,
+            takeout_bytes=settings.takeout_bytes,
+            rows=settings.import_rows,
+            columns=settings.import_columns,
+        ),
         production=settings.production,
         introspection=not settings.production,
     )
@@ -321,7 +328,8 @@ def create_app(services: Services, settings: Settings, running: Running | None =
             *(() if running.tracing is None else (Middleware(running.tracing.middleware),)),
             Middleware(RequestLog, observe=running.observe, began=running.metrics.began),
             Middleware(Edge, rules=running.rules),
-            Middleware(BodyLimit),
+            # Around the file a form has a few fields.
+            Middleware(BodyLimit, upload_bytes=services.bounds.largest + FORM_BYTES),
         ],
         exception_handlers={HTTPException: router_failure},
     )

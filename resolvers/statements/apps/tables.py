@@ -11,7 +11,8 @@ from resolvers.statements.model import CsvMapping, Statement, StatementError
 from resolvers.statements.reader import read_csv
 from resolvers.statements.table import Limits, normal_lines, read_records, unwrapped
 
-_LIMITS: Final = Limits(200_000, 128, 65_536)
+_MAX_COLUMNS: Final = 128
+_MAX_FIELD: Final = 65_536
 _MAX_DIGITS: Final = 26
 APPS: Final[Mapping[str, frozenset[str]]] = {
     "YNAB": frozenset({"account", "payee", "outflow", "inflow", "cleared"}),
@@ -55,10 +56,11 @@ class Sheet:
         return found[0] if found else None
 
 
-def sheet_of(data: bytes, delimiter: str = ",") -> Sheet:
+def sheet_of(data: bytes, delimiter: str = ",", *, max_rows: int = 200_000) -> Sheet:
     """A table whose first record is its header; raises `StatementError` for what is no text."""
     text, _, _ = decode(data, None)
-    records = read_records(unwrapped(normal_lines(text)), delimiter, _LIMITS)
+    limits = Limits(max_rows, _MAX_COLUMNS, _MAX_FIELD)
+    records = read_records(unwrapped(normal_lines(text)), delimiter, limits)
     if not records:
         raise StatementError("EMPTY_FILE", "The file has no lines with anything in them.")
     headers = tuple(cell.strip() for cell in records[0].cells)
