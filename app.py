@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 from starlette.types import Scope
 
 from assembly import (
+    bounds_of,
     cache_of,
     engine_of,
     files_of,
@@ -47,7 +48,6 @@ from models.stores.sessions import AnnouncedSessions, NoSessions, RedisSessions,
 from models.system_keys import load_system_keys
 from models.telemetry import COUNTERS, LISTENERS, Tally
 from resolvers.auth import Auth
-from resolvers.bounds import Bounds
 from resolvers.erasure import Erasures
 from resolvers.exports import Exports
 from resolvers.failures import Failures
@@ -269,12 +269,7 @@ async def start(
         build=await build,
         public_url=public_url,
         files_url=settings.files_url or public_url,
-        bounds=Bounds(
-            file_bytes=settings.import_bytes,
-            takeout_bytes=settings.takeout_bytes,
-            rows=settings.import_rows,
-            columns=settings.import_columns,
-        ),
+        bounds=bounds_of(settings),
         production=settings.production,
         introspection=not settings.production,
     )

@@ -204,9 +204,10 @@ class RowReader:
                 )
             return
         named = " and ".join(repr(shown(sign)) for sign in signs[:3])
+        one = len(foreign) == 1
         message = (
-            f"{len(foreign)} amounts are written with {named}, and the account is in {home}; in "
-            "which currency are they?"
+            f"{len(foreign)} amount{' is' if one else 's are'} written with {named}, and the "
+            f"account is in {home}; in which currency {'is it' if one else 'are they'}?"
         )
         choices = dict.fromkeys((*(_likely(sign) for sign in signs[:3]), home))
         self.questions.append(Question("currency", message, tuple(choices)))
