@@ -13,10 +13,9 @@ from cli import cli
 from tests.doors import PASSWORD, Person, RestDoor
 from tests.imports.test_apps import MINT
 from tests.imports.test_doors import CSV, account, worker
-from tests.live.conftest import address
 
 pytestmark = pytest.mark.anyio
-__all__ = ["address", "worker"]
+__all__ = ["worker"]
 
 
 async def run(address: str, person: Person, *words: str, password: str = PASSWORD) -> Any:
