@@ -17,6 +17,7 @@ from models.stores.files import FileStore
 from models.stores.mail import Mailer
 from resolvers.access import Actor
 from resolvers.auth import Auth
+from resolvers.bounds import DEFAULTS, Bounds
 from resolvers.erasure import Erasures
 from resolvers.errors import Unauthenticated
 from resolvers.exports import Asked, Exports
@@ -72,6 +73,8 @@ class Services:
     """Seals sign-ups that wait for their address to be proved."""
     verified_registration: bool = False
     """Whether signing up asks for a mailed token first."""
+    bounds: Bounds = DEFAULTS
+    """How large files may be."""
     production: bool = False
     introspection: bool = True
 
