@@ -18,6 +18,7 @@ from models.limits import DatabaseWindows, SharedWindows
 from models.migrate import migrate, newest_revision, present_revision
 from models.replica import Replica
 from models.sealing import derive
+from models.stores.addresses import TLS_SCHEMES
 from models.stores.files import FileStore, LocalFiles
 from models.stores.keys import KeyProvider, LocalKeys
 from models.stores.limits import RedisWindows
@@ -194,7 +195,7 @@ def cache_of(settings: Settings, endpoints: "Endpoints | None") -> Cache | None:
     url = settings.redis_url.get_secret_value()
     if url:
         # Over TLS its certificate is checked; where no file is named, against the system's.
-        checked = url.startswith("rediss://") and settings.tls_ca is not None
+        checked = url.partition(":")[0] in TLS_SCHEMES and settings.tls_ca is not None
         login: dict[str, Any] = {"ssl_ca_certs": str(settings.tls_ca)} if checked else {}
         return Cache(url=url, **login)
     if endpoints is None:

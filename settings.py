@@ -12,7 +12,13 @@ from pydantic import AfterValidator, SecretStr, ValidationError
 from pydantic import model_validator as checked
 from pydantic_settings import NoDecode
 
-from models.stores.addresses import database_address, smtp_server
+from models.stores.addresses import (
+    CLUSTER_SCHEMES,
+    TLS_SCHEMES,
+    database_address,
+    redis_cluster,
+    smtp_server,
+)
 from part_settings import PREFIX, Between, PartSettings, Words, field, web_address
 
 __all__ = [
@@ -218,8 +224,8 @@ class Settings(PartSettings):
     def warnings(self) -> list[str]:
         """What is allowed in this profile but deserves a word at the start."""
         found = []
-        redis = urlsplit(self.redis_url.get_secret_value())
-        if self.production and redis.scheme == "redis" and redis.hostname not in LOOPBACK:
+        redis = self.redis_url.get_secret_value()
+        if self.production and redis and not _safe(redis):
             found.append(
                 f"{PREFIX}REDIS_URL speaks no TLS: sessions and limits cross the network in the "
                 "clear; rediss:// would not."
@@ -230,6 +236,16 @@ class Settings(PartSettings):
                 f"set {PREFIX}PROFILE=production for others to use it."
             )
         return found
+
+
+def _safe(redis: str) -> bool:
+    """Whether what is said to Redis is read by nobody on the way."""
+    scheme = redis.partition(":")[0]
+    if scheme in TLS_SCHEMES:
+        return True
+    if scheme in CLUSTER_SCHEMES:
+        return all(host in LOOPBACK for host, _ in redis_cluster(redis).nodes)
+    return urlsplit(redis).hostname in LOOPBACK
 
 
 def load() -> Settings:

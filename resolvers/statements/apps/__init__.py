@@ -4,13 +4,24 @@ from resolvers.statements.apps.actual import MAX_BYTES, read_actual, read_actual
 from resolvers.statements.apps.firefly import read_firefly
 from resolvers.statements.apps.mint import read_mint
 from resolvers.statements.apps.model import Export, Ledger, Movement, Part, Path, Plan
-from resolvers.statements.apps.splitwise import read_splitwise
+from resolvers.statements.apps.splitwise import chosen, read_splitwise
 from resolvers.statements.apps.tables import sheet_of
 from resolvers.statements.apps.ynab import read_plan, read_register
-from resolvers.statements.archives import opened
+from resolvers.statements.archives import is_takeout, opened
+from resolvers.statements.formats.xlsx import is_workbook
 from resolvers.statements.model import CsvMapping, StatementError
 
-__all__ = ["Export", "Ledger", "Movement", "Part", "Path", "Plan", "read_export"]
+__all__ = [
+    "Export",
+    "Ledger",
+    "Movement",
+    "Part",
+    "Path",
+    "Plan",
+    "chosen",
+    "names_accounts",
+    "read_export",
+]
 
 _REGISTER = ("register.csv",)
 _PLAN = ("plan.csv", "budget.csv")
@@ -45,6 +56,16 @@ def read_export(data: bytes, mapping: CsvMapping | None, home: str, person: str)
             return read_actual_table(data, sheet, mapping, home)
         case _:
             return None
+
+
+def names_accounts(data: bytes) -> bool:
+    """Whether a file itself says which accounts it fills: a takeout, or another app's export."""
+    if is_takeout(data) or (data.startswith(b"PK") and not is_workbook(data)):
+        return True
+    try:
+        return not data.startswith(b"PK") and sheet_of(data).app is not None
+    except StatementError:
+        return False
 
 
 def _archive(data: bytes, mapping: CsvMapping | None, home: str) -> Export:
