@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.types import Scope
+from starlette.types import ASGIApp, Scope
 
 from assembly import (
     cache_of,
@@ -30,12 +28,12 @@ from assembly import (
 from graph.context import Services
 from graph.handlers import job_handlers, last_words
 from graph.http.bare import router_failure
-from graph.http.headers import Draining, Edge, EdgeRules
+from graph.http.front import Front, Routed
+from graph.http.headers import Draining, EdgeRules
 from graph.http.health import Operator, health_routes
-from graph.http.logs import SINKS, RequestLog
+from graph.http.logs import SINKS
 from graph.http.metrics import Metrics, metrics_routes
 from graph.http.parts import part_checks, part_gauges
-from graph.http.sizes import BodyLimit
 from graph.http.slow import SlowLog
 from graph.live import Hub
 from models.database import Database
@@ -276,7 +274,7 @@ async def start(
     return running
 
 
-def create_app(services: Services, settings: Settings, running: Running | None = None) -> Starlette:
+def create_app(services: Services, settings: Settings, running: Running | None = None) -> ASGIApp:
     """Both doors and what surrounds them as one ASGI application.
 
     Without a running process around it (in tests) the cache is not among the health's parts.
@@ -284,7 +282,7 @@ def create_app(services: Services, settings: Settings, running: Running | None =
     # Imported here: commands that serve nobody need no routes.
     from graph.engine import Engine  # noqa: PLC0415
     from graph.http.routes import graph_routes  # noqa: PLC0415
-    from rest_compat.endpoint import rest_routes  # noqa: PLC0415
+    from rest_compat.endpoint import direct, rest_routes  # noqa: PLC0415
 
     running = running or Running.around(services, settings)
     token = settings.operator_token.get_secret_value()
@@ -308,13 +306,11 @@ def create_app(services: Services, settings: Settings, running: Running | None =
         ),
         *rest_routes(services, engine, demo_password=running.demo_password),
     ]
-    return Starlette(
-        routes=routes,
-        middleware=[
-            *(() if running.tracing is None else (Middleware(running.tracing.middleware),)),
-            Middleware(RequestLog, observe=running.observe, began=running.metrics.began),
-            Middleware(Edge, rules=running.rules),
-            Middleware(BodyLimit),
-        ],
-        exception_handlers={HTTPException: router_failure},
+    application: ASGIApp = Front(
+        Routed(routes=routes, exception_handlers={HTTPException: router_failure}),
+        rules=running.rules,
+        observe=running.observe,
+        began=running.metrics.began,
+        direct=direct(routes),
     )
+    return application if running.tracing is None else running.tracing.middleware(application)

@@ -1,7 +1,7 @@
 """Routes under one prefix, found by their first word: a hundred patterns are not tried in turn."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from starlette.datastructures import URLPath
 from starlette.routing import BaseRoute, Match, NoMatchFound, Route
@@ -23,6 +23,32 @@ class Branches(BaseRoute):
             if not route.path.startswith(prefix) or not word or "{" in word:
                 raise ValueError(f"{route.path} does not begin with {prefix} and a word.")
             self._by_word.setdefault(word, []).append(route)
+        self._plain = {
+            route.path: route
+            for route in routes
+            if "{" not in route.path and self._first(route.path) is route
+        }
+
+    def _first(self, path: str) -> Route | None:
+        """The route of a path, as it would be found in their order."""
+        word = path[len(self._prefix) :].partition("/")[0]
+        for route in self._by_word.get(word, ()):
+            if route.path_regex.match(path):
+                return route
+        return None
+
+    def find(self, path: str) -> tuple[Route, dict[str, Any]] | None:
+        """The route of a path with the words in it, past the router."""
+        route = self._plain.get(path)
+        if route is not None:
+            return route, {}
+        if path.startswith(self._prefix):
+            word = path[len(self._prefix) :].partition("/")[0]
+            for one in self._by_word.get(word, ()):
+                match = one.path_regex.match(path)
+                if match is not None:
+                    return one, match.groupdict()
+        return None
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Ask the routes of the path's first word."""

@@ -8,6 +8,7 @@ from starlette.types import Receive, Scope, Send
 
 from graph.context import Context, Services
 from graph.http.cookies import cookie_of
+from graph.http.heads import request_of
 from models.ids import new_id
 from resolvers.access import Actor
 from resolvers.errors import Unauthenticated
@@ -62,9 +63,9 @@ class AnyMethod:
     """A handler that is asked for every method, so that it says itself which ones it allows."""
 
     def __init__(self, handle: Callable[[Request], Awaitable[Response]]) -> None:
-        self._handle = handle
+        self.handle = handle
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        response = await self._handle(Request(scope, receive, send))
+        response = await self.handle(request_of(scope, receive, send))
         await response(scope, receive, send)
