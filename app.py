@@ -55,6 +55,7 @@ from resolvers.oidc import SignInsElsewhere
 from resolvers.passwords import Passwords
 from resolvers.personal_tokens import PersonalTokens
 from resolvers.prompts import Teller
+from resolvers.rates import keep_known, keep_refreshed
 from resolvers.recovery import Recovery
 from resolvers.registration import Registrations
 from resolvers.second_factor import SecondFactors
@@ -143,6 +144,10 @@ class Running:
             SINKS.remove(self.sentry.tell)
             await asyncio.to_thread(self.sentry.close)
 
+    async def follow_rates(self, stopping: asyncio.Event) -> None:
+        """Know the exchange rates that a worker has fetched."""
+        await keep_known(self.services.database, stopping)
+
     @property
     def draining(self) -> Draining:
         """Set when the process is about to stop."""
@@ -162,6 +167,8 @@ class Running:
         async with asyncio.TaskGroup() as both:
             both.create_task(worker.run(stopping))
             both.create_task(keep_swept(database, self.services.files, stopping))
+            if self.settings.rates_url:
+                both.create_task(keep_refreshed(database, self.settings.rates_url, stopping))
 
     async def close(self) -> None:
         """Close everything, the database last."""

@@ -87,7 +87,7 @@ def worker() -> None:
 
     async def work(running: "Running") -> None:
         stopping, task = asyncio.Event(), asyncio.current_task()
-        running_worker = asyncio.create_task(running.work(stopping))
+        running_worker = asyncio.gather(running.work(stopping), running.follow_rates(stopping))
         typer.echo("worker ready")
         sys.stdout.flush()
         try:

@@ -60,7 +60,10 @@ async def serve_alone(
     )
     stopping = asyncio.Event()
     stop.on_stop(lambda: loop.call_soon_threadsafe(stopping.set))
-    beside = [asyncio.create_task(running.metrics.watch_loop(stopping))]
+    beside = [
+        asyncio.create_task(running.metrics.watch_loop(stopping)),
+        asyncio.create_task(running.follow_rates(stopping)),
+    ]
     if settings.worker:
         beside.append(asyncio.create_task(running.work(stopping)))
 

@@ -165,6 +165,12 @@ class Settings(PartSettings):
     argon2_passes: int = field(
         "Passes of one password hash.", "a number from 1 to 20", 2, ge=1, le=20
     )
+    rates_url: Annotated[str, AfterValidator(web_address)] = field(
+        "Where the worker fetches exchange rates published since this release: the European Central "
+        "Bank's eurofxref-hist.zip or eurofxref.zip, or a copy of it; empty fetches none.",
+        "an address such as https://rates.example.org/eurofxref-hist.zip",
+        "",
+    )
     worker: bool = field(
         "Run the worker inside serve; 0 where it runs as its own process.", "1 or 0", default=True
     )

@@ -35,6 +35,7 @@ from models.jobs import Job
 from models.ledgers import Ledger, LedgerKey, Membership, SystemKey
 from models.limits import LimitHit
 from models.notifications import BudgetMark, Notification
+from models.published import PublishedRate, RateSource
 from models.rates import Rate
 from models.rules import Rule, RuleChange, RuleRun
 from models.segments import Segment
@@ -77,7 +78,9 @@ __all__ = [
     "Membership",
     "Notification",
     "PersonalToken",
+    "PublishedRate",
     "Rate",
+    "RateSource",
     "RecoveryCode",
     "RefreshToken",
     "Registration",

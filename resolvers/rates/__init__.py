@@ -13,6 +13,7 @@ from resolvers.rates.own import (
     rates_version,
     set_rate,
 )
+from resolvers.rates.refresh import keep_known, keep_refreshed
 
 __all__ = [
     "Converter",
@@ -23,6 +24,8 @@ __all__ = [
     "StaleRate",
     "count_rates",
     "delete_rate",
+    "keep_known",
+    "keep_refreshed",
     "list_rates",
     "rate_book",
     "rate_of",

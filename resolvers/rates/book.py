@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
-from functools import cache
+from functools import lru_cache
 from typing import Final
 
 from models.ecb import Published
@@ -146,7 +146,7 @@ class RateBook:
         return len(known) == len(ends) and min(known) > day
 
 
-@cache
+@lru_cache(maxsize=2)
 def published_book(published: Published) -> RateBook:
     """The book of published rates alone: one for the whole process."""
     return RateBook(published)

@@ -22,6 +22,7 @@ GATES = {
 }  # fmt: skip
 OUTSIDE = {
     "jobs", "registrations", "sign_in_failures", "system_keys", "erasures", "limit_hits", "alembic_version",
+    "published_rates", "rate_sources",
 }  # fmt: skip
 NOT_FORCED = {"memberships"}
 
