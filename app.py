@@ -39,6 +39,7 @@ from graph.live import Hub
 from models.database import Database
 from models.replica import Replica
 from models.sealing import derive
+from models.stores.answers import Answers
 from models.stores.broker import LocalBroker
 from models.stores.redis import Cache
 from models.stores.sessions import AnnouncedSessions, NoSessions, RedisSessions, RememberedSessions
@@ -182,6 +183,7 @@ class Running:
             await self.teller.close()
         if self.passwords is not None:
             self.passwords.close()
+        await self.services.answers.settle()
         if self.cache is not None:
             await self.cache.close()
         await self._unfollow()
@@ -268,6 +270,7 @@ async def start(
         files_url=settings.files_url or public_url,
         production=settings.production,
         introspection=not settings.production,
+        answers=Answers(cache, system.chain),
     )
     running = Running.around(services, settings)
     running.cache, running.broker, running.passwords = cache, broker, hasher
@@ -289,7 +292,8 @@ def create_app(services: Services, settings: Settings, running: Running | None =
     # Imported here: commands that serve nobody need no routes.
     from graph.engine import Engine  # noqa: PLC0415
     from graph.http.routes import graph_routes  # noqa: PLC0415
-    from rest_compat.endpoint import direct, rest_routes  # noqa: PLC0415
+    from rest_compat.branches import direct  # noqa: PLC0415
+    from rest_compat.endpoint import rest_routes  # noqa: PLC0415
 
     running = running or Running.around(services, settings)
     token = settings.operator_token.get_secret_value()

@@ -12,6 +12,7 @@ from strawberry.types import Info as StrawberryInfo
 from graph.cookies import SessionCookie
 from graph.live import Hub
 from models.database import Database, Reading, Transaction
+from models.stores.answers import Answers
 from models.stores.files import FileStore
 from models.stores.mail import Mailer
 from resolvers.access import Actor
@@ -73,6 +74,8 @@ class Services:
     """Whether signing up asks for a mailed token first."""
     production: bool = False
     introspection: bool = True
+    answers: Answers = field(default_factory=Answers)
+    """Cached answers of reads."""
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """How a request enters either door: who sends it, and the context that its operation gets."""
 
 from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -44,8 +45,23 @@ async def actor_of_request(services: Services, request: Request) -> Actor | None
         actor = await services.personal_tokens.actor(token)
     else:
         actor = await services.auth.actor(token)
-    request.state.user_id = actor.user_id
+    request.scope["state"]["user_id"] = actor.user_id
     return actor
+
+
+def pairs_of(request: Request) -> list[tuple[str, str]]:
+    """Name and value of each parameter in the query string."""
+    text: bytes = request.scope["query_string"]
+    return parse_qsl(text.decode("latin-1"), keep_blank_values=True) if text else []
+
+
+def asks_anew(request: Request) -> bool:
+    """Whether the caller wants an answer that was made for this request (RFC 9111, 5.2.1)."""
+    said = request.headers.get("cache-control")
+    if said is None:
+        return "pragma" in request.headers
+    said = said.lower()
+    return "no-cache" in said or "no-store" in said or "max-age=0" in said
 
 
 def new_context(services: Services, request: Request, actor: Actor | None) -> Context:
