@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Scope
 
@@ -28,7 +29,7 @@ from assembly import (
 from graph.context import Services
 from graph.handlers import job_handlers, last_words
 from graph.http.bare import router_failure
-from graph.http.front import Front, Routed
+from graph.http.front import Front, Fronted
 from graph.http.headers import Draining, EdgeRules
 from graph.http.health import Operator, health_routes
 from graph.http.logs import SINKS
@@ -284,7 +285,7 @@ async def start(
     return running
 
 
-def create_app(services: Services, settings: Settings, running: Running | None = None) -> ASGIApp:
+def create_app(services: Services, settings: Settings, running: Running | None = None) -> Starlette:
     """Both doors and what surrounds them as one ASGI application.
 
     Without a running process around it (in tests) the cache is not among the health's parts.
@@ -317,11 +318,15 @@ def create_app(services: Services, settings: Settings, running: Running | None =
         ),
         *rest_routes(services, engine, demo_password=running.demo_password),
     ]
-    application: ASGIApp = Front(
-        Routed(routes=routes, exception_handlers={HTTPException: router_failure}),
-        rules=running.rules,
-        observe=running.observe,
-        began=running.metrics.began,
-        direct=direct(routes),
-    )
-    return application if running.tracing is None else running.tracing.middleware(application)
+
+    def front(application: ASGIApp) -> ASGIApp:
+        outermost: ASGIApp = Front(
+            application,
+            rules=running.rules,
+            observe=running.observe,
+            began=running.metrics.began,
+            direct=direct(routes),
+        )
+        return outermost if running.tracing is None else running.tracing.middleware(outermost)
+
+    return Fronted(front, routes=routes, exception_handlers={HTTPException: router_failure})

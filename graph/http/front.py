@@ -136,13 +136,17 @@ class Front:
         await exchange.answer(response, receive)
 
 
-class Routed(Starlette):
-    """The router behind; what nobody expected is left to the front, which has the last word."""
+class Fronted(Starlette):
+    """An application whose only layer is its front: that one has the last word on failures."""
+
+    def __init__(self, front: Callable[[ASGIApp], ASGIApp], **settings: Any) -> None:
+        super().__init__(**settings)
+        self._front = front
 
     def build_middleware_stack(self) -> ASGIApp:
-        """The routes within what turns their refusals into answers."""
+        """The routes, within what turns their refusals into answers, within the front."""
         handlers: Any = self.exception_handlers
-        return ExceptionMiddleware(self.router, handlers=handlers)
+        return self._front(ExceptionMiddleware(self.router, handlers=handlers))
 
 
 class Exchange:

@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 import structlog
@@ -13,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from graph.http.front import Front, Routed
+from graph.http.front import Front, Fronted
 from graph.http.headers import Draining, EdgeRules
 from graph.http.health import Operator, health_routes
 from graph.http.logs import configure_logs
@@ -101,13 +102,14 @@ def door(*, local: bool = True, parts=None, https: bool = False, **limits: int) 
         Route("/careless", careless, methods=["POST"]),
         Route("/v1/uploads", echo, methods=["POST"]),
     ]
-    app = Front(
-        Routed(routes=routes),
+    front = partial(
+        Front,
         rules=rules,
         observe=metrics.observe,
         began=metrics.began,
         **{"body_bytes": 1_000, "upload_bytes": 5_000, **limits},
     )
+    app = Fronted(front, routes=routes)
     return Door(TestClient(app), rules, metrics)
 
 
