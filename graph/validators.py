@@ -23,7 +23,7 @@ def validator(
     """Seal of operation, variables, build, person, scopes, language, day, rates and versions."""
     parts = (
         operation,
-        {name: value for name, value in variables.items() if value is not None},
+        variables,
         build,
         actor.user_id.hex,
         sorted(actor.scopes),

@@ -48,6 +48,8 @@ class Answers:
         self._most = near_bytes
         self._dear_seconds = dear_seconds
         self._kept_seconds = kept_seconds
+        self._looks = kept_seconds / 8
+        self._timer: asyncio.TimerHandle | None = None
         self._near: OrderedDict[bytes, tuple[float, bytes]] = OrderedDict()
         self._held = 0
         self._seconds: dict[str, float] = {}
@@ -113,8 +115,19 @@ class Answers:
         self._drop(name)
         self._near[name] = (monotonic() + self._kept_seconds, body)
         self._held += len(body) + _OVERHEAD
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._looks, self._fade)
         while self._held > self._most:
             self._drop(next(iter(self._near)))
+
+    def _fade(self) -> None:
+        """Let go what is over though nobody asks for it."""
+        now = monotonic()
+        for name in [name for name, (until, _) in self._near.items() if until <= now]:
+            self._drop(name)
+        self._timer = None
+        if self._near:
+            self._timer = asyncio.get_running_loop().call_later(self._looks, self._fade)
 
     def _drop(self, name: bytes) -> None:
         found = self._near.pop(name, None)
