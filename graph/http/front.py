@@ -23,8 +23,9 @@ from graph.http.bare import error_response
 from graph.http.headers import Dress, EdgeRules
 from graph.http.heads import Heads, request_of
 from graph.http.logs import Observe, log_request
-from graph.http.sizes import BODY_BYTES, UPLOAD_BYTES, limit_of, refuse_body, within
+from graph.http.sizes import BODY_BYTES, FORM_BYTES, limit_of, refuse_body, within
 from models.telemetry import Tally, begin
+from resolvers.bounds import DEFAULTS
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _LEFT: Final = 499
@@ -48,7 +49,7 @@ class Front:
         began: Callable[[Scope], None] | None = None,
         direct: Direct | None = None,
         body_bytes: int = BODY_BYTES,
-        upload_bytes: int = UPLOAD_BYTES,
+        upload_bytes: int = DEFAULTS.largest + FORM_BYTES,
     ) -> None:
         self._app = app
         self._rules = rules

@@ -9,7 +9,8 @@ from graph.http.bare import error_response
 from resolvers.errors import TooLarge
 
 BODY_BYTES: Final = 2 * 1024 * 1024
-UPLOAD_BYTES: Final = 26 * 1024 * 1024
+FORM_BYTES: Final = 2 * 1024 * 1024
+"""What a form may have beside its file."""
 _STATUS: Final = 413
 _UPLOAD_PATHS: Final = ("/v1/uploads", "/v1/imports/csv")
 
