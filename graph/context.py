@@ -1,7 +1,7 @@
 """What a resolver can reach: who acts, the open reader, the loaders, and the one write path."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
@@ -10,6 +10,7 @@ from aiodataloader import DataLoader
 from strawberry.types import Info as StrawberryInfo
 
 from graph.cookies import SessionCookie
+from graph.execution import Narrowed
 from graph.live import Hub
 from models.database import Database, Reading, Transaction
 from models.stores.files import FileStore
@@ -153,14 +154,22 @@ class Context:
             loader = self._loaders[batch] = DataLoader(fetch)
         return await loader.load(key)
 
-    async def load_many(self, batch: Batch, keys: Sequence[Any]) -> Sequence[Any]:
+    async def load_many(self, batch: Batch | Narrowed, keys: Sequence[Any]) -> Sequence[Any]:
         """Values of a batch function in the order of distinct keys, in one call."""
         loaded = self._loaded.setdefault(batch, {})
         missing = [key for key in keys if key not in loaded]
         if missing:
-            found = await batch(await self.reader(), missing)
+            reader = await self.reader()
+            if isinstance(batch, Narrowed):
+                found = await batch.batch(reader, missing, attributes=batch.attributes)
+            else:
+                found = await batch(reader, missing)
             loaded.update(zip(missing, found, strict=True))
         return [loaded[key] for key in keys]
+
+    def loaded_along(self, batch: Batch | Narrowed, found: Mapping[Any, Any]) -> None:
+        """Note values of a batch that another statement has read along."""
+        self._loaded.setdefault(batch, {}).update(found)
 
     async def write(
         self,
