@@ -16,10 +16,12 @@ from graphql import (
     is_enum_type,
 )
 from graphql.pyutils import inspect
+from graphql.pyutils.undefined import UndefinedType
 
 from graph.execution.columns import Rows, Shape, kinds_of, tidy
 from graph.execution.failures import Failure
 
+_LOST: Final = frozenset({NoneType, UndefinedType})
 _MAX_INT: Final = 2**31 - 1
 _MIN_INT: Final = -(2**31)
 
@@ -86,7 +88,7 @@ class Leaf(Shape):
                 break
             except Exception as error:  # noqa: BLE001 - any failure of a scalar is the field's
                 found.append(run.fail(error))
-        if None in found or Undefined in found:
+        if not _LOST.isdisjoint(map(type, found)):
             for index, (value, made) in enumerate(zip(values, found, strict=True)):
                 if made is None or made is Undefined:
                     found[index] = run.fail(self._lost(value, made))

@@ -174,6 +174,7 @@ class Transaction(Stored):
     )
 
     @classmethod
+    @reads()
     def is_type_of(cls, obj: object, info: Any) -> bool:
         """Whether a row is a transaction."""
         return isinstance(obj, TransactionRow)
