@@ -336,7 +336,7 @@ class Field:
         self.narrowed: Narrowed | None = None
         self.wanted: Wanted = EVERYTHING
         self._fixed: dict[str, Any] | None = None
-        self._direct: list[tuple[str, str]] | None = None
+        self._direct: list[tuple[str, str, bool]] | None = None
         self._prepare_arguments()
 
     def selection(self, kind: GraphQLObjectType) -> Selection:
@@ -360,15 +360,14 @@ class Field:
     def _prepare_arguments(self) -> None:
         """Part literal arguments, known already, from those that are a variable."""
         node = self.nodes[0]
-        direct: list[tuple[str, str]] = []
+        direct: list[tuple[str, str, bool]] = []
         fixed = []
         for one in node.arguments or ():
             if isinstance(one.value, VariableNode):
                 definition = self.definition.args[one.name.value]
                 out = getattr(definition, "out_name", None) or one.name.value
-                if is_non_null_type(definition.type):
-                    return
-                direct.append((out, one.value.name.value))
+                required = is_non_null_type(definition.type)
+                direct.append((out, one.value.name.value, required))
             elif any(isinstance(below, VariableNode) for below in _descendants(one.value)):
                 return
             else:
@@ -385,16 +384,19 @@ class Field:
     def arguments(self, variables: VariableValues) -> dict[str, Any]:
         """Argument values by their names in the schema; raises GraphQLError."""
         if self._direct is None or self._fixed is None:
-            return get_argument_values(
-                self.definition,
-                self.nodes[0],
-                variables,
-                None,
-                self._plan.plans.hide_suggestions,
-            )
+            return self._by_the_book(variables)
         found = dict(self._fixed)
         coerced = variables.coerced
-        for name, variable in self._direct:
-            if variable in coerced:
-                found[name] = coerced[variable]
+        for name, variable, required in self._direct:
+            value = coerced.get(variable)
+            if value is not None or (variable in coerced and not required):
+                found[name] = value
+            elif required:
+                # Absent or null: that is wrong, or there is a default.
+                return self._by_the_book(variables)
         return found
+
+    def _by_the_book(self, variables: VariableValues) -> dict[str, Any]:
+        return get_argument_values(
+            self.definition, self.nodes[0], variables, None, self._plan.plans.hide_suggestions
+        )
