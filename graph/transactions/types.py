@@ -79,6 +79,7 @@ class TransactionSort(Enum):
     AMOUNT_ASC = strawberry.enum_value("AMOUNT_ASC", description="Lowest signed amount first.")
 
 
+_KINDS: Final = {str(one.value): one for one in TransactionKind}
 _DECIDE_KIND: Final = (
     "transfer_id", "group_id", "category_id", "split_count", "category_kind", "refunded",
     "amount_minor",
@@ -88,6 +89,10 @@ _DECIDE_KIND: Final = (
 
 def _amounts(rows: list[Any]) -> list[str]:
     return format_minors([row.amount_minor for row in rows], [row.currency for row in rows])
+
+
+def _kinds(rows: list[Any]) -> list[TransactionKind]:
+    return [_KINDS[kind] for kind in map(kind_of, rows)]
 
 
 @reads("group_transaction_id", "group_id")
@@ -230,7 +235,7 @@ class Transaction(Stored):
         description="Transfer if linked or settling with a group, else by what it refunds, else by "
         "category, else by sign."
     )
-    @reads(*_DECIDE_KIND)
+    @reads(*_DECIDE_KIND, many=_kinds)
     def kind(row: Parent[TransactionRow]) -> TransactionKind:
         """Derived kind."""
         return TransactionKind(kind_of(row))

@@ -17,6 +17,7 @@ from models.base import table
 from models.categories import Category
 from models.cuts import Cell, Column, Cut, columns_of, minors, sealed, words
 from models.database import Transaction as Tx
+from models.ids import quick
 from models.transactions import TransactionRow
 from resolvers.accounts import ACCOUNTS, accounts_by_id
 from resolvers.categories import CATEGORIES, categories_by_id
@@ -89,6 +90,8 @@ class Glance:
 
     async def page(self, tx: Tx, ledger_id: UUID, found: Page[Any]) -> Page[TransactionRow]:
         """A page of rows out of what the statement gave, with what was read along."""
+        # It is a part of every key that follows.
+        ledger_id = quick(ledger_id)
         columns = columns_of(found.items, self._width)
         ring = None
         if self._sealed and found.items:
@@ -96,12 +99,12 @@ class Glance:
             ring = tx.ring(ledger_id)
         along: dict[Any, Any] = {}
         start = len(self._cut.columns)
+        own_columns = await self._read(tx, ledger_id, columns[:start])
         for followed, join, cut in self._joins:
             end = start + len(cut.columns)
             own = columns[self._cut.place(join.own)]
             along[followed] = along_of(cut, ledger_id, ring, own, columns[start:end])
             start = end
-        own_columns = await self._read(tx, ledger_id, columns[: len(self._cut.columns)])
         rows = self._cut.rows(ledger_id, ring, own_columns)
         return Page(rows, found.keys, found.has_next, found.has_previous, along)
 
@@ -115,6 +118,8 @@ class Glance:
         names = self._cut.names
         if "splits" in names:
             at = self._cut.place("splits")
+            read[at] = [()] * len(columns[0])
+        if "splits" in names and any(columns[at]):
             ids, currencies = columns[0], columns[self._cut.place("currency")]
             split = {
                 (ledger_id, one): currency
@@ -123,7 +128,7 @@ class Glance:
             }
             parts = await parts_of(tx, split)
             read[at] = [tuple(parts.get((ledger_id, one), ())) for one in ids]
-        if "refunded" in names:
+        if "refunded" in names and any(columns[self._cut.place("refunded")]):
             at = self._cut.place("refunded")
             named = [None if one is None else (ledger_id, one) for one in columns[at]]
             known = await refunded_by_id(tx, [one for one in named if one is not None])
