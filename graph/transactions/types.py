@@ -79,7 +79,6 @@ class TransactionSort(Enum):
     AMOUNT_ASC = strawberry.enum_value("AMOUNT_ASC", description="Lowest signed amount first.")
 
 
-_KINDS: Final = {str(one.value): one for one in TransactionKind}
 _DECIDE_KIND: Final = (
     "transfer_id", "group_id", "category_id", "split_count", "category_kind", "refunded",
     "amount_minor",
@@ -91,8 +90,8 @@ def _amounts(rows: list[Any]) -> list[str]:
     return format_minors([row.amount_minor for row in rows], [row.currency for row in rows])
 
 
-def _kinds(rows: list[Any]) -> list[TransactionKind]:
-    return [_KINDS[kind] for kind in map(kind_of, rows)]
+def _kinds(rows: list[Any]) -> list[str]:
+    return list(map(kind_of, rows))
 
 
 @reads("group_transaction_id", "group_id")

@@ -36,6 +36,7 @@ COLUMNS: Final = (
 )  # fmt: skip
 
 
+LIVING: Final = (T.c.ledger_id == bindparam("ledger_id"), T.c.deleted_at.is_(None))
 _FOUND: Final = (
     select(*COLUMNS)
     .select_from(SOURCE)
