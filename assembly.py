@@ -18,6 +18,7 @@ from models.limits import DatabaseWindows, SharedWindows
 from models.migrate import migrate, newest_revision, present_revision
 from models.replica import Replica
 from models.sealing import derive
+from models.stores.addresses import TLS_SCHEMES
 from models.stores.files import FileStore, LocalFiles
 from models.stores.keys import KeyProvider, LocalKeys
 from models.stores.limits import RedisWindows
@@ -26,6 +27,7 @@ from models.stores.redis import Cache
 from models.stores.tls import TlsMode, context_of, trust
 from models.system_keys import ensure_system_keys
 from resolvers.auth import Auth
+from resolvers.bounds import Bounds
 from resolvers.limits import LOCAL_WIDTH, Limits
 from resolvers.oidc import Provider
 from resolvers.passwords import Passwords
@@ -194,7 +196,7 @@ def cache_of(settings: Settings, endpoints: "Endpoints | None") -> Cache | None:
     url = settings.redis_url.get_secret_value()
     if url:
         # Over TLS its certificate is checked; where no file is named, against the system's.
-        checked = url.startswith("rediss://") and settings.tls_ca is not None
+        checked = url.partition(":")[0] in TLS_SCHEMES and settings.tls_ca is not None
         login: dict[str, Any] = {"ssl_ca_certs": str(settings.tls_ca)} if checked else {}
         return Cache(url=url, **login)
     if endpoints is None:
@@ -248,6 +250,16 @@ def mailer_of(settings: Settings) -> Mailer:
     if server is None:
         return FolderMailer(settings.data / "mail")
     return SmtpMailer(server, seconds=settings.smtp_seconds, trust=trust(settings.tls_ca))
+
+
+def bounds_of(settings: Settings) -> Bounds:
+    """How large files may be, as the settings say."""
+    return Bounds(
+        file_bytes=settings.import_bytes,
+        takeout_bytes=settings.takeout_bytes,
+        rows=settings.import_rows,
+        columns=settings.import_columns,
+    )
 
 
 def limits_of(

@@ -101,9 +101,11 @@ class PartSettings(BaseSettings):
         "How long a GraphQL query or a GET may run.", "a number from 1 to 300", 5, ge=1, le=300
     )
     redis_url: RedisUrl = field(
-        "Redis or Valkey for sessions and limits; empty starts the embedded one beside the "
+        "Redis or Valkey for sessions, limits and signals; redis+cluster:// (or rediss+cluster://) "
+        "names one or more nodes of a cluster, between commas; empty starts the embedded one beside the "
         "embedded database, and does without when DATABASE_URL is set.",
-        "redis://USER:PASSWORD@HOST:PORT/0, or rediss:// for TLS",
+        "redis://USER:PASSWORD@HOST:PORT/0, rediss:// for TLS, or redis+cluster:// and "
+        "rediss+cluster:// with nodes of a cluster between commas",
         SecretStr(""),
     )
     master_key_file: Path | None = field(

@@ -12,8 +12,15 @@ from pydantic import AfterValidator, SecretStr, ValidationError
 from pydantic import model_validator as checked
 from pydantic_settings import NoDecode
 
-from models.stores.addresses import database_address, smtp_server
+from models.stores.addresses import (
+    CLUSTER_SCHEMES,
+    TLS_SCHEMES,
+    database_address,
+    redis_cluster,
+    smtp_server,
+)
 from part_settings import PREFIX, Between, PartSettings, Words, field, web_address
+from resolvers.bounds import DEFAULTS
 
 __all__ = [
     "LOOPBACK",
@@ -114,6 +121,34 @@ class Settings(PartSettings):
         1,
         ge=1,
         le=1_000,
+    )
+    import_bytes: int = field(
+        "Bytes that an uploaded file may have.",
+        "a number from 1000 to 1000000000",
+        DEFAULTS.file_bytes,
+        ge=1_000,
+        le=1_000_000_000,
+    )
+    import_rows: int = field(
+        "Rows that a statement or another app's table may have.",
+        "a number from 1 to 1000000",
+        DEFAULTS.rows,
+        ge=1,
+        le=1_000_000,
+    )
+    import_columns: int = field(
+        "Columns that a table may have.",
+        "a number from 2 to 1000",
+        DEFAULTS.columns,
+        ge=2,
+        le=1_000,
+    )
+    takeout_bytes: int = field(
+        "Bytes that an uploaded archive or takeout may have; the importer holds one in memory.",
+        "a number from 1000 to 2000000000",
+        DEFAULTS.takeout_bytes,
+        ge=1_000,
+        le=2_000_000_000,
     )
     cors_origins: Origins = field(
         "Origins of web pages that may call us, between commas; the local profile also allows "
@@ -218,8 +253,8 @@ class Settings(PartSettings):
     def warnings(self) -> list[str]:
         """What is allowed in this profile but deserves a word at the start."""
         found = []
-        redis = urlsplit(self.redis_url.get_secret_value())
-        if self.production and redis.scheme == "redis" and redis.hostname not in LOOPBACK:
+        redis = self.redis_url.get_secret_value()
+        if self.production and redis and not _safe(redis):
             found.append(
                 f"{PREFIX}REDIS_URL speaks no TLS: sessions and limits cross the network in the "
                 "clear; rediss:// would not."
@@ -230,6 +265,16 @@ class Settings(PartSettings):
                 f"set {PREFIX}PROFILE=production for others to use it."
             )
         return found
+
+
+def _safe(redis: str) -> bool:
+    """Whether what is said to Redis is read by nobody on the way."""
+    scheme = redis.partition(":")[0]
+    if scheme in TLS_SCHEMES:
+        return True
+    if scheme in CLUSTER_SCHEMES:
+        return all(host in LOOPBACK for host, _ in redis_cluster(redis).nodes)
+    return urlsplit(redis).hostname in LOOPBACK
 
 
 def load() -> Settings:

@@ -13,10 +13,12 @@ from graph.cookies import SessionCookie
 from graph.execution import Narrowed
 from graph.live import Hub
 from models.database import Database, Reading, Transaction
+from models.stores.answers import Answers
 from models.stores.files import FileStore
 from models.stores.mail import Mailer
 from resolvers.access import Actor
 from resolvers.auth import Auth
+from resolvers.bounds import DEFAULTS, Bounds
 from resolvers.erasure import Erasures
 from resolvers.errors import Unauthenticated
 from resolvers.exports import Asked, Exports
@@ -72,8 +74,12 @@ class Services:
     """Seals sign-ups that wait for their address to be proved."""
     verified_registration: bool = False
     """Whether signing up asks for a mailed token first."""
+    bounds: Bounds = DEFAULTS
+    """How large files may be."""
     production: bool = False
     introspection: bool = True
+    answers: Answers = field(default_factory=Answers)
+    """Cached answers of reads."""
 
 
 @dataclass(slots=True)

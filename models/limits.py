@@ -1,8 +1,11 @@
 """Limits across processes: in Redis, and without it in this process or, for signing in, in tables."""
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
+from time import monotonic
 from typing import Final
 
 from sqlalchemy import BigInteger, Column, Identity, Index, Integer, LargeBinary, text
@@ -12,6 +15,12 @@ from models.base import INSTANT
 from models.database import Database, Transaction
 from models.stores.limits import LocalWindows, RedisWindows, Share, Standing, Verdict
 from models.stores.redis import CacheDown
+
+_MOST_OWED: Final = 50_000
+_MOST_UNITS: Final = 65_535
+"""What one hit in Redis can hold."""
+_PAID_AT_ONCE: Final = 5
+_NO_LIMIT: Final = 10**9
 
 
 class LimitHit(SQLModel, table=True):
@@ -80,6 +89,8 @@ class SharedWindows:
     This process notes every hit that it lets pass, so that its own callers gain nothing when Redis
     goes away or forgets.  While Redis is away each of ``processes`` admits its part of a limit,
     and ``guarded`` limits (signing in) are counted in the database, whole and for all processes.
+    What passed meanwhile is told to Redis with the next requests, before it is asked about the same
+    key: a limit may be passed by what a process is asked before the others have had a request.
     """
 
     def __init__(
@@ -94,6 +105,8 @@ class SharedWindows:
         self._guarded = guarded
         self._processes = processes
         self._local = LocalWindows() if local is None else local
+        self._owed: OrderedDict[str, tuple[float, Share]] = OrderedDict()
+        """Hits that Redis has not heard of, by key, with the moment of the last."""
 
     async def take(self, shares: Sequence[Share], *, guarded: bool = False) -> Verdict:
         """Take all shares or none."""
@@ -105,17 +118,59 @@ class SharedWindows:
             if not verdict.admitted:
                 self._local.give_back(shares)
             return verdict
-        if self._processes == 1:
-            return own
-        self._local.give_back(shares)
-        parts = [replace(one, limit=max(1, one.limit // self._processes)) for one in shares]
-        return self._local.take(parts)
+        if self._processes > 1:
+            self._local.give_back(shares)
+            parts = [replace(one, limit=max(1, one.limit // self._processes)) for one in shares]
+            own = self._local.take(parts)
+        if own.admitted:
+            self._owe(shares)
+        return own
 
     async def _beyond(self, shares: Sequence[Share], *, guarded: bool) -> Verdict | None:
         """What Redis says, or the database in its place; None when this process is alone."""
         if self._shared is not None:
             try:
+                await self._pay(self._shared, shares)
                 return await self._shared.take(shares)
             except CacheDown:
                 pass
-        return await self._guarded.take(shares) if guarded else None
+        if not guarded:
+            return None
+        verdict = await self._guarded.take(shares)
+        if verdict.admitted:
+            self._owe(shares)
+        return verdict
+
+    def _owe(self, shares: Sequence[Share]) -> None:
+        """Note what Redis was not told."""
+        if self._shared is None:
+            return
+        for share in shares:
+            if not share.units:
+                continue
+            _, before = self._owed.pop(share.key, (0.0, replace(share, units=0)))
+            units = min(before.units + share.units, _MOST_UNITS)
+            self._owed[share.key] = (monotonic(), replace(share, limit=_NO_LIMIT, units=units))
+        while len(self._owed) > _MOST_OWED:
+            self._owed.popitem(last=False)
+
+    async def _pay(self, shared: RedisWindows, shares: Sequence[Share]) -> None:
+        """Tell Redis what passed without it, as if it were now: of these keys, and of some others."""
+        if not self._owed:
+            return
+        keys = [share.key for share in shares if share.key in self._owed]
+        await self._pay_for(shared, keys)
+        for key in list(islice(self._owed, _PAID_AT_ONCE)):
+            await self._pay_for(shared, [key])
+
+    async def _pay_for(self, shared: RedisWindows, keys: Sequence[str]) -> None:
+        """Pay for keys of one slot; raises CacheDown, and then they are still owed."""
+        owed = [self._owed.pop(key) for key in keys if key in self._owed]
+        live = [share for at, share in owed if monotonic() - at < share.seconds]
+        if not live:
+            return
+        try:
+            await shared.take(live)
+        except CacheDown:
+            self._owe(live)
+            raise

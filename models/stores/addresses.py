@@ -12,20 +12,27 @@ SMTP_TLS: Final = {"smtp": "starttls", "smtps": "tls", "smtp+plain": "none"}
 """How a mail server is spoken to, by the scheme of its address."""
 _SMTP_PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
 
+CLUSTER_SCHEMES: Final = frozenset({"redis+cluster", "rediss+cluster"})
+TLS_SCHEMES: Final = frozenset({"rediss", "rediss+cluster"})
+"""Addresses of Redis that ask for TLS."""
+
 
 def _server(schemes: tuple[str, ...]) -> AfterValidator:
     def check(secret: SecretStr) -> SecretStr:
-        value = secret.get_secret_value()
-        try:
-            parts = urlsplit(value)
-            right = not value or (parts.scheme in schemes and parts.hostname and parts.port != 0)
-        except ValueError:
-            right = False
-        if not right:
-            raise ValueError("not a server address")
+        _require_server(secret.get_secret_value(), schemes)
         return secret
 
     return AfterValidator(check)
+
+
+def _require_server(value: str, schemes: tuple[str, ...]) -> None:
+    try:
+        parts = urlsplit(value)
+        right = not value or (parts.scheme in schemes and parts.hostname and parts.port != 0)
+    except ValueError:
+        right = False
+    if not right:
+        raise ValueError("not a server address")
 
 
 def _database(secret: SecretStr) -> SecretStr:
@@ -33,6 +40,15 @@ def _database(secret: SecretStr) -> SecretStr:
     parts = urlsplit(value)
     if value and (parts.query or not parts.username or not parts.path.strip("/")):
         raise ValueError("not a database address")
+    return secret
+
+
+def _redis(secret: SecretStr) -> SecretStr:
+    value = secret.get_secret_value()
+    if value.partition(":")[0] in CLUSTER_SCHEMES:
+        redis_cluster(value)
+    else:
+        _require_server(value, ("redis", "rediss"))
     return secret
 
 
@@ -55,7 +71,7 @@ def _mail_address(value: str) -> str:
 
 
 DatabaseUrl = Annotated[SecretStr, _server(("postgresql", "postgres")), AfterValidator(_database)]
-RedisUrl = Annotated[SecretStr, _server(("redis", "rediss"))]
+RedisUrl = Annotated[SecretStr, AfterValidator(_redis)]
 SmtpUrl = Annotated[SecretStr, _server(tuple(SMTP_TLS)), AfterValidator(_mail_server)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 
@@ -70,6 +86,33 @@ class SmtpServer:
     """``starttls`` (required), ``tls`` (from the first byte) or ``none``."""
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RedisNodes:
+    """Some nodes of a Redis Cluster, from which the others are found."""
+
+    nodes: tuple[tuple[str, int], ...]
+    """Hosts and ports."""
+    tls: bool
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+def redis_cluster(url: str) -> RedisNodes:
+    """The nodes of ``redis+cluster://USER:PASSWORD@HOST:PORT,HOST:PORT``; raises ValueError."""
+    scheme, _, rest = url.partition("://")
+    login, _, hosts = rest.rpartition("@")
+    nodes = []
+    for host in hosts.removesuffix("/0").rstrip("/").split(","):
+        parts = urlsplit(f"//{host}")
+        if not parts.hostname or parts.path or parts.query or parts.port == 0:
+            raise ValueError("not the address of a cluster")
+        nodes.append((parts.hostname, parts.port or 6379))
+    user, _, password = login.partition(":")
+    return RedisNodes(
+        tuple(nodes), scheme in TLS_SCHEMES, unquote(user) or None, unquote(password) or None
+    )
 
 
 def database_address(secret: SecretStr) -> dict[str, Any]:

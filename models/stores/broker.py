@@ -126,7 +126,7 @@ class LocalBroker:
         if self._cache is None:
             return
         try:
-            await self._cache.call(lambda r: r.publish(_CHANNEL, signal))
+            await self._cache.publish(_CHANNEL, signal)
         except CacheDown:
             return
 

@@ -2,22 +2,32 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from time import monotonic
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import redis.asyncio as redis
+from redis.asyncio.client import PubSub
+from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 from redis.exceptions import TimeoutError as RedisTimeout
+
+from models.stores.addresses import CLUSTER_SCHEMES, TLS_SCHEMES
+from models.stores.cluster import cluster_client, look_at_all, shard_line
 
 T = TypeVar("T")
 
+_FAILURES: Final = (RedisError, RedisClusterException, OSError, TimeoutError)
 _TIMEOUT_SECONDS: Final = 0.05
 _HANDSHAKE_WAYS: Final = 5
 _FAILURES_TO_OPEN: Final = 3
 _OPEN_SECONDS: Final = 1.0
+_TURNS: Final = 50
+"""How many calls of a cluster wait for their answers at once; more wait for their turn."""
+_CLUSTER_WAYS: Final = 5
+"""A call of a cluster may have to ask where its key has gone."""
 _PING_SECONDS: Final = 0.3
 _SILENT_SECONDS: Final = 1.5
 """So long without an answer to a ping, and the line is taken for dead."""
@@ -45,20 +55,20 @@ class Cache:
         options: dict[str, Any] = {
             "socket_timeout": timeout_seconds,
             "socket_connect_timeout": timeout_seconds,
-            "retry": Retry(NoBackoff(), 0),
-            "max_connections": 50,
-            "timeout": timeout_seconds,
         }
-        if socket is not None:
-            options |= {"connection_class": redis.UnixDomainSocketConnection, "path": socket}
-            options |= login
-            pool = redis.BlockingConnectionPool(**options)
+        scheme = (url or "").partition(":")[0]
+        if scheme in TLS_SCHEMES:
+            # A handshake is three more ways, and happens once a connection.
+            options["socket_connect_timeout"] = timeout_seconds * _HANDSHAKE_WAYS
+        self.cluster: RedisCluster | None = None
+        self._turns = asyncio.Semaphore(_TURNS)
+        self._longest = timeout_seconds * _CLUSTER_WAYS
+        if scheme in CLUSTER_SCHEMES:
+            self.cluster = cluster_client(url or "", options, login)
+            # It has the commands of one server, for keys that share a hash tag.
+            self.client = cast("redis.Redis", self.cluster)
         else:
-            if (url or "").startswith("rediss:"):
-                # A handshake is three more ways, and happens once a connection.
-                options["socket_connect_timeout"] = timeout_seconds * _HANDSHAKE_WAYS
-            pool = redis.BlockingConnectionPool.from_url(url or "", **login, **options)
-        self.client: redis.Redis = redis.Redis(connection_pool=pool)
+            self.client = _one_server(url, socket, timeout_seconds, options | login)
         self.calls = 0
         """How often a caller has waited for Redis."""
         self._failures = 0
@@ -73,16 +83,28 @@ class Cache:
             raise CacheDown
         self.calls += 1
         try:
-            value = await work(self.client)
-        except (RedisError, OSError, TimeoutError) as error:
+            value = await (work(self.client) if self.cluster is None else self._in_turn(work))
+        except _FAILURES as error:
             self._failures += 1
             hung = isinstance(error, RedisTimeout | TimeoutError)
-            if hung or self._failures >= _FAILURES_TO_OPEN:
+            # A cluster whose node is away is asked anew for all its shards: never by a request.
+            if hung or self.cluster is not None or self._failures >= _FAILURES_TO_OPEN:
                 self._open = True
                 self._probe()
             raise CacheDown from error
         self._failures = 0
         return value
+
+    async def _in_turn(self, work: Callable[[redis.Redis], Awaitable[T]]) -> T:
+        async with asyncio.timeout(self._longest), self._turns:
+            return await work(self.client)
+
+    async def publish(self, channel: str, message: bytes) -> None:
+        """Tell all who listen to a channel now; raises CacheDown."""
+        if self.cluster is None:
+            await self.call(lambda r: r.publish(channel, message))
+        else:
+            await self.call(lambda r: r.spublish(channel, message))
 
     async def messages(self, channel: str) -> AsyncIterator[bytes | float]:
         """What is published on a channel from now on, and in between signs that the line stands.
@@ -91,26 +113,41 @@ class Cache:
         answered: all that was published between the first sign and that moment has come.  Raises
         CacheDown when Redis goes away or falls silent: what is published meanwhile is lost.
         """
-        line = self.client.pubsub(ignore_subscribe_messages=True)
+        try:
+            async with self._line(channel) as line:
+                pinged, waits = monotonic(), True
+                await line.ping()
+                while True:
+                    message = await line.get_message(timeout=_PING_SECONDS)
+                    kind = None if message is None else message["type"]
+                    if kind in PubSub.PUBLISH_MESSAGE_TYPES:
+                        yield message["data"]
+                    elif kind == "pong":
+                        yield pinged
+                        waits = False
+                    elif kind == "sunsubscribe":
+                        # The channel has moved to another shard.
+                        raise CacheDown
+                    passed = monotonic() - pinged
+                    if waits and passed > _SILENT_SECONDS:
+                        raise CacheDown
+                    if not waits and passed >= _PING_SECONDS:
+                        pinged, waits = monotonic(), True
+                        await line.ping()
+        except _FAILURES as error:
+            raise CacheDown from error
+
+    @asynccontextmanager
+    async def _line(self, channel: str) -> AsyncIterator[PubSub]:
+        """A line that is subscribed to a channel."""
+        if self.cluster is not None:
+            async with shard_line(self.cluster, channel) as line:
+                yield line
+            return
+        line = self.client.pubsub()
         try:
             await line.subscribe(channel)
-            pinged, waits = monotonic(), True
-            await line.ping()
-            while True:
-                message = await line.get_message(timeout=_PING_SECONDS)
-                if message is not None and message["type"] == "message":
-                    yield message["data"]
-                elif message is not None and message["type"] == "pong":
-                    yield pinged
-                    waits = False
-                passed = monotonic() - pinged
-                if waits and passed > _SILENT_SECONDS:
-                    raise CacheDown
-                if not waits and passed >= _PING_SECONDS:
-                    pinged, waits = monotonic(), True
-                    await line.ping()
-        except (RedisError, OSError, TimeoutError) as error:
-            raise CacheDown from error
+            yield line
         finally:
             with suppress(RedisError, OSError):
                 await line.aclose()  # type: ignore[no-untyped-call]
@@ -128,8 +165,11 @@ class Cache:
             self._probing = asyncio.create_task(self._look())
 
     async def _look(self) -> None:
-        with suppress(RedisError, OSError, TimeoutError):
-            await self.client.exists("pt:probe")
+        with suppress(*_FAILURES):
+            if self.cluster is None:
+                await self.client.exists("pt:probe")
+            else:
+                await look_at_all(self.cluster)
             self._failures, self._open = 0, False
 
     async def close(self) -> None:
@@ -138,4 +178,22 @@ class Cache:
             self._probing.cancel()
             await asyncio.gather(self._probing, return_exceptions=True)
         await self.client.aclose()
-        await self.client.connection_pool.disconnect()
+        if self.cluster is None:
+            await self.client.connection_pool.disconnect()
+
+
+def _one_server(
+    url: str | None, socket: str | None, timeout_seconds: float, options: dict[str, Any]
+) -> redis.Redis:
+    """A client of one server; calls beyond its connections wait for one."""
+    options |= {
+        "retry": Retry(NoBackoff(), 0),
+        "max_connections": 50,
+        "timeout": timeout_seconds,
+    }
+    if socket is None:
+        pool = redis.BlockingConnectionPool.from_url(url or "", **options)
+    else:
+        options |= {"connection_class": redis.UnixDomainSocketConnection, "path": socket}
+        pool = redis.BlockingConnectionPool(**options)
+    return redis.Redis(connection_pool=pool)

@@ -75,7 +75,9 @@ class Served:
         return self.process.wait(STOP_SECONDS), time.monotonic() - started
 
 
-def command_of(words: list[str], data: Path, **more: str) -> "subprocess.Popen[str]":
+def command_of(
+    words: list[str], data: Path, cwd: Path = ROOT, **more: str
+) -> "subprocess.Popen[str]":
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("POCKETTREND_", "MAKE"))}
     environment = {
         **kept,
@@ -88,7 +90,7 @@ def command_of(words: list[str], data: Path, **more: str) -> "subprocess.Popen[s
     with errors.open("w") as stream:
         return subprocess.Popen(
             words,
-            cwd=ROOT,
+            cwd=cwd,
             env=environment,
             stdout=subprocess.PIPE,
             stderr=stream,
@@ -98,9 +100,11 @@ def command_of(words: list[str], data: Path, **more: str) -> "subprocess.Popen[s
 
 
 @contextmanager
-def served(data: Path, words: list[str] | None = None, **more: str) -> Iterator[Served]:
+def served(
+    data: Path, words: list[str] | None = None, cwd: Path = ROOT, **more: str
+) -> Iterator[Served]:
     data.parent.mkdir(exist_ok=True)
-    process = command_of(words or [sys.executable, "-m", "cli", "serve"], data, **more)
+    process = command_of(words or [sys.executable, "-m", "cli", "serve"], data, cwd, **more)
     timer = threading.Timer(READY_SECONDS, process.kill)
     timer.start()
     try:

@@ -5,8 +5,8 @@ import itertools
 import os
 import signal
 from collections import deque
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
@@ -17,7 +17,7 @@ from sqlalchemy import text
 from app import Running
 from models.embedded.parts import Endpoints
 from models.limits import DatabaseWindows, SharedWindows
-from models.stores.limits import LocalWindows, RedisWindows, Share
+from models.stores.limits import LocalWindows, RedisWindows, Share, Verdict
 from models.stores.redis import Cache, CacheDown
 
 pytestmark = pytest.mark.anyio
@@ -216,6 +216,39 @@ async def test_without_redis_a_process_admits_its_part_and_signing_in_is_counted
     passed = [(await two[0].take([share], guarded=True)).admitted for _ in range(7)]
     passed += [(await two[1].take([share], guarded=True)).admitted for _ in range(7)]
     assert passed == [True] * 10 + [False] * 4
+
+
+class Switched:
+    """Redis that can be taken away."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._windows = RedisWindows(cache)
+        self.away = False
+
+    async def take(self, shares: Sequence[Share]) -> Verdict:
+        if self.away:
+            raise CacheDown
+        return await self._windows.take(shares)
+
+
+@pytest.mark.case("R03")
+@pytest.mark.parametrize("guarded", [False, True])
+async def test_what_passed_while_redis_was_away_counts_when_it_is_back(
+    cache: Cache, running: Running, *, guarded: bool
+) -> None:
+    redis, database = Switched(cache), DatabaseWindows(running.services.database)
+    two = [SharedWindows(redis, database, processes=2) for _ in range(2)]  # type: ignore[arg-type]
+    shares = [Share(key := fresh_key(), 40, 3_600), Share(f"{key}2", 1_000, 3_600, 3)]
+    passed = []
+    for away in (False, True, False, True, False):
+        redis.away = away
+        for number in range(10):
+            verdict = await two[number % 2].take(shares, guarded=guarded)
+            passed.append(verdict.admitted)
+    # The last one that passes did so before the other process had said what it owes.
+    assert passed == [True] * 41 + [False] * 9
+    seen = await redis.take([replace(share, units=0) for share in shares])
+    assert [one.used for one in seen.standings] == [41, 123]
 
 
 @pytest.mark.case("R03")
