@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 from starlette.types import Scope
 
 from assembly import (
+    bounds_of,
     cache_of,
     engine_of,
     files_of,
@@ -35,7 +36,7 @@ from graph.http.health import Operator, health_routes
 from graph.http.logs import SINKS, RequestLog
 from graph.http.metrics import Metrics, metrics_routes
 from graph.http.parts import part_checks, part_gauges
-from graph.http.sizes import BodyLimit
+from graph.http.sizes import FORM_BYTES, BodyLimit
 from graph.http.slow import SlowLog
 from graph.live import Hub
 from models.database import Database
@@ -250,12 +251,12 @@ async def start(
         auth=auth,
         recovery=Recovery(ledgers, hasher, sessions, failures),
         second_factors=SecondFactors(ledgers, hasher),
-        personal_tokens=PersonalTokens(database),
+        personal_tokens=PersonalTokens(ledgers),
         elsewhere=SignInsElsewhere(auth, provider_of(settings), derive(system.chain, "oidc")),
         registrations=Registrations(ledgers, auth, registration_key),
         registration_key=registration_key,
         verified_registration=settings.registration == "verified",
-        sessions=Sessions(database, hasher, sessions),
+        sessions=Sessions(ledgers, hasher, sessions),
         files=files,
         limits=limits_of(settings, database, cache, system.chain, auth),
         mailer=mailer_of(settings),
@@ -268,6 +269,7 @@ async def start(
         build=await build,
         public_url=public_url,
         files_url=settings.files_url or public_url,
+        bounds=bounds_of(settings),
         production=settings.production,
         introspection=not settings.production,
     )
@@ -321,7 +323,8 @@ def create_app(services: Services, settings: Settings, running: Running | None =
             *(() if running.tracing is None else (Middleware(running.tracing.middleware),)),
             Middleware(RequestLog, observe=running.observe, began=running.metrics.began),
             Middleware(Edge, rules=running.rules),
-            Middleware(BodyLimit),
+            # Around the file a form has a few fields.
+            Middleware(BodyLimit, upload_bytes=services.bounds.largest + FORM_BYTES),
         ],
         exception_handlers={HTTPException: router_failure},
     )

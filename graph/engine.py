@@ -9,7 +9,6 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from inspect import isawaitable
 from typing import Any, Final, cast
 
 from graphql import (
@@ -24,7 +23,6 @@ from graphql import (
     Undefined,
     execute,
     specified_rules,
-    subscribe,
     type_from_ast,
     validate,
     validate_input_value,
@@ -39,6 +37,8 @@ from graph.errors import as_app_error, masked, request_errors, response_errors
 from graph.execution import OperationPlan, Outcome, Plans
 from graph.schema import AUTH_MUTATIONS, schema
 from graph.scopes import Scopes
+from graph.sharing import Answers, made_once
+from graph.streaming import Asked
 from resolvers.errors import AppError, FieldError, Invalid, Unavailable
 
 _REMEMBERED: Final = 512
@@ -81,6 +81,8 @@ class Answer:
     raw_errors: list[GraphQLError] = field(default_factory=list)
     refused: AppError | None = None
     cost: Cost | None = None
+    json: bytes | None = None
+    """The answer as it is sent, once it was."""
 
 
 class Engine:
@@ -242,14 +244,16 @@ class Engine:
             operation = self._prepared(first, compiled, variables, operation_name)
             self._scopes.require(context.actor_or_none, compiled.document, operation)
             values = self.variables(operation, variables)
-            source = await self._subscribed(context, compiled.document, values, operation_name)
+            asked = Asked(
+                self.schema, compiled.document, values, operation_name, self._introspection
+            )
+            source = await asked.source(context)
             if isinstance(source, ExecutionResult):
                 yield _filled(first, source, context)
                 return
             async with aclosing(source):
-                async for result in source:
-                    await context.close()
-                    yield _filled(Answer(cost=first.cost), result, context)
+                async for event in source:
+                    yield await _told(context, asked, event, first.cost)
         except Exception as error:  # noqa: BLE001 - masked and logged, or told as it is
             cause = error.original_error if isinstance(error, GraphQLError) else None
             yield Answer(refused=masked(cause or error, context.request_id))
@@ -272,20 +276,6 @@ class Engine:
         if not trusted and answer.cost is None:
             answer.cost = self.cost(compiled, operation_name, variables)
         return operation
-
-    async def _subscribed(
-        self, context: Context, document: DocumentNode, values: dict[str, Any], name: str | None
-    ) -> "AsyncGenerator[ExecutionResult, None] | ExecutionResult":
-        found = subscribe(
-            self.schema,
-            document,
-            context_value=context,
-            variable_values=values,
-            operation_name=name or None,
-            hide_suggestions=not self._introspection,
-        )
-        opened: Any = await found if isawaitable(found) else found
-        return cast("AsyncGenerator[ExecutionResult, None] | ExecutionResult", opened)
 
     def plan(self, compiled: Compiled, operation: OperationDefinitionNode) -> OperationPlan | None:
         """The plan of an operation; None where the reference executes it."""
@@ -327,6 +317,21 @@ class Engine:
 
 async def _load_many(context: Context, batch: Any, keys: Sequence[Any]) -> Sequence[Any]:
     return await context.load_many(batch, keys)
+
+
+async def _told(context: Context, asked: Asked, event: Any, cost: Cost | None) -> Answer:
+    """The answer of one event, made once for all who see it alike and ask alike."""
+
+    async def make() -> Answer:
+        result = await asked.answer(context, event)
+        await context.close()
+        return _filled(Answer(cost=cost), result, context)
+
+    answers: Answers | None = getattr(event, "answers", None)
+    if answers is None:
+        return await make()
+    key = asked.by(context.actor_or_none)
+    return await made_once(answers, key, make, for_all=lambda made: not made.raw_errors)
 
 
 def _filled(answer: Answer, result: ExecutionResult | Outcome, context: Context) -> Answer:

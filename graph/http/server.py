@@ -5,7 +5,7 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from starlette.types import ASGIApp
 from uvicorn import Config, Server
@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from graph.http.headers import Draining
+from graph.sharing import Flag
 
 HEAD_BYTES: Final = 64 * 1024
 """Request line and headers together."""
@@ -124,8 +125,46 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
 
 
+class _Mailbox:
+    """What came in, for one who takes it: an ``asyncio.Queue`` at a twentieth of the memory."""
+
+    __slots__ = ("_coming", "_items")
+
+    def __init__(self) -> None:
+        self._items: list[Any] = []
+        self._coming: asyncio.Future[None] | None = None
+
+    def put_nowait(self, item: Any) -> None:
+        """Something came."""
+        self._items.append(item)
+        if self._coming is not None and not self._coming.done():
+            self._coming.set_result(None)
+
+    async def get(self) -> Any:
+        """Take the next one."""
+        while not self._items:
+            self._coming = asyncio.get_running_loop().create_future()
+            try:
+                await self._coming
+            finally:
+                self._coming = None
+        return self._items.pop(0)
+
+    def empty(self) -> bool:
+        """Whether nothing waits to be taken."""
+        return not self._items
+
+
 class PatientSocket(WebSocketsSansIOProtocol):
-    """Says goodbye to a peer that does not read, and leaves when it does not answer."""
+    """Says goodbye to a peer that does not read, and leaves when it does not answer.
+
+    Most sockets wait most of the time, and there may be thousands: what they keep is small.
+    """
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.queue: Any = _Mailbox()
+        self.writable: Any = Flag(on=True)
 
     async def send(self, message: ASGISendEvent) -> None:
         """Send; a close frame does not wait until there is room for it."""
@@ -133,6 +172,9 @@ class PatientSocket(WebSocketsSansIOProtocol):
         if farewell and not self.writable.is_set():
             self.writable.set()
         await super().send(message)
+        if message["type"] == "websocket.accept":
+            # The handshake is over, and its headers are in the scope.
+            self.request = self.response = cast("Any", None)
         if farewell:
             # A peer that reads nothing would keep what waits for it, and the port, for ever.
             self.loop.call_later(self.close_timeout, self.transport.abort)

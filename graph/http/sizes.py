@@ -6,10 +6,12 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.http.bare import error_response
+from resolvers.bounds import DEFAULTS
 from resolvers.errors import TooLarge
 
 BODY_BYTES: Final = 2 * 1024 * 1024
-UPLOAD_BYTES: Final = 26 * 1024 * 1024
+FORM_BYTES: Final = 2 * 1024 * 1024
+"""What a form may have beside its file."""
 _STATUS: Final = 413
 _UPLOAD_PATHS: Final = ("/v1/uploads", "/v1/imports/csv")
 
@@ -18,7 +20,11 @@ class BodyLimit:
     """Answers 413 as soon as a body is over its limit and reads no further."""
 
     def __init__(
-        self, app: ASGIApp, *, body_bytes: int = BODY_BYTES, upload_bytes: int = UPLOAD_BYTES
+        self,
+        app: ASGIApp,
+        *,
+        body_bytes: int = BODY_BYTES,
+        upload_bytes: int = DEFAULTS.largest + FORM_BYTES,
     ) -> None:
         self._app = app
         self._body_bytes = body_bytes
