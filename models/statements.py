@@ -163,7 +163,8 @@ class Joined:
 class Forms:
     """Prepared statements of a family: one for each form that was asked for lately."""
 
-    def __init__(self) -> None:
+    def __init__(self, remembered: int = _REMEMBERED) -> None:
+        self._remembered = remembered
         self._known: OrderedDict[Hashable, Prepared] = OrderedDict()
 
     def get(self, form: Hashable, build: Callable[[], Executable]) -> Prepared:
@@ -171,7 +172,7 @@ class Forms:
         found = self._known.get(form)
         if found is None:
             found = self._known[form] = Prepared(build())
-            if len(self._known) > _REMEMBERED:
+            if len(self._known) > self._remembered:
                 self._known.popitem(last=False)
         else:
             self._known.move_to_end(form)

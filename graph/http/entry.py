@@ -1,6 +1,7 @@
 """How a request enters either door: who sends it, and the context that its operation gets."""
 
 from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -8,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from graph.context import Context, Services
 from graph.http.cookies import cookie_of
+from graph.http.heads import request_of
 from models.ids import new_id
 from resolvers.access import Actor
 from resolvers.errors import Unauthenticated
@@ -16,7 +18,7 @@ from resolvers.personal_tokens import is_personal
 
 def request_id_of(request: Request) -> str:
     """The id under which this request is logged and answered."""
-    found = getattr(request.state, "request_id", None)
+    found = request.scope.get("state", {}).get("request_id")
     return found if isinstance(found, str) else new_id().hex
 
 
@@ -43,8 +45,29 @@ async def actor_of_request(services: Services, request: Request) -> Actor | None
         actor = await services.personal_tokens.actor(token)
     else:
         actor = await services.auth.actor(token)
-    request.state.user_id = actor.user_id
+    request.scope["state"]["user_id"] = actor.user_id
     return actor
+
+
+def pairs_of(request: Request) -> list[tuple[str, str]]:
+    """Name and value of each parameter in the query string."""
+    raw: bytes = request.scope["query_string"]
+    if not raw:
+        return []
+    text = raw.decode("latin-1")
+    if "%" in text or "+" in text:
+        return parse_qsl(text, keep_blank_values=True)
+    pairs = [one.partition("=") for one in text.split("&") if one]
+    return [(name, value) for name, _, value in pairs]
+
+
+def asks_anew(request: Request) -> bool:
+    """Whether the caller wants an answer that was made for this request (RFC 9111, 5.2.1)."""
+    said = request.headers.get("cache-control")
+    if said is None:
+        return "pragma" in request.headers
+    said = said.lower()
+    return "no-cache" in said or "no-store" in said or "max-age=0" in said
 
 
 def new_context(services: Services, request: Request, actor: Actor | None) -> Context:
@@ -62,9 +85,9 @@ class AnyMethod:
     """A handler that is asked for every method, so that it says itself which ones it allows."""
 
     def __init__(self, handle: Callable[[Request], Awaitable[Response]]) -> None:
-        self._handle = handle
+        self.handle = handle
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        response = await self._handle(Request(scope, receive, send))
+        response = await self.handle(request_of(scope, receive, send))
         await response(scope, receive, send)

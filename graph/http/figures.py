@@ -5,6 +5,7 @@ from typing import Any, Final, Literal
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.types import Scope
 
+from graph.http.folded import Counted, Family, Folded
 from models.stores.redis import Cache
 from models.telemetry import Tally
 from resolvers.errors import ErrorCode
@@ -12,6 +13,7 @@ from resolvers.errors import ErrorCode
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _STATEMENT_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.01, 0.05, 0.25, 1.0, 5.0)
 _KINDS: Final = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "WITH"})
+_REMEMBERED: Final = 2_000
 Mode = Literal["livesum", "livemostrecent"]
 _CODES: Final = frozenset(str(code) for code in ErrorCode)
 
@@ -21,6 +23,7 @@ class Figures:
 
     def __init__(self, registry: CollectorRegistry, *, total: Mode, last: Mode) -> None:
         """``total`` and ``last`` say how gauges of several processes become one."""
+        self._kinds: dict[str, Folded] = {}
         self.operations = Histogram(
             "operation_duration_seconds",
             "Time of one operation: a root field of the graph, or a stored operation.",
@@ -45,6 +48,12 @@ class Figures:
             "db_statements_per_request",
             "Statements of one request.",
             buckets=(0, 1, 2, 5, 10, 20, 50, 100),
+            registry=registry,
+        )
+        self.answers = Counter(
+            "response_cache",
+            "Reads that could be answered without making the answer, by how that went.",
+            ("how",),
             registry=registry,
         )
         self.segments = Counter(
@@ -73,24 +82,43 @@ class Figures:
             registry=registry,
             multiprocess_mode=last,
         )
+        self._operation = Family(lambda *names: Folded(self.operations.labels(*names)))
+        self._cost = Family(lambda name: Counted(self.cost.labels(name)))
+        self._answer = Family(lambda how: Counted(self.answers.labels(how)))
+        self._statement = Family(lambda kind: Folded(self.statements.labels(kind)))
+        self._per_request = Folded(self.per_request)
+
+    def flush(self) -> None:
+        """Hand over what was noted of requests."""
+        for one in (self._operation, self._cost, self._answer, self._statement, self._per_request):
+            one.flush()
 
     def observe(self, scope: Scope, status: int, seconds: float, tally: Tally) -> None:
         """A request ended."""
-        operation = scope.get("state", {}).get("root")
+        state = scope.get("state", {})
+        operation = state.get("root")
         if operation is not None:
             failed = status >= 400 or bool(tally.codes)
-            self.operations.labels(operation, "error" if failed else "ok").observe(seconds)
+            self._operation.get(operation, "error" if failed else "ok").observe(seconds)
             if tally.cost is not None:
-                self.cost.labels(operation).inc(tally.cost)
+                self._cost.get(operation).inc(tally.cost)
+            if "cached" in state:
+                self._answer.get(state["cached"]).inc()
         for code in tally.codes:
             self.errors.labels(code if code in _CODES else "OTHER").inc()
-        self.per_request.observe(tally.statements)
+        self._per_request.observe(tally.statements)
 
     def statement(self, text: str, seconds: float) -> None:
         """A statement came back."""
-        word = text.lstrip()[:6].upper().rstrip()
-        kind = word if word in _KINDS else "SELECT" if word.startswith("WITH") else "OTHER"
-        self.statements.labels(kind).observe(seconds)
+        kind = self._kinds.get(text)
+        if kind is None:
+            word = text.lstrip()[:6].upper().rstrip()
+            named = word if word in _KINDS else "SELECT" if word.startswith("WITH") else "OTHER"
+            kind = self._statement.get(named)
+            if len(self._kinds) >= _REMEMBERED:
+                self._kinds.clear()
+            self._kinds[text] = kind
+        kind.observe(seconds)
 
     def counted(self, name: str, number: int) -> None:
         """Something that rooms below count happened so often."""

@@ -1,0 +1,62 @@
+"""The header fields of a request, read once: many parts look at a few of them each."""
+
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive, Scope, Send
+
+
+class Heads(Headers):
+    """Fields by name in lower case; of several the first, as in Starlette's own."""
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(raw=scope["headers"])
+        self._first: dict[str, str] = {
+            name.decode("latin-1"): value.decode("latin-1")
+            for name, value in reversed(scope["headers"])
+        }
+
+    def __getitem__(self, key: str) -> str:
+        return self._first[key.lower()]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._first or (isinstance(key, str) and key.lower() in self._first)
+
+    def get(self, key: str, default: str | None = None) -> str | None:  # type: ignore[override]
+        """A field by its name in lower case."""
+        return self._first.get(key, default)
+
+
+class _Asked(Request):
+    @property
+    def headers(self) -> Headers:
+        """The fields, as they were read at the front."""
+        found: Headers = self.scope["state"]["heads"]
+        return found
+
+    @property
+    def method(self) -> str:
+        """The method."""
+        found: str = self.scope["method"]
+        return found
+
+    async def body(self) -> bytes:
+        """The whole body; most come in one piece."""
+        found: bytes | None = getattr(self, "_body", None)
+        if found is None:
+            pieces, more = [], True
+            while more:
+                message = await self.receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                pieces.append(message.get("body", b""))
+                more = message.get("more_body", False)
+            self._stream_consumed = True
+            found = self._body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return found
+
+
+def request_of(scope: Scope, receive: Receive, send: Send) -> Request:
+    """The request of a scope, with the fields that the front has read."""
+    if "heads" in scope.get("state", ()):
+        return _Asked(scope, receive, send)
+    return Request(scope, receive, send)
