@@ -78,15 +78,10 @@ class Auth:
     ) -> None:
         self._database = database
         self._failures = failures
-        self._ledgers = ledgers
+        self.ledgers = ledgers
         self._passwords = passwords
         self._tokens = tokens
         self._sessions = sessions
-
-    @property
-    def ledgers(self) -> Ledgers:
-        """Where what they do is written."""
-        return self._ledgers
 
     @property
     def database(self) -> Database:
@@ -148,7 +143,7 @@ class Auth:
             return await self._open_session(write.tx, user, now, agent_name(user_agent), new_id())
 
         try:
-            outcome = await self._ledgers.write(actor, work, first=found_ledger)
+            outcome = await self.ledgers.write(actor, work, first=found_ledger)
         except DBAPIError as error:
             known = constraint_of(error) == "uq_users_email_key"
             if sqlstate(error) == UNIQUE_VIOLATION and known:
@@ -333,10 +328,9 @@ class Auth:
     async def logout(
         self, actor: Actor | None, refresh_token: str | None, repeat: Repeat | None = None
     ) -> bool:
-        """End a session, known by its access token or its refresh token; either suffices.
+        """End a session, known by its access or its refresh token; whether that was answered before.
 
-        A key that comes with a bearer is kept; whoever sends a refresh token alone may do so as
-        often as she likes.  Whether the answer is a stored one.
+        A key that comes with a refresh token alone is not kept: its repeats do nothing anyway.
         """
         user_id, session_id = None, None
         if actor is not None and actor.session_id is not None:
@@ -358,12 +352,11 @@ class Auth:
             for row in await tx.rows(over.returning(_S.c.ledger_id)):
                 await note(tx, row.ledger_id, "SIGNED_OUT", session_id=ended)
 
+        replayed = False
         if actor is not None:
-            outcome = await self._ledgers.once(actor, work, repeat=repeat, answer=None)
-            replayed = outcome.replayed
+            replayed = (await self.ledgers.once(actor, work, repeat=repeat, answer=None)).replayed
         else:
             await self._database.change(user_id, work)
-            replayed = False
         await self._sessions.deny([ended])
         return replayed
 
