@@ -38,6 +38,9 @@ def one_of(things: list[T], pick: int) -> T | None:
 class World(RuleBasedStateMachine):
     """Three people in one currency; each step picks a person and a door."""
 
+    thorough = False
+    """Whether reports are looked at after every step and not only at the end."""
+
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
