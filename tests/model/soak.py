@@ -24,6 +24,7 @@ import httpx2
 from hypothesis import Phase
 from hypothesis import settings as hypothesis_settings
 from hypothesis.stateful import run_state_machine_as_test
+from sqlalchemy import event
 
 import assembly
 from app import create_app, migrate_all, start
@@ -31,7 +32,6 @@ from graph.handlers import job_handlers
 from graph.http.logs import configure_logs
 from models.database import connect
 from models.embedded.parts import Endpoints, temporary_parts
-from models.embedded.postgres import APP
 from resolvers.jobs import Worker
 from resolvers.limits import Limits
 from resolvers.verify import verify_all
@@ -45,6 +45,7 @@ PARTS: Final = ("database", "cache")
 STEPS: Final = 40
 EXAMPLES: Final = 4
 _PATIENCE_SECONDS: Final = 20.0
+_HARMED: Final = "harmed"
 _SHARE: Final = 0.06
 """How many commands meet a fault."""
 _WITHIN: Final = (0.0, 0.003, 0.01, 0.03)
@@ -86,8 +87,8 @@ class Lines:
         )  # fmt: skip
         try:
             await root.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1",
-                APP,
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1",
+                _HARMED,
             )
         finally:
             await root.close()
@@ -99,10 +100,11 @@ class Soaked(Books):
     thorough = True
 
     def __init__(
-        self, loop: Any, client: Any, drain: Any, lines: Lines, told: Counter[str]
+        self, loop: Any, client: Any, drain: Any, lines: Lines, told: Counter[str], dice: int
     ) -> None:
         super().__init__(loop, client, drain)
         self.lines, self.told = lines, told
+        self._dice = random.Random(dice)  # noqa: S311 - played again by its seed
         self._sent = 0
         told["worlds"] += 1
         for proxy in lines.proxies.values():
@@ -164,7 +166,18 @@ _TASKS: set["asyncio.Task[None]"] = set()
 
 
 def _impatient(**address: Any) -> Any:
-    return connect(**{**address, "pool_size": 4, "command_seconds": 1.5, "connect_seconds": 1.5})
+    more = {"pool_size": 4, "command_seconds": 1.5, "connect_seconds": 1.5}
+    engine = connect(**{**address, **more})
+    event.listen(engine.sync_engine, "connect", _named)
+    return engine
+
+
+def _named(connection: Any, _record: Any) -> None:
+    """Name a connection as one that may be ended; those of the worker go on."""
+    cursor = connection.cursor()
+    cursor.execute(f"SET SESSION application_name = '{_HARMED}'")
+    cursor.close()
+    connection.commit()
 
 
 async def soak(parts: Endpoints, data: Path, minutes: float, seeds: list[int]) -> int:
@@ -223,7 +236,7 @@ async def soak(parts: Endpoints, data: Path, minutes: float, seeds: list[int]) -
                 proxy.fault = "none"
             _say(f"seed {seed}: {time.monotonic() - started:.0f} s, {word}")
         report = await verify_all(well.services.database, well.chain_key)
-    _say(f"rounds: {told.pop('rounds'):,}; commands: {told.pop('commands'):,}")
+    _say(f"rounds: {told.pop('rounds', 0):,}; commands: {told.pop('commands', 0):,}")
     _say(f"faults injected: {lines.done.total():,} {dict(sorted(lines.done.items()))}")
     _say(f"repeats and books: {dict(sorted(told.items()))}")
     _say(f"differences to the model: {len(failed)} {failed or ''}")

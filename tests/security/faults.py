@@ -31,6 +31,7 @@ class FaultProxy:
         assert task is not None
         self._tasks.add(task)
         self.lines += 1
+        there: asyncio.StreamWriter | None = None
         try:
             there_reader, there = await (
                 asyncio.open_connection("127.0.0.1", self._target)
@@ -43,7 +44,7 @@ class FaultProxy:
         except* (OSError, asyncio.CancelledError):
             pass
         finally:
-            for one in (writer, there):
+            for one in filter(None, (writer, there)):
                 with suppress(OSError, RuntimeError):
                     one.close()
             self._tasks.discard(task)
