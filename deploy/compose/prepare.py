@@ -10,9 +10,10 @@ def prepare() -> None:
     """One bucket, a FIFO queue, and one for what nobody could handle."""
     bucket = os.environ["POCKETTREND_S3_BUCKET"]
     name = os.environ["POCKETTREND_SQS_URL"].rpartition("/")[2]
-    s3, sqs = boto3.client("s3"), boto3.client("sqs")
+    region = os.environ["AWS_REGION"]
+    s3, sqs = (boto3.client(name, region_name=region) for name in ("s3", "sqs"))
     if bucket not in {one["Name"] for one in s3.list_buckets()["Buckets"]}:
-        place = {"LocationConstraint": os.environ["AWS_REGION"]}
+        place = {"LocationConstraint": region}
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=place)
     fifo = {"FifoQueue": "true"}
     dead = sqs.create_queue(QueueName=name.replace(".fifo", "-dead.fifo"), Attributes=fifo)

@@ -5,6 +5,7 @@ Region, credentials and endpoints are AWS' own settings (``AWS_REGION``, a role 
 """
 
 import asyncio
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, ParamSpec, TypeVar
@@ -49,7 +50,8 @@ class Aws:
         self.client: Any = boto3.session.Session().client(
             service,
             endpoint_url=endpoint,
-            region_name=region,
+            # Where AWS runs us it says AWS_REGION, which boto3 does not read by itself.
+            region_name=region or os.environ.get("AWS_REGION"),
             config=Config(
                 # With an endpoint of its own boto3 would sign links the old way, which SSE-KMS
                 # refuses.

@@ -106,7 +106,7 @@ def test_commands_and_their_options_exist(page: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     wrong = []
     for piece in pieces(page):
-        for name, rest in re.findall(r"(?:^|[\s/$])pockettrend ([a-z-]+)([^|;&#]*)", piece):
+        for name, rest in re.findall(r"(?:^|[\s/$])pockettrend ([a-z][a-z-]+)([^|;&#]*)", piece):
             if name not in commands:
                 wrong.append(f"pockettrend {name}")
                 continue
@@ -177,3 +177,27 @@ def test_words_of_the_code_are_in_the_code(page: Path) -> None:
         if dotted and piece not in corpus() and dotted[1] not in known:
             lost.add(piece)
     assert lost == set()
+
+
+def test_the_architecture_is_read_in_one_sitting() -> None:
+    assert len((ROOT / "docs" / "ARCHITECTURE.md").read_text("utf-8").splitlines()) <= 150
+
+
+def test_decisions_are_numbered_without_a_gap() -> None:
+    found = sorted(path.name for path in (ROOT / "docs" / "decisions").glob("*.md"))
+    assert [name[:4] for name in found] == [f"{number:04}" for number in range(1, len(found) + 1)]
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    """By links or by name, over any number of steps."""
+    pages = {name_of(page) for page in tracked(".md")} - {"README.md"}
+    reached, open_ = set(), ["README.md"]
+    while open_:
+        text = (ROOT / open_.pop()).read_text("utf-8")
+        for name in pages - reached:
+            alone = name.removeprefix("docs/")
+            if name in text or f"({alone}" in text or f"`{alone}`" in text:
+                reached.add(name)
+                open_.append(name)
+    decisions = {name for name in pages if name.startswith("docs/decisions/")}
+    assert pages - decisions - reached == set()

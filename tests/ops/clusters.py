@@ -55,8 +55,8 @@ class Cluster:
             redis_password="",
         )
 
-    def start(self, *, prepare: bool = True) -> None:
-        """Start it; call this outside an event loop."""
+    def start(self, *, prepare: bool = True, database: str = DATABASE) -> None:
+        """Start it, with our roles or as it is; call this outside an event loop."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
         self.sockets.mkdir(mode=0o700, exist_ok=True)
         password = self.folder / "password"
@@ -66,11 +66,11 @@ class Cluster:
         if prepare:
             self._server.wait(PASSWORDS)
         else:
-            wait_for(self._answers)
+            wait_for(lambda: self._answers(database))
 
-    def _answers(self) -> bool:
+    def _answers(self, database: str) -> bool:
         try:
-            return self.sql("SELECT 1") == "1"
+            return self.sql("SELECT 1", database) == "1"
         except AssertionError:
             return False
 
@@ -78,9 +78,10 @@ class Cluster:
         """Stop it the fast way."""
         self._server.stop()
 
-    def program(self, name: str, *words: str) -> str:
+    def program(self, name: str, *words: str, **more: str) -> str:
         """Run one of PostgreSQL's programs against it as its superuser; what it printed."""
         environment = {
+            **more,
             "PATH": os.environ["PATH"],
             "PGHOST": str(self.sockets),
             "PGPORT": str(PORT),

@@ -89,15 +89,9 @@ async def test_every_panel_and_alert_asks_for_what_is_exported(
 
 def test_dashboards_are_what_their_list_says() -> None:
     written = runpy.run_path(str(DEPLOY / "make_dashboards.py"))["written"]()
-    assert {path.name for path in written} == {p.name for p in (DEPLOY / "grafana").iterdir()}
+    assert {path.name for path in written} == {p.name for p in (DEPLOY / "grafana").glob("*.json")}
     for path, content in written.items():
         assert path.read_text() == content
-
-
-def test_every_alert_has_a_page_in_the_runbook() -> None:
-    page = (DEPLOY.parent / "docs/operations.md").read_text()
-    alerts = re.findall(r"alert: (\w+)", (DEPLOY / "prometheus/alerts.yml").read_text())
-    assert [name for name in alerts if f"`{name}`" not in page] == []
 
 
 async def test_figures_count_operations_codes_and_statements(

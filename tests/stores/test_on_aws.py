@@ -14,6 +14,7 @@ from app import create_app, migrate_all, start
 from assembly import engine_of, master_keys
 from models.embedded.parts import Endpoints, temporary_parts
 from models.rewrapping import rewrap_all
+from models.stores.aws import Aws
 from resolvers.verify import verify_all
 from settings import Settings
 from tests.doors import register
@@ -113,3 +114,12 @@ async def download(
     report = await verify_all(running.services.database, running.chain_key)
     await running.close()
     return report.lines()[0]
+
+
+def test_the_region_is_what_aws_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    monkeypatch.setenv("AWS_REGION", "eu-north-1")
+    aws = Aws("sqs", login=("test", "test"))
+    assert aws.client.meta.region_name == "eu-north-1"
+    aws.close()
