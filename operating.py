@@ -283,8 +283,8 @@ def _roles(settings: Settings, endpoints: "Endpoints | None") -> tuple[str, str]
 
 async def show_audit(services: "Services", *, email: str | None, since: datetime | None) -> int:
     """Print who did what; the exit code."""
-    from resolvers.auth import user_by_email  # noqa: PLC0415
     from resolvers.overseeing import deeds  # noqa: PLC0415
+    from resolvers.users import user_by_email  # noqa: PLC0415
 
     only = None if email is None else await user_by_email(services.database, email)
     if email is not None and only is None:
@@ -298,7 +298,7 @@ async def show_audit(services: "Services", *, email: str | None, since: datetime
 
 async def end_sessions_of(services: "Services", email: str, *, tokens: bool) -> int:
     """End somebody's sessions and say how many; the exit code."""
-    from resolvers.auth import user_by_email  # noqa: PLC0415
+    from resolvers.users import user_by_email  # noqa: PLC0415
 
     user_id = await user_by_email(services.database, email)
     if user_id is None:

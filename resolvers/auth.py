@@ -45,11 +45,11 @@ from resolvers.users import (
     actor_of,
     email_key,
     get_user,
-    searchable_email,
+    user_by_email,
     user_row,
 )
 
-__all__ = ["Admission", "Auth", "LoginInput", "RegisterInput", "Secret", "SignIn", "user_by_email"]
+__all__ = ["Admission", "Auth", "LoginInput", "RegisterInput", "Secret", "SignIn"]
 
 _U: Final = table(User)
 _S: Final = table(Session)
@@ -328,10 +328,7 @@ class Auth:
     async def logout(
         self, actor: Actor | None, refresh_token: str | None, repeat: Repeat | None = None
     ) -> bool:
-        """End a session, known by its access or its refresh token; whether that was answered before.
-
-        A key that comes with a refresh token alone is not kept: its repeats do nothing anyway.
-        """
+        """End a session, known by its access or its refresh token; whether that was replayed."""
         user_id, session_id = None, None
         if actor is not None and actor.session_id is not None:
             user_id, session_id = actor.user_id, actor.session_id
@@ -399,11 +396,3 @@ class Auth:
                 select(_S.c.id).where(_S.c.ledger_id == actor.ledger_id, _S.c.revoked_at.is_(None))
             )
         await self._sessions.forget([row.id for row in rows])
-
-
-async def user_by_email(database: Database, email: str) -> UUID | None:
-    """Whose address it is, however it is spelled."""
-    key = {"key": searchable_email(email)}
-    found = await database.call(text("SELECT user_by_email(:key) AS id"), key)
-    user_id: UUID | None = found[0].id
-    return user_id

@@ -144,6 +144,17 @@ class Soaked(Books):
             except Refused as no:
                 self._wait(no, until)
 
+    def sign_up(self, name: str) -> Any:
+        """Somebody new, under another address where the first request had no answer."""
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                return super().sign_up(name)
+            except AssertionError as error:
+                if "UNAVAILABLE" not in str(error) or time.monotonic() > until:
+                    raise
+                self.told["repeated after UNAVAILABLE"] += 1
+
     def learn_categories(self, who: int) -> None:
         """The starter set, asked for until it is told."""
         until = time.monotonic() + _PATIENCE_SECONDS
@@ -166,7 +177,7 @@ _TASKS: set["asyncio.Task[None]"] = set()
 
 
 def _impatient(**address: Any) -> Any:
-    more = {"pool_size": 4, "command_seconds": 1.5, "connect_seconds": 1.5}
+    more = {"pool_size": 4, "command_seconds": 3, "connect_seconds": 3}
     engine = connect(**{**address, **more})
     event.listen(engine.sync_engine, "connect", _named)
     return engine

@@ -88,7 +88,7 @@ class World(RuleBasedStateMachine):
         """Three people with two accounts each."""
         self.money = money
         for index, name in enumerate(("Ada", "Ben", "Cy")):
-            signed = self.run(register(self.client, name=name, baseCurrency=money.currency))
+            signed = self.sign_up(name)
             self.signed.append(signed)
             person = Person(signed.id)
             self.people.append(person)
@@ -106,6 +106,10 @@ class World(RuleBasedStateMachine):
                 )
                 person.opening[account["id"]] = one
             self.learn_categories(index)
+
+    def sign_up(self, name: str) -> Any:
+        """Somebody new."""
+        return self.run(register(self.client, name=name, baseCurrency=self.money.currency))
 
     def learn_categories(self, who: int) -> None:
         """Take over the starter set (and what shared expenses have added)."""
