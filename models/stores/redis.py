@@ -19,7 +19,8 @@ from models.stores.cluster import cluster_client, look_at_all, shard_line
 
 T = TypeVar("T")
 
-_FAILURES: Final = (RedisError, RedisClusterException, OSError, TimeoutError)
+_FAILURES: Final = (RedisError, RedisClusterException, OSError, TimeoutError, RuntimeError)
+"""uvloop calls it a RuntimeError when a line is written to that was closed a moment ago."""
 _TIMEOUT_SECONDS: Final = 0.05
 _HANDSHAKE_WAYS: Final = 5
 _FAILURES_TO_OPEN: Final = 3

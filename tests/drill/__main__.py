@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.drill.fleet import Fleet, kill_database, whole_fleet
+from tests.drill.fleet import Balancer, Fleet, kill_database, whole_fleet
 from tests.drill.load import Caller, Newcomers, Record
 from tests.ops.test_serve import ROOT
 
@@ -93,10 +93,12 @@ def drill(folder: Path, minutes: float, callers: int, pause: float) -> tuple[lis
     """The lines of the table, and what was found in the end."""
     with whole_fleet(folder) as fleet:
         record = Record()
-        people = [Caller(fleet, record, number, pause) for number in range(callers)]
+        balancer = Balancer(fleet.servers)
+        balancer.start()
+        people = [Caller(balancer, record, number, pause) for number in range(callers)]
         for one in people:
             one.sign_up()
-        newcomers = Newcomers(lambda: Caller(fleet, record, 0, pause), 10 * pause)
+        newcomers = Newcomers(lambda: Caller(balancer, record, 0, pause), 10 * pause)
         for thread in (*people, newcomers):
             thread.start()
         started = time.monotonic()
@@ -111,13 +113,15 @@ def drill(folder: Path, minutes: float, callers: int, pause: float) -> tuple[lis
                 thread.over.set()
             for thread in (*people, newcomers):
                 thread.join()
+            balancer.over.set()
         lasted = time.monotonic() - started
         _count(lines, record)
         errors = [one.error for one in (*people, newcomers) if one.error is not None]
         if errors:
             sys.stderr.write(fleet.logs())
             raise errors[0]
-        return lines, _ending(fleet, people, record, lasted)
+        ending = [_ending(fleet, people, record, lasted), *fleet.defects()]
+        return lines, "\n".join(ending)
 
 
 def _strike(fleet: Fleet, blow: Blow, span: float) -> Line:
@@ -125,7 +129,7 @@ def _strike(fleet: Fleet, blow: Blow, span: float) -> Line:
     blow.strike()
     time.sleep(max(0.0, _DOWN - (time.monotonic() - at)))
     blow.mend()
-    until = time.monotonic() + 120
+    until = time.monotonic() + 240
     while not fleet.well():
         assert time.monotonic() < until, f"not well after {blow.part}: {fleet.logs()}"
         time.sleep(_LOOK)
@@ -167,13 +171,11 @@ def _ending(fleet: Fleet, people: list[Caller], record: Record, lasted: float) -
         text=True,
         check=False,
     )
-    first = record.failed[0][0] if record.failed else 0
-    assert not record.failed or first > 0
     return (
         f"{lasted / 60:.1f} minutes, {len(record.asked)} requests, {len(record.failed)} failed, "
         f"{record.limited} refused by a limit, {len(record.jobs)} imports, {rows} rows acknowledged: "
         f"{lost} lost, {doubled} doubled; {record.stale} reads lacked what their reader had just written; "
-        f"`verify` ends with {verify.returncode}: {verify.stdout.strip().splitlines()[-1:]}"
+        f"{len(fleet.defects())} unexpected errors; `verify` ends with {verify.returncode}: {verify.stdout.strip().splitlines()[-1:]}"
     )
 
 

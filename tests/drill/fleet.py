@@ -5,8 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -20,7 +21,7 @@ from tests.ops.nodes import Nodes, six_nodes
 from tests.ops.test_serve import ROOT, free_port
 from tests.stores.conftest import LOGIN, REGION, client_of
 
-READY_SECONDS: Final = 60.0
+READY_SECONDS: Final = 240.0
 QUEUE: Final = "drill.fifo"
 BUCKET: Final = "drill-files"
 
@@ -188,6 +189,15 @@ class Fleet:
             assert time.monotonic() < until, self.logs()
             time.sleep(0.5)
 
+    def defects(self) -> list[str]:
+        """Log lines of what nobody expected."""
+        return [
+            f"{member.name}: {line}"
+            for member in (*self.servers, *self.workers)
+            for line in (member.folder / "log").read_text().splitlines()
+            if '"event":"unexpected"' in line or "Traceback" in line
+        ]
+
     def logs(self) -> str:
         """The last lines of everybody."""
         told = []
@@ -209,6 +219,29 @@ class Fleet:
                 member.go_on()
                 member.process.kill()
                 member.process.wait()
+
+
+class Balancer(threading.Thread):
+    """Looks at the servers as balancers do: who is not ready twice is left out until it is."""
+
+    def __init__(self, servers: Sequence[Member]) -> None:
+        super().__init__(name="balancer", daemon=True)
+        self._servers = servers
+        self.ready: Sequence[Member] = servers
+        self.over = threading.Event()
+
+    def run(self) -> None:
+        """Look every second."""
+        misses = dict.fromkeys(self._servers, 0)
+        while not self.over.wait(1):
+            for server in self._servers:
+                try:
+                    answer = httpx2.get(f"{server.url}/health/detailed", timeout=2)
+                    misses[server] = 0 if answer.status_code == 200 else misses[server] + 1
+                except httpx2.HTTPError:
+                    misses[server] += 1
+            # With nobody left a balancer asks whoever there is.
+            self.ready = [one for one, missed in misses.items() if missed < 2] or self._servers
 
 
 def kill_database(server: Cluster) -> None:

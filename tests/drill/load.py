@@ -10,7 +10,7 @@ from typing import Any, Final
 import httpx2
 
 from tests.doors import PASSWORD
-from tests.drill.fleet import Fleet
+from tests.drill.fleet import Balancer
 
 PNG: Final = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40
 _PATIENCE: Final = 120.0
@@ -34,11 +34,11 @@ class Record:
 
 
 class Caller(threading.Thread):
-    """A person at her own pace, behind a balancer that knows only who refuses connections."""
+    """A person at her own pace, behind a balancer that asks another where one refuses."""
 
-    def __init__(self, fleet: Fleet, record: Record, number: int, pause: float) -> None:
+    def __init__(self, balancer: Balancer, record: Record, number: int, pause: float) -> None:
         super().__init__(name=f"caller-{number}")
-        self._fleet, self._record, self._pause = fleet, record, pause
+        self._balancer, self._record, self._pause = balancer, record, pause
         self._turn = number
         self._client = httpx2.Client(
             timeout=_WAIT, limits=httpx2.Limits(max_keepalive_connections=0)
@@ -57,7 +57,8 @@ class Caller(threading.Thread):
         headers = {**self.headers, **what.pop("headers", {})}
         for _ in range(2):
             self._turn += 1
-            server = self._fleet.servers[self._turn % 2]
+            ready = self._balancer.ready
+            server = ready[self._turn % len(ready)]
             try:
                 answer = self._client.request(method, server.url + path, headers=headers, **what)
             except httpx2.ConnectError:
