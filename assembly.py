@@ -27,6 +27,7 @@ from models.stores.redis import Cache
 from models.stores.tls import TlsMode, context_of, trust
 from models.system_keys import ensure_system_keys
 from resolvers.auth import Auth
+from resolvers.bounds import Bounds
 from resolvers.limits import LOCAL_WIDTH, Limits
 from resolvers.oidc import Provider
 from resolvers.passwords import Passwords
@@ -249,6 +250,16 @@ def mailer_of(settings: Settings) -> Mailer:
     if server is None:
         return FolderMailer(settings.data / "mail")
     return SmtpMailer(server, seconds=settings.smtp_seconds, trust=trust(settings.tls_ca))
+
+
+def bounds_of(settings: Settings) -> Bounds:
+    """How large files may be, as the settings say."""
+    return Bounds(
+        file_bytes=settings.import_bytes,
+        takeout_bytes=settings.takeout_bytes,
+        rows=settings.import_rows,
+        columns=settings.import_columns,
+    )
 
 
 def limits_of(

@@ -30,6 +30,8 @@ _STARTED: Final = monotonic()
 cli = typer.Typer(
     name="pockettrend",
     help="Pocket Trend: the back end of a personal-finance tracker.",
+    epilog="Settings are environment variables POCKETTREND_*; the command settings lists them."
+    " Exit codes: 0 done, 1 failed, 2 refused to start. docs/operations.md says what to run when.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -58,7 +60,12 @@ def serve(
         int | None, typer.Option(hidden=True, help="The listening socket of a fleet.")
     ] = None,
 ) -> None:
-    """Serve both doors in the foreground until SIGTERM or SIGINT."""
+    """Serve both doors in the foreground until SIGTERM or SIGINT.
+
+    Prints `ready` and its address when everything is up.  POCKETTREND_SERVERS starts several
+    processes on the port; SIGHUP then replaces them one after the other.  A signal lets what is in
+    flight end first.
+    """
     from serving import serve_alone, serve_together  # noqa: PLC0415
 
     parent = Parent() if follow_parent else None
@@ -83,7 +90,11 @@ def serve(
 
 @cli.command()
 def worker() -> None:
-    """Run the jobs that others leave, without serving, until SIGTERM or SIGINT."""
+    """Run the jobs that others leave, without serving, until SIGTERM or SIGINT.
+
+    Needs the database of the servers (POCKETTREND_DATABASE_URL).  Any number may run: each job is
+    leased to one of them, and taken over when that one dies.
+    """
 
     async def work(running: "Running") -> None:
         stopping, task = asyncio.Event(), asyncio.current_task()
@@ -103,7 +114,11 @@ def worker() -> None:
 
 @cli.command()
 def migrate() -> None:
-    """Bring the database to the newest migration and make missing keys."""
+    """Bring the database to the newest migration and make missing keys.
+
+    On a database of your own it runs as the owner (POCKETTREND_DATABASE_OWNER_URL), before servers of
+    a new release; those of the release before go on meanwhile.  Repeating it changes nothing.
+    """
     StopSignals()
     settings = read_settings()
 
@@ -118,7 +133,10 @@ def migrate() -> None:
 
 @cli.command()
 def seed() -> None:
-    """Create the demo account with its years of data, unless it is there."""
+    """Create the demo account with its years of data, unless it is there.
+
+    Takes some seconds, and is refused in production: the account's password is public.
+    """
     if read_settings().production:
         refuse(["the demo account's password is public: production does not get one."])
     from serving import seed as seed_demo_account  # noqa: PLC0415
@@ -128,7 +146,10 @@ def seed() -> None:
 
 @cli.command()
 def settings() -> None:
-    """List every setting with its type, default and meaning."""
+    """List every setting with its type, default and meaning.
+
+    Each is an environment variable; a wrong one stops every command with its name.
+    """
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
@@ -145,7 +166,10 @@ def settings() -> None:
 def export_schema(
     file: Annotated[Path | None, typer.Argument(help="Where to write; default: stdout.")] = None,
 ) -> None:
-    """Write the graph's schema in the schema language."""
+    """Write the graph's schema in the schema language.
+
+    Generators of typed clients read it: docs/clients.md.
+    """
     from graph.schema import schema_text  # noqa: PLC0415
 
     text = schema_text().rstrip() + "\n"
@@ -157,7 +181,10 @@ def export_schema(
 
 @cli.command()
 def verify() -> None:
-    """Recompute balances, seals and the change chain, and say what differs."""
+    """Recompute balances, seals and the change chain, and say what differs.
+
+    Changes nothing and may run beside servers.  Ends with 1 if anything differs, and names the rows.
+    """
 
     async def work(running: "Running") -> int:
         from rich.console import Console  # noqa: PLC0415
@@ -185,10 +212,16 @@ def import_file(
         Path, typer.Argument(help="The bank's file, of any format.", exists=True, dir_okay=False)
     ],
     *,
-    account: Annotated[str, typer.Option(help="Id or name of the account that it fills.")],
     email: Annotated[
         str, typer.Option(help="Who imports; the password is asked for, or piped in.")
     ],
+    account: Annotated[
+        str | None,
+        typer.Option(
+            help="Id or name of the account that it fills (default: the one whose number the file "
+            "names, or the only one; exports of other apps name their accounts themselves)."
+        ),
+    ] = None,
     url: Annotated[
         str | None, typer.Option(help="The server (default: the one that the settings speak of).")
     ] = None,
@@ -201,7 +234,11 @@ def import_file(
         bool, typer.Option(help="Bring rows back that you deleted earlier.")
     ] = False,
 ) -> None:
-    """Import a bank's file through a running server, with a progress bar."""
+    """Import a bank's file through a running server, with a progress bar.
+
+    What the file leaves open is answered by --mapping.  Ends with 0 when every row came in, with 1
+    when rows failed, a question is open or the import failed, and with 2 when it was called wrongly.
+    """
     from importing import Order, run_import  # noqa: PLC0415
 
     try:
@@ -218,7 +255,8 @@ def backup(
 ) -> None:
     """Write database and files into one sealed archive; the server may run meanwhile.
 
-    The archive holds every key wrapped by the master key, and never the master key itself.
+    The archive holds every key wrapped by the master key, and never the master key itself: keep a
+    copy of that in another place.
     """
     from operating import run_backup  # noqa: PLC0415
 
@@ -238,7 +276,11 @@ def restore(
         typer.Option(help="Leave people signed in, also in sessions they ended after the backup."),
     ] = False,
 ) -> None:
-    """Bring a backup back into an empty place, and verify it."""
+    """Bring a backup back into an empty place, and verify it.
+
+    The server must be stopped.  The whole archive is checked before anything is written, and a place
+    that is not empty is refused.
+    """
     from operating import run_restore  # noqa: PLC0415
 
     raise SystemExit(run_restore(file, master_key=master_key, keep_sessions=keep_sessions))
@@ -266,7 +308,7 @@ def rotate_keys(
 
 def main() -> None:
     """Entry of the console script."""
-    cli()
+    cli(prog_name="pockettrend")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from models.stores.addresses import (
     smtp_server,
 )
 from part_settings import PREFIX, Between, PartSettings, Words, field, web_address
+from resolvers.bounds import DEFAULTS
 
 __all__ = [
     "LOOPBACK",
@@ -120,6 +121,34 @@ class Settings(PartSettings):
         1,
         ge=1,
         le=1_000,
+    )
+    import_bytes: int = field(
+        "Bytes that an uploaded file may have.",
+        "a number from 1000 to 1000000000",
+        DEFAULTS.file_bytes,
+        ge=1_000,
+        le=1_000_000_000,
+    )
+    import_rows: int = field(
+        "Rows that a statement or another app's table may have.",
+        "a number from 1 to 1000000",
+        DEFAULTS.rows,
+        ge=1,
+        le=1_000_000,
+    )
+    import_columns: int = field(
+        "Columns that a table may have.",
+        "a number from 2 to 1000",
+        DEFAULTS.columns,
+        ge=2,
+        le=1_000,
+    )
+    takeout_bytes: int = field(
+        "Bytes that an uploaded archive or takeout may have; the importer holds one in memory.",
+        "a number from 1000 to 2000000000",
+        DEFAULTS.takeout_bytes,
+        ge=1_000,
+        le=2_000_000_000,
     )
     cors_origins: Origins = field(
         "Origins of web pages that may call us, between commas; the local profile also allows "

@@ -71,6 +71,7 @@ async def _product(
     from app import create_app, migrate_all, start  # noqa: PLC0415
     from graph.http.logs import configure_logs  # noqa: PLC0415
     from graph.http.server import make_server  # noqa: PLC0415
+    from launch import keep_from_collections  # noqa: PLC0415
     from settings import Settings  # noqa: PLC0415
 
     settings = Settings(data=data, rate_limits="off")
@@ -81,7 +82,7 @@ async def _product(
     server = make_server(application, shutdown_seconds=5, proxies=())
     # The command imports before its loop starts and freezes what it has; so does this.
     gc.collect()
-    gc.freeze()
+    keep_from_collections()
     stopping = asyncio.Event()
     await server.serve_until(
         stopping,

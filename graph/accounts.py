@@ -10,6 +10,7 @@ from strawberry.scalars import ID
 
 from graph.context import Info
 from graph.edges import plain, said
+from graph.execution import reads
 from graph.inputs import expected, object_or_none, parsed, raw_value
 from graph.listing import newest_of_account
 from graph.nodes import Stored, node_kind
@@ -120,11 +121,13 @@ class Account(Stored):
         return isinstance(obj, AccountRow)
 
     @strawberry.field(description="What lay in the account before its first transaction.")
+    @reads("opening_minor", "currency")
     def opening_balance(row: Parent[AccountRow]) -> Amount:
         """Amount text."""
         return Amount(format_minor(row.opening_minor, row.currency))
 
     @strawberry.field(description="The account number, with all but its last four hidden.")
+    @reads("number")
     def number(row: Parent[AccountRow]) -> str | None:
         """Masked number."""
         return masked_number(row.number)

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import UNSET
 
+from graph.accounts import IdempotencyKey
 from graph.context import Info
 from graph.edges import plain, said
 from graph.inputs import parsed
@@ -16,6 +17,7 @@ from resolvers.errors import InvalidCredentials
 from resolvers.recovery import ForgotInput as ForgotRules
 from resolvers.recovery import ResetInput as ResetRules
 from resolvers.recovery import VerifyInput as VerifyRules
+from resolvers.repeats import repeat_of
 from resolvers.users import actor_of
 
 
@@ -201,13 +203,15 @@ class AuthMutations:
         self,
         info: Info,
         input: Annotated[LogoutInput | None, said("If there is no bearer.")] = None,
+        idempotency_key: IdempotencyKey = None,
     ) -> Any:
         """Raises UNAUTHENTICATED without either."""
         context = info.context
         token = None if input is None or input.refresh_token is UNSET else input.refresh_token
         actor = context.actor_or_none
         held = context.cookie.token() if actor is None and token is None else None
-        await context.services.auth.logout(actor, token or held)
+        repeat = repeat_of(idempotency_key, "logout", token)
+        context.replayed = await context.services.auth.logout(actor, token or held, repeat)
         context.cookie.drop()
         return LogoutPayload(logged_out=True)
 

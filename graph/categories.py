@@ -11,10 +11,11 @@ from strawberry.scalars import ID
 from graph.accounts import ExpectedVersion, IdempotencyKey, Unchanged
 from graph.context import Info
 from graph.edges import edge, own_ledger, plain, said
+from graph.execution import reads
 from graph.inputs import expected, object_or_none, parsed, raw_value
 from graph.nodes import Stored, node_kind
 from graph.paging import After, Before, Connection, First, Last, connection
-from graph.scalars import id_of, id_text
+from graph.scalars import id_of, id_text, id_texts
 from models.categories import CategoryRow
 from resolvers.budgets import move_items
 from resolvers.categories import (
@@ -67,7 +68,9 @@ class Category(Stored):
         children_by_parent, lambda row, _: (row.ledger_id, row.id), "The categories below, by name."
     )
     group: Annotated["Group", strawberry.lazy("graph.groups.types")] | None = edge(
-        groups_by_id, lambda row, _: row.ledger_id, "The group whose set it is of; null for yours."
+        groups_by_id,
+        reads("ledger_id")(lambda row, _: row.ledger_id),
+        "The group whose set it is of; null for yours.",
     )
 
     @classmethod
@@ -76,6 +79,7 @@ class Category(Stored):
         return isinstance(obj, CategoryRow)
 
     @strawberry.field(description="Id of the category above.")
+    @reads("parent_id", many=id_texts("cat", "parent_id"))
     def parent_id(row: Parent[CategoryRow]) -> ID | None:
         """Wire id."""
         return id_text("cat", row.parent_id)

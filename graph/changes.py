@@ -16,6 +16,7 @@ from graph.edges import plain, said
 from graph.nodes import Node, find_node
 from graph.paging import Cursors
 from graph.scalars import Instant, JSONObject, id_text
+from graph.sharing import Answers
 from models.base import table
 from models.database import VisibleVersion
 from models.ledgers import Ledger
@@ -114,6 +115,11 @@ class ChangeView:
 
     event: FeedEvent
     cursors: ChangeCursors
+
+    @property
+    def answers(self) -> Answers:
+        """What others may have made of it."""
+        return self.event.answers
 
     def as_json(self) -> dict[str, Any]:
         """The whole event as REST and ``/ws/updates`` tell it."""

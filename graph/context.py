@@ -1,7 +1,7 @@
 """What a resolver can reach: who acts, the open reader, the loaders, and the one write path."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
@@ -10,12 +10,15 @@ from aiodataloader import DataLoader
 from strawberry.types import Info as StrawberryInfo
 
 from graph.cookies import SessionCookie
+from graph.execution import Narrowed
 from graph.live import Hub
 from models.database import Database, Reading, Transaction
+from models.stores.answers import Answers
 from models.stores.files import FileStore
 from models.stores.mail import Mailer
 from resolvers.access import Actor
 from resolvers.auth import Auth
+from resolvers.bounds import DEFAULTS, Bounds
 from resolvers.erasure import Erasures
 from resolvers.errors import Unauthenticated
 from resolvers.exports import Asked, Exports
@@ -71,8 +74,12 @@ class Services:
     """Seals sign-ups that wait for their address to be proved."""
     verified_registration: bool = False
     """Whether signing up asks for a mailed token first."""
+    bounds: Bounds = DEFAULTS
+    """How large files may be."""
     production: bool = False
     introspection: bool = True
+    answers: Answers = field(default_factory=Answers)
+    """Cached answers of reads."""
 
 
 @dataclass(slots=True)
@@ -150,14 +157,22 @@ class Context:
             loader = self._loaders[batch] = DataLoader(fetch)
         return await loader.load(key)
 
-    async def load_many(self, batch: Batch, keys: Sequence[Any]) -> Sequence[Any]:
+    async def load_many(self, batch: Batch | Narrowed, keys: Sequence[Any]) -> Sequence[Any]:
         """Values of a batch function in the order of distinct keys, in one call."""
         loaded = self._loaded.setdefault(batch, {})
         missing = [key for key in keys if key not in loaded]
         if missing:
-            found = await batch(await self.reader(), missing)
+            reader = await self.reader()
+            if isinstance(batch, Narrowed):
+                found = await batch.batch(reader, missing, attributes=batch.attributes)
+            else:
+                found = await batch(reader, missing)
             loaded.update(zip(missing, found, strict=True))
         return [loaded[key] for key in keys]
+
+    def loaded_along(self, batch: Batch | Narrowed, found: Mapping[Any, Any]) -> None:
+        """Note values of a batch that another statement has read along."""
+        self._loaded.setdefault(batch, {}).update(found)
 
     async def write(
         self,

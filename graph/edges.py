@@ -6,13 +6,15 @@ one statement.
 """
 
 from collections.abc import Callable, Hashable
+from inspect import signature
+from operator import attrgetter
 from typing import Any
 
 import strawberry
 from strawberry import Parent
 
 from graph.context import Batch, Info
-from graph.execution import Batched, batched
+from graph.execution import Batched, batched, reads
 
 Key = Callable[[Any, Info], Hashable | None]
 
@@ -23,6 +25,7 @@ def edge(
     """A field of another object: ``batch`` maps keys to rows, ``key`` finds a parent's key.
 
     A key of None is an absent edge.  ``view`` turns (parent, value) into what is shown.
+    A batch that takes ``attributes`` is told what is looked at of its rows.
     """
 
     async def resolve(row: Parent[Any], info: Info) -> Any:
@@ -32,13 +35,19 @@ def edge(
         value = await info.context.load(batch, found)
         return value if view is None else view(row, value)
 
-    declared = Batched(batch, key, view)
+    narrows = "attributes" in signature(batch).parameters
+    declared = Batched(batch, key, view, narrows)
     return strawberry.field(resolver=batched(resolve, declared), description=description)
 
 
 def own_ledger(attribute: str) -> Key:
     """Key of a row of the same ledger, named by a foreign key column."""
+    own = attrgetter("ledger_id", attribute)
 
+    def many(rows: list[Any]) -> list[Hashable | None]:
+        return [None if key[1] is None else key for key in map(own, rows)]
+
+    @reads("ledger_id", attribute, many=many)
     def key(row: Any, info: Info) -> Hashable | None:
         found = getattr(row, attribute)
         return None if found is None else (row.ledger_id, found)

@@ -6,12 +6,14 @@ import strawberry
 from strawberry import UNSET
 from strawberry.scalars import ID
 
+from graph.accounts import IdempotencyKey
 from graph.auth import Session, entered
 from graph.context import Info
 from graph.edges import plain, said
 from graph.identities import UserIdentity
 from graph.inputs import parsed
 from resolvers.oidc import BeginInput, FinishInput, LinkInput
+from resolvers.repeats import repeat_of
 
 
 @strawberry.input(description="What begins a sign-in elsewhere.")
@@ -118,21 +120,31 @@ class ElsewhereMutations:
         graphql_type=LinkIdentityPayload | None,
     )
     async def link_identity(
-        self, info: Info, input: Annotated[LinkIdentityInput, said("What came back.")]
+        self,
+        info: Info,
+        input: Annotated[LinkIdentityInput, said("What came back.")],
+        idempotency_key: IdempotencyKey = None,
     ) -> Any:
         """Raises INVALID_CREDENTIALS, and CONFLICT for one that is linked already."""
         context, data = info.context, parsed(LinkInput, input)
         actor = context.actor
-        await context.close()
-        row = await context.services.elsewhere.link(actor, data)
+        repeat = repeat_of(idempotency_key, "linkIdentity", data.model_dump())
+        service = context.services.elsewhere
+        row = await context.told(lambda: service.link(actor, data, repeat))
         return LinkIdentityPayload(identity=row)  # type: ignore[arg-type]
 
     @strawberry.mutation(
         description="Let an account elsewhere sign in no more.",
         graphql_type=UnlinkIdentityPayload | None,
     )
-    async def unlink_identity(self, info: Info, id: Annotated[ID, said("Which one.")]) -> Any:
+    async def unlink_identity(
+        self,
+        info: Info,
+        id: Annotated[ID, said("Which one.")],
+        idempotency_key: IdempotencyKey = None,
+    ) -> Any:
         """Raises NOT_FOUND, and CONFLICT for the only way in."""
-        await info.context.close()
-        await info.context.services.elsewhere.unlink(info.context.actor, id)
+        actor, service = info.context.actor, info.context.services.elsewhere
+        repeat = repeat_of(idempotency_key, "unlinkIdentity", id)
+        await info.context.told(lambda: service.unlink(actor, id, repeat))
         return UnlinkIdentityPayload(id=id)

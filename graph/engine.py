@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from inspect import isawaitable
+from hashlib import blake2b
 from typing import Any, Final, cast
 
 from graphql import (
@@ -24,7 +24,6 @@ from graphql import (
     Undefined,
     execute,
     specified_rules,
-    subscribe,
     type_from_ast,
     validate,
     validate_input_value,
@@ -38,12 +37,15 @@ from graph.context import Context
 from graph.errors import as_app_error, masked, request_errors, response_errors
 from graph.execution import OperationPlan, Outcome, Plans
 from graph.schema import AUTH_MUTATIONS, schema
-from graph.scopes import Scopes
+from graph.scopes import SESSION, Scopes
+from graph.sharing import Answers, made_once
+from graph.streaming import Asked
 from resolvers.errors import AppError, FieldError, Invalid, Unavailable
 
 _REMEMBERED: Final = 512
 _MAX_ERRORS: Final = 5
 _MAX_FIELD_ERRORS: Final = 50
+_NEVER_KEPT: Final = frozenset({SESSION, "uploads:read", "exports:read", "changes:read"})
 QUERY_SECONDS: Final = 5.0
 """How long a query may run; a write ends by itself or by the limits of its statements."""
 
@@ -57,6 +59,12 @@ class Compiled:
     refused: AppError | None
     plans: dict[int, OperationPlan | None] = field(default_factory=dict)
     """By operation; None for what runs under the reference executor."""
+    kept: dict[int, bool] = field(default_factory=dict)
+    """By operation: whether its answers may be cached."""
+    calls: dict[int, Any] = field(default_factory=dict)
+    """By operation: what its limits need to know of it (``graph.limits``)."""
+    digest: str = ""
+    """Names the text."""
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """The operation to run; raises when none or several could be meant."""
@@ -81,6 +89,8 @@ class Answer:
     raw_errors: list[GraphQLError] = field(default_factory=list)
     refused: AppError | None = None
     cost: Cost | None = None
+    json: bytes | None = None
+    """The answer as it is sent, once it was."""
 
 
 class Engine:
@@ -140,7 +150,8 @@ class Engine:
         if errors:
             fields = literal_errors(self.schema, document)[:_MAX_FIELD_ERRORS]
             refused = request_errors(errors, fields)
-        compiled = Compiled(document, operations, refused)
+        digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        compiled = Compiled(document, operations, refused, digest=digest)
         self._compiled[text] = compiled
         if len(self._compiled) > _REMEMBERED:
             self._compiled.popitem(last=False)
@@ -242,14 +253,16 @@ class Engine:
             operation = self._prepared(first, compiled, variables, operation_name)
             self._scopes.require(context.actor_or_none, compiled.document, operation)
             values = self.variables(operation, variables)
-            source = await self._subscribed(context, compiled.document, values, operation_name)
+            asked = Asked(
+                self.schema, compiled.document, values, operation_name, self._introspection
+            )
+            source = await asked.source(context)
             if isinstance(source, ExecutionResult):
                 yield _filled(first, source, context)
                 return
             async with aclosing(source):
-                async for result in source:
-                    await context.close()
-                    yield _filled(Answer(cost=first.cost), result, context)
+                async for event in source:
+                    yield await _told(context, asked, event, first.cost)
         except Exception as error:  # noqa: BLE001 - masked and logged, or told as it is
             cause = error.original_error if isinstance(error, GraphQLError) else None
             yield Answer(refused=masked(cause or error, context.request_id))
@@ -273,19 +286,18 @@ class Engine:
             answer.cost = self.cost(compiled, operation_name, variables)
         return operation
 
-    async def _subscribed(
-        self, context: Context, document: DocumentNode, values: dict[str, Any], name: str | None
-    ) -> "AsyncGenerator[ExecutionResult, None] | ExecutionResult":
-        found = subscribe(
-            self.schema,
-            document,
-            context_value=context,
-            variable_values=values,
-            operation_name=name or None,
-            hide_suggestions=not self._introspection,
-        )
-        opened: Any = await found if isawaitable(found) else found
-        return cast("AsyncGenerator[ExecutionResult, None] | ExecutionResult", opened)
+    def keeps(self, compiled: Compiled, operation: OperationDefinitionNode) -> bool:
+        """Whether the answers of a query hang on what validators know, and on nothing else.
+
+        Sessions, tokens and the audit trail change without a version; links to files have a clock.
+        """
+        key = id(operation)
+        known = compiled.kept.get(key)
+        if known is None:
+            needs = self._scopes.needed(compiled.document, operation)
+            known = operation.operation is OperationType.QUERY and bool(needs)
+            known = compiled.kept[key] = known and not needs & _NEVER_KEPT
+        return known
 
     def plan(self, compiled: Compiled, operation: OperationDefinitionNode) -> OperationPlan | None:
         """The plan of an operation; None where the reference executes it."""
@@ -327,6 +339,21 @@ class Engine:
 
 async def _load_many(context: Context, batch: Any, keys: Sequence[Any]) -> Sequence[Any]:
     return await context.load_many(batch, keys)
+
+
+async def _told(context: Context, asked: Asked, event: Any, cost: Cost | None) -> Answer:
+    """The answer of one event, made once for all who see it alike and ask alike."""
+
+    async def make() -> Answer:
+        result = await asked.answer(context, event)
+        await context.close()
+        return _filled(Answer(cost=cost), result, context)
+
+    answers: Answers | None = getattr(event, "answers", None)
+    if answers is None:
+        return await make()
+    key = asked.by(context.actor_or_none)
+    return await made_once(answers, key, make, for_all=lambda made: not made.raw_errors)
 
 
 def _filled(answer: Answer, result: ExecutionResult | Outcome, context: Context) -> Answer:

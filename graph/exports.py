@@ -6,12 +6,15 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import Parent
 
+from graph.accounts import IdempotencyKey
 from graph.context import Info
 from graph.edges import plain, said
 from graph.inputs import raw_value
 from graph.scalars import Instant
 from graph.transactions import TransactionFilterInput
+from models.database import Transaction
 from resolvers.exports import Asked, Link
+from resolvers.repeats import repeat_of
 
 
 @strawberry.enum(description="What kind of file an export is.")
@@ -104,8 +107,15 @@ class ExportMutations:
         description="Take everything along: data, table and files in one archive.",
         graphql_type=RequestTakeoutPayload | None,
     )
-    async def request_takeout(self, info: Info) -> Any:
+    async def request_takeout(self, info: Info, idempotency_key: IdempotencyKey = None) -> Any:
         """A link; the archive is made while it is downloaded."""
         context = info.context
-        link = context.services.exports.link(context.actor, Asked("ZIP"))
+        actor = context.actor
+
+        async def work(_tx: Transaction) -> Link:
+            return context.services.exports.link(actor, Asked("ZIP"))
+
+        repeat = repeat_of(idempotency_key, "requestTakeout", None)
+        ledgers = context.services.ledgers
+        link = await context.told(lambda: ledgers.once(actor, work, repeat=repeat, answer=Link))
         return RequestTakeoutPayload(export=link)  # type: ignore[arg-type]

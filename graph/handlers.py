@@ -69,7 +69,7 @@ def job_handlers(services: Services) -> dict[str, Handler]:
         RUN_RULES: rules_handler(ledgers),
         LEARN: learning_handler(ledgers),
         BUILD_SEGMENTS: building_handler(ledgers),
-        IMPORT: import_handler(ledgers, services.files, services.import_secret),
+        IMPORT: import_handler(ledgers, services.files, services.import_secret, services.bounds),
     }
 
 

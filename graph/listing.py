@@ -3,7 +3,8 @@
 from typing import Any
 
 from graph.context import Batch, Info
-from graph.paging import ConnectionView, Cursors, connection
+from graph.execution import wanted_of
+from graph.paging import ROWS, ConnectionView, Cursors, connection
 from models.accounts import AccountRow
 from models.templates import TemplateRow
 from models.transactions import TransactionRow
@@ -29,10 +30,11 @@ async def connection_of(
 ) -> Any:
     """A page of what a checked filter leaves."""
     actor = info.context.actor
+    shown = wanted_of(info).among(*ROWS)
     return await connection(
         info,
         f"transactions:{sort}",
-        lambda tx, page: list_transactions(tx, actor, wanted, sort=sort, request=page),
+        lambda tx, page: list_transactions(tx, actor, wanted, sort=sort, request=page, shown=shown),
         lambda tx: count_transactions(tx, actor, wanted),
         first=first,
         after=after,

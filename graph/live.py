@@ -1,27 +1,36 @@
 """Live updates within one process: who is connected, who follows what, and what wakes or ends them.
 
-Nothing is kept for a connection that is gone, and nothing of what changed is kept at all: a signal
-says that a ledger has moved, and each reader then reads the feed as the person it reads for.
+Nothing is kept for a connection that is gone, and what changed is kept for a moment only: a signal
+says that a ledger has moved, and its readers then read the feed as the persons they read for, in one
+look for all of one person who stand in one place.  They go on a few at a time.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final, Protocol
 from uuid import UUID
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from graph.errors import as_app_error
+from graph.following import Reader
+from graph.sharing import AT_A_TIME, Looks, Turns
 from models.database import Database
 from models.stores.broker import LocalBroker
 from resolvers.access import Actor
 from resolvers.auth import Admission
-from resolvers.errors import ErrorCode
-from resolvers.feed import FeedPage, Position, Seen, present_position, read_changes
+from resolvers.feed import (
+    FeedPage,
+    Position,
+    Spans,
+    pack,
+    present_position,
+    read_changes,
+)
 
 PAGE: Final = 100
 POLL_SECONDS: Final = 5.0
@@ -29,7 +38,6 @@ POLL_SECONDS: Final = 5.0
 READERS_AT_ONCE: Final = 4
 """Of the pool's connections: who follows must not keep those waiting who ask."""
 _STOP_SECONDS: Final = 0.5
-_PATIENCE_SECONDS: Final = (0.2, 1.0, 2.0, 4.0, 8.0)
 _log: Final = structlog.get_logger("live")
 
 
@@ -91,57 +99,6 @@ async def stop(tasks: Iterable["asyncio.Task[Any]"]) -> None:
         _, left = await asyncio.wait(left, timeout=_STOP_SECONDS)
 
 
-class Reader:
-    """One way along the feed, for one person from one position on."""
-
-    def __init__(
-        self,
-        hub: "Hub",
-        actor: Actor,
-        position: Position,
-        kinds: Collection[str] | None = None,
-        only: UUID | None = None,
-    ) -> None:
-        self.actor = actor
-        self.position = position
-        self.only = only
-        self.woken = asyncio.Event()
-        self._hub = hub
-        self._kinds = kinds
-
-    def stands_at(self, versions: dict[UUID, int]) -> bool:
-        """Whether nothing is there that it has not read."""
-        if self.only is not None:
-            versions = {self.only: versions[self.only]} if self.only in versions else {}
-        return self.position.keys() == versions.keys() and all(
-            self.position[ledger_id] == Seen(version) for ledger_id, version in versions.items()
-        )
-
-    async def pages(self) -> AsyncGenerator[FeedPage, None]:
-        """Pages with something in them, for ever; raises what reading the feed raises."""
-        with self._hub.following(self):
-            while True:
-                self.woken.clear()
-                page = await self._page()
-                self._hub.moved_on(self, page.position)
-                if page.events:
-                    yield page
-                if not page.more:
-                    await self.woken.wait()
-
-    async def _page(self) -> FeedPage:
-        """The next page; a database that is away for a moment is waited for."""
-        for pause in (*_PATIENCE_SECONDS, None):
-            try:
-                return await self._hub.read(self.actor, self.position, self._kinds, self.only)
-            except Exception as error:
-                known = as_app_error(error)
-                if pause is None or known is None or known.code is not ErrorCode.UNAVAILABLE:
-                    raise
-                await asyncio.sleep(pause)
-        raise AssertionError("the loop returns or raises")
-
-
 class Hub:
     """All connections and readers of this process."""
 
@@ -153,7 +110,11 @@ class Hub:
         self._readers: set[Reader] = set()
         self._by_ledger: dict[UUID, set[Reader]] = {}
         self._by_session: dict[UUID, set[Line]] = {}
-        self._turns = asyncio.Semaphore(READERS_AT_ONCE)
+        self.turns = Turns()
+        self._looks: Looks[FeedPage] = Looks()
+        self._spans = Spans()
+        self._reading = asyncio.Semaphore(READERS_AT_ONCE)
+        self._due: dict[Reader, None] = {}
         self._keeping: asyncio.Task[None] | None = None
         self._draining = False
         broker.listen(self)
@@ -209,26 +170,54 @@ class Hub:
         """Where somebody begins who wants to hear of news only."""
         return present_position(await self._database.visible_versions(actor.user_id))
 
-    async def read(
-        self, actor: Actor, position: Position, kinds: Collection[str] | None, only: UUID | None
-    ) -> FeedPage:
-        """One page, as one moment, of what the person may see now."""
-        async with self._turns, self._database.read(actor.user_id) as tx:
-            return await read_changes(tx, position, limit=PAGE, kinds=kinds, only=only)
+    async def read(self, reader: Reader) -> FeedPage:
+        """One page, as one moment, of what a reader's person may see now."""
+        key = (reader.actor.user_id, pack(reader.position), reader.kinds, reader.only)
+        return await self._looks.see(key, reader.news, lambda: self._look_for(reader))
 
-    @contextmanager
-    def following(self, reader: Reader) -> Iterator[None]:
-        """A reader is woken meanwhile."""
+    async def _look_for(self, reader: Reader) -> FeedPage:
+        async with self._reading, self._database.read(reader.actor.user_id) as tx:
+            return await read_changes(
+                tx,
+                reader.position,
+                limit=PAGE,
+                kinds=reader.kinds,
+                only=reader.only,
+                spans=self._spans,
+            )
+
+    def follow(self, reader: Reader) -> None:
+        """A reader is woken from now on."""
+        reader.news = self._looks.news
         self._readers.add(reader)
         self._keep()
         for ledger_id in reader.position:
             self._by_ledger.setdefault(ledger_id, set()).add(reader)
-        try:
-            yield
-        finally:
-            self._readers.discard(reader)
-            for ledger_id in reader.position:
-                self._drop(self._by_ledger, ledger_id, reader)
+
+    def leave(self, reader: Reader) -> None:
+        """A reader is woken no more."""
+        self._readers.discard(reader)
+        self._due.pop(reader, None)
+        for ledger_id in reader.position:
+            self._drop(self._by_ledger, ledger_id, reader)
+
+    def _wake(self, readers: Iterable[Reader]) -> None:
+        """There is news for readers: nobody takes a look for it that began before."""
+        self._looks.news += 1
+        idle = not self._due
+        for reader in readers:
+            reader.news = self._looks.news
+            self._due[reader] = None
+        if idle and self._due:
+            self._wake_some()
+
+    def _wake_some(self) -> None:
+        """Wake those whose turn it is, and the others in the next rounds of the loop."""
+        for reader in list(islice(self._due, AT_A_TIME)):
+            del self._due[reader]
+            reader.woken.set()
+        if self._due:
+            asyncio.get_running_loop().call_soon(self._wake_some)
 
     def moved_on(self, reader: Reader, position: Position) -> None:
         """A reader has read on, and may follow other ledgers now."""
@@ -240,10 +229,11 @@ class Hub:
 
     def moved(self, ledger_id: UUID, version: int) -> None:
         """A signal: wake those who have not read that far."""
-        for reader in self._by_ledger.get(ledger_id, ()):
-            place = reader.position.get(ledger_id)
-            if place is None or place.version < version:
-                reader.woken.set()
+        self._wake(
+            reader
+            for reader in self._by_ledger.get(ledger_id, ())
+            if (place := reader.position.get(ledger_id)) is None or place.version < version
+        )
 
     def ended(self, session_id: UUID) -> None:
         """A signal: hang up on those who came by this session."""
@@ -261,6 +251,7 @@ class Hub:
         if self._keeping is not None:
             await stop([self._keeping])
             self._keeping = None
+        await self._looks.close()
 
     @staticmethod
     def _drop(index: dict[UUID, set[Any]], key: UUID, one: Any) -> None:
@@ -291,8 +282,7 @@ class Hub:
 
     def joined(self) -> None:
         """Signals may have been lost until now."""
-        for reader in self._readers:
-            reader.woken.set()
+        self._wake(self._readers)
 
     async def _look(self) -> None:
         while True:
@@ -307,10 +297,14 @@ class Hub:
         if self._readers:
             people = {reader.actor.user_id for reader in self._readers}
             versions = await self._database.live_versions(people)
-            for reader in self._readers:
-                known = versions.get(reader.actor.user_id)
-                if known is not None and not reader.stands_at(known):
-                    reader.woken.set()
+            behind = [
+                reader
+                for reader in self._readers
+                if (known := versions.get(reader.actor.user_id)) is not None
+                and not reader.stands_at(known)
+            ]
+            if behind:
+                self._wake(behind)
         if self._by_session:
             for session_id in await self._database.ended_sessions(list(self._by_session)):
                 self.ended(session_id)

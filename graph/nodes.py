@@ -11,6 +11,7 @@ from strawberry.scalars import ID
 
 from graph.context import Batch, Info
 from graph.edges import plain
+from graph.execution import reads
 from graph.scalars import Instant
 from models import ids
 from models.accounts import AccountRow
@@ -48,11 +49,20 @@ PREFIX: Final[dict[type, str]] = {
 }
 
 
+def _ids(rows: list[Any]) -> list[Any]:
+    """Wire ids of a column of rows, by their kind."""
+    kinds = set(map(type, rows))
+    if len(kinds) != 1:
+        return [ids.encode(PREFIX[type(row)], row.id) for row in rows]
+    return ids.encode_many(PREFIX[kinds.pop()], [row.id for row in rows])
+
+
 @strawberry.interface(description="An object that has an id and can be fetched by it.")
 class Node:
     """Relay's node."""
 
     @strawberry.field(description="The id of the object: a type name and 26 characters.")
+    @reads("id", many=_ids)
     def id(row: Parent[Any]) -> ID:
         """Wire id by the kind of the row."""
         return ID(ids.encode(PREFIX[type(row)], row.id))

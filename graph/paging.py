@@ -24,6 +24,8 @@ from resolvers.paging import Page, PageRequest, page_request
 
 N = TypeVar("N")
 
+ROWS: Final = (("nodes",), ("edges", "node"))
+"""Where the rows of a connection are."""
 _MAX_CURSOR: Final = 2_000
 _NOT_OURS: Final = "The cursor was not made by this list in this order; start from the first page."
 
@@ -106,7 +108,8 @@ class EdgeView:
     """One row with its place in the list."""
 
     node: Any
-    cursor: str
+    key: tuple[Any, ...]
+    cursors: Cursors
 
 
 @strawberry.type(description="Where a page lies in its list.")
@@ -141,7 +144,11 @@ class Edge(Generic[N]):
     """Relay's edge."""
 
     node: N = strawberry.field(description="The row.")
-    cursor: str = strawberry.field(description="Where the row lies; good for after and before.")
+
+    @strawberry.field(description="Where the row lies; good for after and before.")
+    def cursor(row: Parent[EdgeView]) -> str:
+        """Sealed when it is asked for."""
+        return row.cursors.seal(row.key)
 
 
 @strawberry.type(description="One page of a list.")
@@ -151,9 +158,9 @@ class Connection(Generic[N]):
     @strawberry.field(description="The rows with their cursors.")
     def edges(row: Parent[ConnectionView]) -> list[Edge[N]]:
         """Rows and cursors."""
-        seal = row.cursors.seal
+        cursors = row.cursors
         return [
-            EdgeView(item, seal(key))  # type: ignore[misc]
+            EdgeView(item, key, cursors)  # type: ignore[misc]
             for item, key in zip(row.page.items, row.page.keys, strict=True)
         ]
 
@@ -192,4 +199,6 @@ async def connection(
     cursors = Cursors(context.services.cursor_key, context.actor.user_id, scope)
     request = page_request(first, cursors.open(after), last, cursors.open(before))
     page = await fetch(await context.reader(), request)
+    for batch, found in page.along.items():
+        context.loaded_along(batch, found)
     return ConnectionView(page, cursors, count)

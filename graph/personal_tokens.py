@@ -6,6 +6,7 @@ import strawberry
 from strawberry import UNSET, Parent
 from strawberry.scalars import ID
 
+from graph.accounts import IdempotencyKey
 from graph.context import Info
 from graph.edges import plain, said
 from graph.inputs import parsed
@@ -13,6 +14,7 @@ from graph.scalars import Instant
 from models import ids
 from models.auth import PersonalTokenRow
 from resolvers.personal_tokens import TokenCreate, list_personal_tokens
+from resolvers.repeats import repeat_of
 
 
 @strawberry.type(description="A token for a program of yours, with the scopes you gave it.")
@@ -76,12 +78,16 @@ class PersonalTokenMutations:
         graphql_type=CreatePersonalTokenPayload | None,
     )
     async def create_personal_token(
-        self, info: Info, input: Annotated[CreatePersonalTokenInput, said("Name and scopes.")]
+        self,
+        info: Info,
+        input: Annotated[CreatePersonalTokenInput, said("Name and scopes.")],
+        idempotency_key: IdempotencyKey = None,
     ) -> Any:
         """Raises VALIDATION_ERROR for unknown scopes, CONFLICT for too many tokens."""
         context, data = info.context, parsed(TokenCreate, input)
-        await context.close()
-        row, secret = await context.services.personal_tokens.create(context.actor, data)
+        actor, service = context.actor, context.services.personal_tokens
+        repeat = repeat_of(idempotency_key, "createPersonalToken", data.model_dump())
+        row, secret = await context.told(lambda: service.create(actor, data, repeat))
         return CreatePersonalTokenPayload(personal_token=row, token=secret)  # type: ignore[arg-type]
 
     @strawberry.mutation(
@@ -89,9 +95,13 @@ class PersonalTokenMutations:
         graphql_type=RevokePersonalTokenPayload | None,
     )
     async def revoke_personal_token(
-        self, info: Info, id: Annotated[ID, said("Which token.")]
+        self,
+        info: Info,
+        id: Annotated[ID, said("Which token.")],
+        idempotency_key: IdempotencyKey = None,
     ) -> Any:
         """Raises NOT_FOUND."""
-        await info.context.close()
-        await info.context.services.personal_tokens.revoke(info.context.actor, id)
+        actor, service = info.context.actor, info.context.services.personal_tokens
+        repeat = repeat_of(idempotency_key, "revokePersonalToken", id)
+        await info.context.told(lambda: service.revoke(actor, id, repeat))
         return RevokePersonalTokenPayload(id=id)

@@ -1,9 +1,11 @@
 """Scalars of the graph: ids, exact amounts, posting dates, instants and raw JSON."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, NewType
 from uuid import UUID
 
@@ -31,6 +33,16 @@ _DATE_HINT = "A date is YYYY-MM-DD."
 def id_text(prefix: str, value: UUID | None) -> ID | None:
     """A database id on the wire; None stays None."""
     return None if value is None else _known(prefix, value)
+
+
+def id_texts(prefix: str, attribute: str) -> Callable[[list[Any]], list[ID | None]]:
+    """What ``id_text`` gives for an attribute of each of many rows."""
+    own = attrgetter(attribute)
+
+    def many(rows: list[Any]) -> list[ID | None]:
+        return [None if value is None else _known(prefix, value) for value in map(own, rows)]
+
+    return many
 
 
 @lru_cache(maxsize=8_192)

@@ -4,10 +4,12 @@ from typing import Annotated, Any
 
 import strawberry
 
+from graph.accounts import IdempotencyKey
 from graph.context import Info
 from graph.edges import plain, said
 from graph.inputs import parsed
 from graph.users import User
+from resolvers.repeats import repeat_of
 from resolvers.second_factor import CodeInput, ProvedInput, SetUpInput
 
 
@@ -74,12 +76,16 @@ class SecondFactorMutations:
         graphql_type=SetUpTwoFactorPayload | None,
     )
     async def set_up_two_factor(
-        self, info: Info, input: Annotated[SetUpTwoFactorInput, said("The password.")]
+        self,
+        info: Info,
+        input: Annotated[SetUpTwoFactorInput, said("The password.")],
+        idempotency_key: IdempotencyKey = None,
     ) -> Any:
         """Raises CONFLICT where one is on, VALIDATION_ERROR for a wrong password."""
         context, data = info.context, parsed(SetUpInput, input)
-        await context.close()
-        made = await context.services.second_factors.set_up(context.actor, data)
+        actor, service = context.actor, context.services.second_factors
+        repeat = repeat_of(idempotency_key, "setUpTwoFactor", data.model_dump())
+        made = await context.told(lambda: service.set_up(actor, data, repeat))
         return SetUpTwoFactorPayload(secret=made.secret, uri=made.uri)
 
     @strawberry.mutation(
@@ -87,24 +93,32 @@ class SecondFactorMutations:
         graphql_type=EnableTwoFactorPayload | None,
     )
     async def enable_two_factor(
-        self, info: Info, input: Annotated[EnableTwoFactorInput, said("A first code.")]
+        self,
+        info: Info,
+        input: Annotated[EnableTwoFactorInput, said("A first code.")],
+        idempotency_key: IdempotencyKey = None,
     ) -> Any:
         """Raises VALIDATION_ERROR for a wrong code, CONFLICT where none was set up."""
         context, data = info.context, parsed(CodeInput, input)
-        await context.close()
-        user, codes = await context.services.second_factors.enable(context.actor, data)
+        actor, service = context.actor, context.services.second_factors
+        repeat = repeat_of(idempotency_key, "enableTwoFactor", data.model_dump())
+        user, codes = await context.told(lambda: service.enable(actor, data, repeat))
         return EnableTwoFactorPayload(user=user, recovery_codes=codes)  # type: ignore[arg-type]
 
     @strawberry.mutation(
         description="Turn the second factor off.", graphql_type=DisableTwoFactorPayload | None
     )
     async def disable_two_factor(
-        self, info: Info, input: Annotated[TwoFactorProofInput, said("Password and code.")]
+        self,
+        info: Info,
+        input: Annotated[TwoFactorProofInput, said("Password and code.")],
+        idempotency_key: IdempotencyKey = None,
     ) -> Any:
         """Raises VALIDATION_ERROR for a wrong password or code, CONFLICT where none is on."""
         context, data = info.context, parsed(ProvedInput, input)
-        await context.close()
-        user = await context.services.second_factors.disable(context.actor, data)
+        actor, service = context.actor, context.services.second_factors
+        repeat = repeat_of(idempotency_key, "disableTwoFactor", data.model_dump())
+        user = await context.told(lambda: service.disable(actor, data, repeat))
         return DisableTwoFactorPayload(user=user)  # type: ignore[arg-type]
 
     @strawberry.mutation(
@@ -112,10 +126,14 @@ class SecondFactorMutations:
         graphql_type=RenewRecoveryCodesPayload | None,
     )
     async def renew_recovery_codes(
-        self, info: Info, input: Annotated[TwoFactorProofInput, said("Password and code.")]
+        self,
+        info: Info,
+        input: Annotated[TwoFactorProofInput, said("Password and code.")],
+        idempotency_key: IdempotencyKey = None,
     ) -> Any:
         """Raises VALIDATION_ERROR for a wrong password or code, CONFLICT where none is on."""
         context, data = info.context, parsed(ProvedInput, input)
-        await context.close()
-        codes = await context.services.second_factors.renew_codes(context.actor, data)
+        actor, service = context.actor, context.services.second_factors
+        repeat = repeat_of(idempotency_key, "renewRecoveryCodes", data.model_dump())
+        codes = await context.told(lambda: service.renew_codes(actor, data, repeat))
         return RenewRecoveryCodesPayload(recovery_codes=codes)

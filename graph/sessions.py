@@ -6,6 +6,7 @@ import strawberry
 from strawberry import Parent
 from strawberry.scalars import ID
 
+from graph.accounts import IdempotencyKey
 from graph.context import Info
 from graph.edges import plain, said
 from graph.inputs import parsed
@@ -13,6 +14,7 @@ from graph.scalars import Instant, JSONObject
 from models import ids
 from models.auth import SessionRow
 from resolvers.erasure import DeleteUser, Receipt
+from resolvers.repeats import repeat_of
 from resolvers.sessions import PasswordChange, list_sessions
 
 
@@ -121,33 +123,46 @@ class SessionMutations:
         graphql_type=ChangePasswordPayload | None,
     )
     async def change_password(
-        self, info: Info, input: Annotated[ChangePasswordInput, said("Both passwords.")]
+        self,
+        info: Info,
+        input: Annotated[ChangePasswordInput, said("Both passwords.")],
+        idempotency_key: IdempotencyKey = None,
     ) -> Any:
         """Raises VALIDATION_ERROR for a wrong present password or a weak new one."""
         actor = info.context.actor
         data = parsed(PasswordChange, input)
-        await info.context.close()
-        await info.context.services.sessions.change_password(actor, data)
+        repeat = repeat_of(idempotency_key, "changePassword", [data.current, data.new])
+        service = info.context.services.sessions
+        await info.context.told(lambda: service.change_password(actor, data, repeat))
         return ChangePasswordPayload(changed=True)
 
     @strawberry.mutation(
         description="End one of the own sessions.", graphql_type=RevokeSessionPayload | None
     )
-    async def revoke_session(self, info: Info, id: Annotated[ID, said("Which session.")]) -> Any:
+    async def revoke_session(
+        self,
+        info: Info,
+        id: Annotated[ID, said("Which session.")],
+        idempotency_key: IdempotencyKey = None,
+    ) -> Any:
         """Raises NOT_FOUND."""
-        await info.context.close()
-        await info.context.services.sessions.revoke(info.context.actor, id)
+        actor, service = info.context.actor, info.context.services.sessions
+        repeat = repeat_of(idempotency_key, "revokeSession", id)
+        await info.context.told(lambda: service.revoke(actor, id, repeat))
         return RevokeSessionPayload(id=id)
 
     @strawberry.mutation(
         description="End all own sessions but this one.",
         graphql_type=RevokeOtherSessionsPayload | None,
     )
-    async def revoke_other_sessions(self, info: Info) -> Any:
+    async def revoke_other_sessions(
+        self, info: Info, idempotency_key: IdempotencyKey = None
+    ) -> Any:
         """Never fails for being alone."""
-        await info.context.close()
-        revoked = await info.context.services.sessions.revoke_others(info.context.actor)
-        return RevokeOtherSessionsPayload(revoked=revoked)
+        actor, service = info.context.actor, info.context.services.sessions
+        repeat = repeat_of(idempotency_key, "revokeOtherSessions", None)
+        ended = await info.context.told(lambda: service.revoke_others(actor, repeat))
+        return RevokeOtherSessionsPayload(revoked=len(ended))
 
     @strawberry.mutation(
         description="Delete the own account: all sessions end and your figures cannot be read any "
@@ -155,10 +170,17 @@ class SessionMutations:
         graphql_type=DeleteUserPayload | None,
     )
     async def delete_user(
-        self, info: Info, input: Annotated[DeleteUserInput, said("Password and address.")]
+        self,
+        info: Info,
+        input: Annotated[DeleteUserInput, said("Password and address.")],
+        idempotency_key: Annotated[
+            str | None,
+            said("Taken as everywhere; nobody is left to ask again: repeats are UNAUTHENTICATED."),
+        ] = None,
     ) -> Any:
         """Raises VALIDATION_ERROR for a wrong password, CONFLICT while a group needs you."""
         context = info.context
+        repeat_of(idempotency_key, "deleteUser", None)
         actor, data = context.actor, parsed(DeleteUser, input)
         await context.close()
         receipt = await context.services.erasures.delete_user(actor, data)
@@ -168,7 +190,9 @@ class SessionMutations:
         description="Have the proof of the own address mailed once more.",
         graphql_type=ResendVerificationPayload | None,
     )
-    async def resend_verification(self, info: Info) -> Any:
+    async def resend_verification(self, info: Info, idempotency_key: IdempotencyKey = None) -> Any:
         """At most a few an hour are mailed."""
-        await info.context.services.recovery.resend(info.context.actor)
+        actor, service = info.context.actor, info.context.services.recovery
+        repeat = repeat_of(idempotency_key, "resendVerification", None)
+        await info.context.told(lambda: service.resend(actor, repeat))
         return ResendVerificationPayload(accepted=True)

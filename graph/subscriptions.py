@@ -4,10 +4,10 @@ Each source reads the feed as the person who subscribed, so that an event nobody
 never sent; the fields of an event are then read after it, as one moment of their own.
 """
 
-from collections.abc import AsyncGenerator, Collection
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Collection
+from contextlib import aclosing, closing
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 from uuid import UUID
 
 import strawberry
@@ -26,11 +26,13 @@ from graph.changes import (
 )
 from graph.context import Info
 from graph.edges import said
+from graph.following import Events
 from graph.imports import Import
 from graph.nodes import find_node
 from graph.notifications import Notification
 from graph.rules import RuleRun
 from graph.scalars import id_of
+from graph.sharing import Answers
 from graph.transactions import Transaction
 from models import ids
 from models.transactions import TransactionRow
@@ -56,6 +58,12 @@ class BalanceView:
     account_id: UUID
     event: FeedEvent
     cursors: ChangeCursors
+
+    @property
+    def answers(self) -> Answers:
+        """What others may have made of it."""
+        found: Answers = self.event.answers.setdefault(self.account_id, {})
+        return found
 
 
 @strawberry.type(description="A transaction was made, changed, deleted or restored.")
@@ -122,18 +130,22 @@ async def _begin(info: Info, after: str | None) -> Position:
     return await info.context.services.live.present(info.context.actor)
 
 
-async def _events(
+def _events(
     info: Info,
     position: Position,
+    show: Callable[[FeedEvent], Any],
     kinds: Collection[str] | None = None,
     only: UUID | None = None,
-) -> AsyncGenerator[FeedEvent, None]:
-    """The feed from a position on, event by event."""
-    reader = info.context.services.live.reader(info.context.actor, position, kinds, only)
-    async with aclosing(reader.pages()) as pages:
-        async for page in pages:
-            for event in page.events:
-                yield event
+) -> AsyncGenerator[Any, None]:
+    """The feed from a position on, event by event; what is shown as None is passed over."""
+    live = info.context.services.live
+    found = Events(live.reader(info.context.actor, position, kinds, only), show)
+    # What is made of it only iterates and closes.
+    return cast("AsyncGenerator[Any, None]", found)
+
+
+def _itself(event: FeedEvent) -> FeedEvent:
+    return event
 
 
 async def _known(info: Info, wanted: str, what: str) -> Any:
@@ -156,7 +168,7 @@ async def _steps(info: Info, wanted: str, entity: str) -> AsyncGenerator[Any, No
     yield row
     if row.status in _FINISHED:
         return
-    async with aclosing(_events(info, position, [entity])) as events:
+    async with aclosing(_events(info, position, _itself, [entity])) as events:
         async for event in events:
             if event.entity_id != row.id or event.after is None:
                 continue
@@ -196,9 +208,7 @@ class Subscription:
     ) -> AsyncGenerator[Any, None]:
         """Raises INVALID_CURSOR, and GONE for a cursor that the feed does not reach back to."""
         cursors, position = cursors_of(info), await _begin(info, after)
-        async with aclosing(_events(info, position, entities(kinds))) as events:
-            async for event in events:
-                yield ChangeView(event, cursors)
+        return _events(info, position, lambda event: ChangeView(event, cursors), entities(kinds))
 
     @strawberry.subscription(
         description="Transactions that come, change and go, of one account or of all.",
@@ -212,11 +222,12 @@ class Subscription:
         """Raises NOT_FOUND for an unknown account."""
         cursors, position = cursors_of(info), await _begin(info, None)
         wanted = None if account_id is None else (await _known(info, account_id, "account")).id
-        async with aclosing(_events(info, position, ["transaction"])) as events:
-            async for event in events:
-                sides = [row.account_id for row in (event.before, event.after) if row is not None]
-                if wanted is None or wanted in sides:
-                    yield ChangeView(event, cursors)
+
+        def show(event: FeedEvent) -> ChangeView | None:
+            sides = [row.account_id for row in (event.before, event.after) if row is not None]
+            return ChangeView(event, cursors) if wanted is None or wanted in sides else None
+
+        return _events(info, position, show, ["transaction"])
 
     @strawberry.subscription(
         description="Accounts whose balance is another one after a write. What falls due with the "
@@ -233,11 +244,13 @@ class Subscription:
         wanted = None if account_id is None else (await _known(info, account_id, "account")).id
         live = info.context.services.live
         reader = live.reader(info.context.actor, position, ["account", "transaction"])
-        async with aclosing(reader.pages()) as pages:
-            async for page in pages:
+        with closing(reader):
+            while True:
+                page = await reader.page()
                 last = {moved: event for event in page.events for moved in _moved_accounts(event)}
                 for moved, event in last.items():
                     if wanted is None or moved == wanted:
+                        await reader.turn()
                         yield BalanceView(moved, event, cursors)
 
     @strawberry.subscription(
@@ -253,7 +266,7 @@ class Subscription:
         if ledger_id is None or ledger_id not in position:
             raise NotFound("There is no such group.")
         here = {ledger_id: position[ledger_id]}
-        async with aclosing(_events(info, here, only=ledger_id)) as events:
+        async with aclosing(_events(info, here, _itself, only=ledger_id)) as events:
             async for event in events:
                 yield ChangeView(event, cursors)
                 if event.op == "REMOVE":
@@ -266,10 +279,12 @@ class Subscription:
     async def notification_received(self, info: Info) -> AsyncGenerator[Any, None]:
         """The rows as they were made."""
         position = await _begin(info, None)
-        async with aclosing(_events(info, position, ["notification"])) as events:
-            async for event in events:
-                if event.op == "CREATE":
-                    yield event.after
+        return _events(
+            info,
+            position,
+            lambda event: event.after if event.op == "CREATE" else None,
+            ["notification"],
+        )
 
     @strawberry.subscription(
         description="An import as it goes on: as it is now, then after each step, until it is "

@@ -161,6 +161,7 @@ async def received_file(context: Context, raw: dict[str, Any]) -> Received:
         filename=raw.get("filename"),
         declared=raw.get("contentType"),
         purpose=raw.get("purpose"),
+        bounds=services.bounds,
     )
 
 

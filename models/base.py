@@ -1,6 +1,6 @@
 """The common ground of all tables: naming of constraints and the columns that every row has."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
@@ -87,14 +87,18 @@ class VersionedRow(TenantRow):
     updated_at: datetime = Field(sa_type=INSTANT)
 
 
-def maker(kind: type[T]) -> Callable[..., T]:
+def maker(kind: type[T], names: Sequence[str] | None = None) -> Callable[..., T]:
     """A quicker way to make frozen rows with slots, all fields by position and none checked.
 
     A frozen dataclass sets each field through ``object.__setattr__``, which for a page of wide
     rows is a tenth of its time. Here an open twin of the class is filled, and then closed.
+    ``names`` fills some fields only, in their order; the others stay unset.
     """
-    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
-    twin = type(f"_Open{kind.__name__}", (), {"__slots__": tuple(names)})
+    every = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    names = every if names is None else names
+    if not set(names) <= set(every):
+        raise TypeError(f"{kind.__name__} has not all of {', '.join(names)}.")
+    twin = type(f"_Open{kind.__name__}", (), {"__slots__": tuple(every)})
     lines = [f"def make({', '.join(names)}):", " _row = _new(_twin)"]
     lines += [f" _row.{name} = {name}" for name in names]
     lines += [" _row.__class__ = _kind", " return _row"]

@@ -4,6 +4,7 @@ A TypeID is a short type name, an underscore and the 128 bits in lower-case Croc
 (TypeID specification 0.3).  Ids made later sort later, so keyset pages follow creation.
 """
 
+from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
@@ -59,6 +60,11 @@ def encode(prefix: str, value: UUID) -> str:
         f"{p[middle >> 10 & 1023]}{p[middle & 1023]}"
         f"{p[low >> 30]}{p[low >> 20 & 1023]}{p[low >> 10 & 1023]}{p[low & 1023]}"
     )
+
+
+def encode_many(prefix: str, values: Iterable[UUID]) -> list[str]:
+    """The wire forms of many ids of one type."""
+    return [encode(prefix, value) for value in values]
 
 
 def decode(prefix: str, text: object) -> UUID | None:

@@ -10,7 +10,6 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     and_,
-    bindparam,
     delete,
     func,
     insert,
@@ -20,10 +19,10 @@ from sqlalchemy import (
 )
 
 from models.accounts import Account, AccountRow
-from models.base import among_named, maker, table
+from models.base import maker, table
+from models.cuts import Cell, minors, sealed
 from models.database import Transaction as Tx
 from models.ids import new_id
-from models.statements import Prepared
 from models.templates import Template
 from models.transactions import Transaction
 from resolvers.access import Actor
@@ -42,6 +41,7 @@ from resolvers.ledgers import LedgerWrite, require_version
 from resolvers.money import parse_minor
 from resolvers.paging import Order, Page, PageRequest, fetch_page
 from resolvers.segments import forget_books
+from resolvers.shown import ByIds, Key, RowKind
 from resolvers.wire import is_masked, wire
 
 _A: Final = table(Account)
@@ -51,9 +51,6 @@ _M: Final = table(Template)
 AccountType = Literal["CHECKING", "SAVINGS", "CREDIT_CARD", "CASH", "INVESTMENT", "LOAN", "OTHER"]
 DERIVED: Final = frozenset({"balance", "createdAt", "updatedAt"})
 STORED: Final = frozenset({"id"})
-
-Key = tuple[UUID, UUID]
-"""Ledger and id: what names a row of any ledger."""
 
 
 class AccountCreate(Input):
@@ -91,6 +88,21 @@ _COLUMNS: Final = (
 _make: Final = maker(AccountRow)
 
 
+def _cells(a: Any) -> dict[str, Cell]:
+    """Attributes of an account, of the table or an alias of it."""
+    names = ("id", "name", "type", "currency", "opening_date", "institution", "archived", "version")
+    return {
+        **{name: Cell(a.c[name]) for name in (*names, "created_at", "updated_at")},
+        "ledger_id": Cell(a.c.ledger_id),
+        "opening_minor": minors(a.c.opening, "accounts.opening"),
+        "number": sealed(a.c.number, "accounts.number"),
+    }
+
+
+ACCOUNTS: Final = RowKind(AccountRow, _cells, lambda a: (a.c.deleted_at.is_(None),))
+_BY_ID: Final = ByIds(ACCOUNTS, _A)
+
+
 async def open_accounts(tx: Tx, rows: Iterable[Row[Any]]) -> list[AccountRow]:
     """Database rows with their sealed cells opened."""
     found = list(rows)
@@ -122,15 +134,6 @@ def _live(ledger_id: UUID) -> ColumnElement[bool]:
     return and_(_A.c.ledger_id == ledger_id, _A.c.deleted_at.is_(None))
 
 
-_BY_ID: Final = Prepared(
-    select(*_COLUMNS).where(
-        _A.c.ledger_id == bindparam("ledger_id"),
-        _A.c.deleted_at.is_(None),
-        among_named(_A.c.id, "ids"),
-    )
-)
-
-
 async def list_accounts(
     tx: Tx, actor: Actor, request: PageRequest, *, archived: bool | None = None
 ) -> Page[AccountRow]:
@@ -151,15 +154,14 @@ async def count_accounts(tx: Tx, actor: Actor, *, archived: bool | None = None) 
     return int(await tx.scalar(statement))
 
 
-async def accounts_by_id(tx: Tx, keys: Sequence[Key]) -> list[AccountRow | None]:
-    """Live accounts in the order of their keys; None for what is not there."""
-    found: dict[Key, AccountRow] = {}
-    for ledger_id in {key[0] for key in keys}:
-        wanted = [key[1] for key in keys if key[0] == ledger_id]
-        rows = await tx.rows(_BY_ID, {"ledger_id": ledger_id, "ids": wanted})
-        for row in await open_accounts(tx, rows):
-            found[ledger_id, row.id] = row
-    return [found.get(key) for key in keys]
+async def accounts_by_id(
+    tx: Tx, keys: Sequence[Key], *, attributes: frozenset[str] | None = None
+) -> list[AccountRow | None]:
+    """Live accounts in the order of their keys; None for what is not there.
+
+    ``attributes`` names what is looked at of them; absent: all.
+    """
+    return await _BY_ID.load(tx, keys, attributes)
 
 
 async def get_account(tx: Tx, actor: Actor, account_id: UUID | None) -> AccountRow:

@@ -37,6 +37,7 @@ from resolvers.mails import MAIL_VERIFY
 from resolvers.notifications import agent_name, leave_security, leave_sign_in
 from resolvers.passwords import Passwords
 from resolvers.remembered import actor_of_image
+from resolvers.repeats import Repeat
 from resolvers.second_factor import prove_second_factor
 from resolvers.tokens import AccessTokens
 from resolvers.users import (
@@ -81,6 +82,11 @@ class Auth:
         self._passwords = passwords
         self._tokens = tokens
         self._sessions = sessions
+
+    @property
+    def ledgers(self) -> Ledgers:
+        """Where what they do is written."""
+        return self._ledgers
 
     @property
     def database(self) -> Database:
@@ -324,8 +330,14 @@ class Auth:
         await tx.run(update(_S).where(*mine).values(last_used_at=now))
         return SignIn(user, self._tokens.issue(user.id, session_id, now), child)
 
-    async def logout(self, actor: Actor | None, refresh_token: str | None) -> None:
-        """End a session, known by its access token or its refresh token; either suffices."""
+    async def logout(
+        self, actor: Actor | None, refresh_token: str | None, repeat: Repeat | None = None
+    ) -> bool:
+        """End a session, known by its access token or its refresh token; either suffices.
+
+        A key that comes with a bearer is kept; whoever sends a refresh token alone may do so as
+        often as she likes.  Whether the answer is a stored one.
+        """
         user_id, session_id = None, None
         if actor is not None and actor.session_id is not None:
             user_id, session_id = actor.user_id, actor.session_id
@@ -346,8 +358,14 @@ class Auth:
             for row in await tx.rows(over.returning(_S.c.ledger_id)):
                 await note(tx, row.ledger_id, "SIGNED_OUT", session_id=ended)
 
-        await self._database.change(user_id, work)
+        if actor is not None:
+            outcome = await self._ledgers.once(actor, work, repeat=repeat, answer=None)
+            replayed = outcome.replayed
+        else:
+            await self._database.change(user_id, work)
+            replayed = False
         await self._sessions.deny([ended])
+        return replayed
 
     async def actor(self, access_token: str) -> Actor:
         """Who is behind an access token; the session must still stand.

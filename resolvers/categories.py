@@ -5,22 +5,23 @@ from dataclasses import fields, replace
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Row, delete, func, insert, select, update
 
-from models.base import among, among_named, maker, table
+from models.base import among, maker, table
 from models.budgets import BudgetItem
 from models.categories import Category, CategoryRow
+from models.cuts import Cell
 from models.database import Transaction as Tx
 from models.groups import GroupTransaction, Share
 from models.ids import new_id
 from models.rules import Rule
-from models.statements import Prepared
 from models.templates import Template
 from models.transactions import Split, Transaction
 from resolvers.errors import Conflict, FieldError, Invalid, NotFound, invalid
 from resolvers.inputs import CategoryRef, Input, Name, matching, not_null, require_unchanged
 from resolvers.ledgers import LedgerWrite, require_version
 from resolvers.paging import Order, Page, PageRequest, fetch_page
+from resolvers.shown import ByIds, Key, RowKind
 from resolvers.wire import wire
 
 _C: Final = table(Category)
@@ -32,7 +33,6 @@ _U: Final = table(Rule)
 _X: Final = table(GroupTransaction)
 _H: Final = table(Share)
 
-Key = tuple[UUID, UUID]
 Kind = Literal["INCOME", "EXPENSE"]
 MAX_DEPTH: Final = 5
 DERIVED: Final = frozenset({"createdAt", "updatedAt"})
@@ -103,9 +103,10 @@ def _row(found: Row[Any]) -> CategoryRow:
     return _make(*found[: len(_COLUMNS)])
 
 
-_BY_ID: Final = Prepared(
-    select(*_COLUMNS).where(_C.c.ledger_id == bindparam("ledger_id"), among_named(_C.c.id, "ids"))
+CATEGORIES: Final = RowKind(
+    CategoryRow, lambda c: {one.name: Cell(c.c[one.name]) for one in fields(CategoryRow)}
 )
+_BY_ID: Final = ByIds(CATEGORIES, _C)
 
 
 async def list_categories(
@@ -166,14 +167,14 @@ async def page_by_ledger(tx: Tx, keys: Sequence[tuple[UUID, int]]) -> list[Page[
     return [pages[key] for key in keys]
 
 
-async def categories_by_id(tx: Tx, keys: Sequence[Key]) -> list[CategoryRow | None]:
-    """Categories in the order of their keys; None for what is not there."""
-    found: dict[Key, CategoryRow] = {}
-    for ledger_id in {key[0] for key in keys}:
-        wanted = [key[1] for key in keys if key[0] == ledger_id]
-        rows = await tx.rows(_BY_ID, {"ledger_id": ledger_id, "ids": wanted})
-        found.update({(ledger_id, row.id): _row(row) for row in rows})
-    return [found.get(key) for key in keys]
+async def categories_by_id(
+    tx: Tx, keys: Sequence[Key], *, attributes: frozenset[str] | None = None
+) -> list[CategoryRow | None]:
+    """Categories in the order of their keys; None for what is not there.
+
+    ``attributes`` names what is looked at of them; absent: all.
+    """
+    return await _BY_ID.load(tx, keys, attributes)
 
 
 async def categories_anywhere(tx: Tx, keys: Sequence[Key]) -> list[CategoryRow | None]:

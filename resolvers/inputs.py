@@ -176,6 +176,7 @@ _SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     "extra_forbidden": ("UNKNOWN_FIELD", "There is no such field."),
     "string_type": ("INVALID_TYPE", "Must be text."),
     "int_type": ("INVALID_TYPE", "Must be a whole number."),
+    "bool_parsing": ("INVALID_TYPE", "Must be true or false."),
     "bool_type": ("INVALID_TYPE", "Must be true or false."),
     "list_type": ("INVALID_TYPE", "Must be a list."),
     "dict_type": ("INVALID_TYPE", "Must be an object."),
@@ -183,7 +184,8 @@ _SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     "date_type": ("INVALID_TYPE", "A date is text: YYYY-MM-DD."),
     "is_instance_of": ("INVALID_TYPE", "Must be text."),
     "uuid_type": ("INVALID_TYPE", "An id is text."),
-    "string_too_short": ("REQUIRED", "May not be empty."),
+    "int_parsing": ("INVALID_TYPE", "Must be a whole number."),
+    "int_from_float": ("INVALID_TYPE", "Must be a whole number."),
 }
 
 
@@ -208,13 +210,33 @@ def field_errors(error: ValidationError, prefix: str = "") -> list[FieldError]:
         elif kind == "literal_error":
             found.append(FieldError(path, "INVALID", f"Must be one of {context['expected']}."))
         elif kind in {"string_too_long", "too_long"}:
-            limit = context["max_length"]
-            unit = "characters" if kind == "string_too_long" else "entries"
-            found.append(FieldError(path, "TOO_LONG", f"At most {limit} {unit}."))
+            limit = _amount_of(kind, context["max_length"])
+            found.append(FieldError(path, "TOO_LONG", f"At most {limit}."))
+        elif kind in {"string_too_short", "too_short"}:
+            least, empty = context["min_length"], context.get("actual_length") == 0
+            if kind == "too_short":
+                message = f"At least {_amount_of(kind, least)}."
+                found.append(FieldError(path, "REQUIRED", message))
+            elif least == 1 or empty:
+                found.append(FieldError(path, "REQUIRED", "May not be empty."))
+            else:
+                message = f"At least {_amount_of(kind, least)}."
+                found.append(FieldError(path, "INVALID", message))
+        elif kind in {"greater_than_equal", "less_than_equal"}:
+            least = kind == "greater_than_equal"
+            limit = context["ge" if least else "le"]
+            message = f"{'At least' if least else 'At most'} {limit}."
+            found.append(FieldError(path, "INVALID", message))
         else:
             message = item["msg"].removeprefix("Value error, ")
             found.append(FieldError(path, "INVALID", message))
     return found
+
+
+def _amount_of(kind: str, count: int) -> str:
+    """A length in words: ``1 character``, ``50 entries``."""
+    one, many = ("character", "characters") if kind.startswith("string") else ("entry", "entries")
+    return f"{count} {one if count == 1 else many}"
 
 
 @cache

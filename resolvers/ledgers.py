@@ -28,7 +28,7 @@ from resolvers.errors import (
     StaleObject,
 )
 from resolvers.events import Record, feed_rows, image_of
-from resolvers.repeats import Repeat, claim, store
+from resolvers.repeats import Repeat, claim, look, store
 from resolvers.totals import move_totals
 from resolvers.wire import wire
 
@@ -237,6 +237,48 @@ class Ledgers:
         if any(write.jobs for write in done):
             await self.broker.wake_workers()
         return outcome
+
+    async def once(
+        self,
+        actor: Actor,
+        work: Callable[[Transaction], Awaitable[T]],
+        *,
+        repeat: Repeat | None,
+        answer: Hashable,
+    ) -> Outcome[T]:
+        """Run work that belongs to no feed, such as the end of a session, and commit it.
+
+        With a key it happens once, as every write; the failures are the same.
+        """
+
+        async def attempt(tx: Transaction) -> Outcome[T]:
+            if repeat is None:
+                return Outcome(await work(tx), False)
+            await tx.unlock({actor.ledger_id})
+            key_id, stored = await claim(tx, actor, repeat, self._print_key)
+            if key_id is None:
+                return Outcome(cast("T", image_of(answer).validate_json(stored or b"")), True)
+            value = await work(tx)
+            await store(tx, actor, key_id, image_of(answer).dump_json(value))
+            return Outcome(value, False)
+
+        try:
+            return await self.database.change(actor.user_id, attempt)
+        except DBAPIError as error:
+            if sqlstate(error) == LOCK_TIMEOUT:
+                raise _busy() from error
+            raise
+
+    async def answered(
+        self, actor: Actor, *, repeat: Repeat | None, answer: Hashable
+    ) -> Outcome[Any] | None:
+        """What a key was answered with, for writes whose proof is used up by then; else None."""
+        if repeat is None:
+            return None
+        async with self.database.read(actor.user_id) as tx:
+            await tx.unlock({actor.ledger_id})
+            stored = await look(tx, actor, repeat, self._print_key)
+        return None if stored is None else Outcome(image_of(answer).validate_json(stored), True)
 
     @asynccontextmanager
     async def _turn(self, ledger_id: UUID) -> AsyncIterator[None]:

@@ -100,9 +100,14 @@ async def enqueue_mail(database: Database, kind: str, user_id: UUID | None) -> N
     actor = user_id or new_id()
 
     async def work(tx: Transaction) -> None:
-        await tx.run(_ENQUEUE, {"id": new_id(), "kind": kind, "actor": actor})
+        await leave_mail(tx, kind, actor)
 
     await database.change(actor, work)
+
+
+async def leave_mail(tx: Transaction, kind: str, actor_id: UUID) -> None:
+    """Leave a mail to the worker once this transaction commits."""
+    await tx.run(_ENQUEUE, {"id": new_id(), "kind": kind, "actor": actor_id})
 
 
 def mail_handler(

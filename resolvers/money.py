@@ -1,7 +1,7 @@
 """Money: exact amounts as integers of minor units, as text with the currency's own digits."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import cache
 from typing import Final
@@ -79,6 +79,16 @@ def format_minor(minor: int, currency: str) -> str:
         return f"{sign}{abs(minor)}"
     whole, fraction = divmod(abs(minor), 10**digits)
     return f"{sign}{whole}.{fraction:0{digits}d}"
+
+
+def format_minors(minors: Sequence[int], currencies: Sequence[str]) -> list[str]:
+    """Texts of many amounts: as ``format_minor`` one by one, in less time."""
+    if len(set(currencies)) == 1 and digits_of(currencies[0]) == 2:
+        return [
+            f"{one // 100}.{one % 100:02d}" if one >= 0 else f"-{-one // 100}.{-one % 100:02d}"
+            for one in minors
+        ]
+    return list(map(format_minor, minors, currencies))
 
 
 def round_to_minor(amount: Decimal, currency: str) -> tuple[int, bool]:

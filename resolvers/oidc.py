@@ -45,7 +45,9 @@ from resolvers.errors import (
     invalid,
 )
 from resolvers.inputs import Input, parse
+from resolvers.ledgers import Outcome
 from resolvers.notifications import leave_security
+from resolvers.repeats import Repeat
 
 _log: Final = structlog.get_logger("oidc")
 _LIVES: Final = timedelta(minutes=10)
@@ -128,6 +130,7 @@ class SignInsElsewhere:
     def __init__(self, auth: Auth, provider: Provider | None, key: bytes) -> None:
         self._auth = auth
         self._database = auth.database
+        self._ledgers = auth.ledgers
         self._provider = provider
         self._seal_key = derive(key, "state")
         self._name_key = derive(key, "subjects")
@@ -193,12 +196,18 @@ class SignInsElsewhere:
 
         return await self._auth.found(data, None, user_agent=user_agent, linked=linked)
 
-    async def link(self, actor: Actor, data: LinkInput) -> IdentityRow:
+    async def link(
+        self, actor: Actor, data: LinkInput, repeat: Repeat | None = None
+    ) -> Outcome[IdentityRow]:
         """Let an account elsewhere sign in too.
 
         Raises VALIDATION_ERROR for a wrong password, CONFLICT when it belongs to somebody.
         """
         _ = self.provider
+        # The provider takes a code once.
+        before = await self._ledgers.answered(actor, repeat=repeat, answer=IdentityRow)
+        if before is not None:
+            return before
         await self._auth.require_password(actor, data.password)
         told = await self._exchanged(data.code, data.state, data.verifier)
 
@@ -210,9 +219,11 @@ class SignInsElsewhere:
 
         if await self._database.call(_OWNER, {"subject": told.subject}):
             raise Conflict("This account elsewhere is linked already.")
-        return await self._database.change(actor.user_id, work)
+        return await self._ledgers.once(actor, work, repeat=repeat, answer=IdentityRow)
 
-    async def unlink(self, actor: Actor, wanted: str) -> None:
+    async def unlink(
+        self, actor: Actor, wanted: str, repeat: Repeat | None = None
+    ) -> Outcome[None]:
         """Let it sign in no more; raises NOT_FOUND, and CONFLICT for the only way in."""
 
         async def work(tx: Transaction) -> None:
@@ -227,7 +238,7 @@ class SignInsElsewhere:
             await tx.run(gone)
             await note(tx, actor.ledger_id, "IDENTITY_UNLINKED", session_id=actor.session_id)
 
-        await self._database.change(actor.user_id, work)
+        return await self._ledgers.once(actor, work, repeat=repeat, answer=None)
 
     async def _link(
         self, tx: Transaction, ledger_id: UUID, user_id: UUID, subject: bytes

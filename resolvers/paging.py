@@ -5,7 +5,8 @@ or repeated when rows come and go in between.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Integer, Row, Select, bindparam, tuple_
@@ -70,6 +71,8 @@ class Page(Generic[T]):
     keys: Sequence[tuple[Any, ...]]
     has_next: bool
     has_previous: bool
+    along: Mapping[Any, Mapping[Any, Any]] = field(default_factory=dict)
+    """Rows that were read along, by what follows and by key (``resolvers/shown.py``)."""
 
     def map(self, change: Callable[[Sequence[T]], Sequence[U]]) -> "Page[U]":
         """The same page over changed rows."""
@@ -96,6 +99,8 @@ class Listing:
     form: Hashable
     build: Callable[[], Select[Any]]
     values: Mapping[str, Any]
+    keyed: tuple[int, ...] | None = None
+    """Where the sort columns stand among its own, if they do; else they are read beside them."""
 
 
 async def fetch_page(
@@ -107,7 +112,9 @@ async def fetch_page(
     if isinstance(listed, Listing):
         sides = (request.after is None, request.before is None, request.backward)
         form = (listed.form, order.descending, sides)
-        statement = listed.forms.get(form, lambda: _page(listed.build(), order, request))
+        statement = listed.forms.get(
+            form, lambda: _page(listed.build(), order, request, keyed=listed.keyed is not None)
+        )
         values: dict[str, Any] = {**listed.values, "page_size": request.size + 1}
         for name, side in (("after", request.after), ("before", request.before)):
             values.update({f"{name}_{index}": one for index, one in enumerate(side or ())})
@@ -118,15 +125,22 @@ async def fetch_page(
     found = found[: request.size]
     if request.backward:
         found.reverse()
-    width = len(order.columns)
-    keys = [tuple(row[-width:]) for row in found]
+    keyed = listed.keyed if isinstance(listed, Listing) else None
+    keys = list(
+        map(itemgetter(*keyed) if keyed else itemgetter(slice(-len(order.columns), None)), found)
+    )
     if request.backward:
         return Page(found, keys, request.before is not None, more)
     return Page(found, keys, more, request.after is not None)
 
 
 def _page(
-    statement: Select[Any], order: Order, request: PageRequest, *, named: bool = True
+    statement: Select[Any],
+    order: Order,
+    request: PageRequest,
+    *,
+    named: bool = True,
+    keyed: bool = False,
 ) -> Select[Any]:
     """The statement of a page, with its bounds as named parameters or as values."""
 
@@ -149,9 +163,10 @@ def _page(
         statement = statement.where(key > before if order.descending else key < before)
     down = order.descending != request.backward
     statement = statement.order_by(*(c.desc() if down else c.asc() for c in order.columns))
-    statement = statement.add_columns(
-        *(column.label(f"key_{index}") for index, column in enumerate(order.columns))
-    )
+    if not keyed:
+        statement = statement.add_columns(
+            *(column.label(f"key_{index}") for index, column in enumerate(order.columns))
+        )
     size = bindparam("page_size", type_=Integer) if named else request.size + 1
     return statement.limit(size)
 

@@ -11,14 +11,16 @@ from sqlalchemy import insert, or_, select, text, update
 from models import ids
 from models.auth import PersonalToken, PersonalTokenRow
 from models.base import table, utc_now
-from models.database import Database, Transaction
+from models.database import Transaction
 from models.ids import new_id
 from resolvers.access import ACTIONS, RESOURCES, Actor
 from resolvers.audit import note
 from resolvers.errors import Conflict, NotFound, Unauthenticated, invalid
 from resolvers.inputs import Input, Name
+from resolvers.ledgers import Ledgers, Outcome
 from resolvers.mails import token_hash
 from resolvers.notifications import leave_security
+from resolvers.repeats import Repeat
 from resolvers.users import actor_of, get_user
 
 PREFIX: Final = "pt_pat_"
@@ -62,10 +64,13 @@ def is_personal(token: str) -> bool:
 class PersonalTokens:
     """Made, used, listed and ended."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, ledgers: Ledgers) -> None:
+        self._ledgers = ledgers
+        self._database = ledgers.database
 
-    async def create(self, actor: Actor, data: TokenCreate) -> tuple[PersonalTokenRow, str]:
+    async def create(
+        self, actor: Actor, data: TokenCreate, repeat: Repeat | None = None
+    ) -> Outcome[tuple[PersonalTokenRow, str]]:
         """A new token and its secret, which is told this once.
 
         Raises VALIDATION_ERROR, and CONFLICT for too many.
@@ -79,7 +84,7 @@ class PersonalTokens:
             actor.ledger_id, new_id(), data.name, scopes, now, None, data.expires_at
         )
 
-        async def work(tx: Transaction) -> None:
+        async def work(tx: Transaction) -> tuple[PersonalTokenRow, str]:
             if len(await list_personal_tokens(tx, actor)) >= MOST:
                 raise Conflict(f"At most {MOST} tokens stand at a time; end one first.")
             await tx.run(
@@ -92,11 +97,14 @@ class PersonalTokens:
             told: dict[str, Any] = {"id": ids.encode("tok", row.id), "scopes": scopes}
             who = (actor.ledger_id, actor.user_id, actor.session_id)
             await leave_security(tx, "PERSONAL_TOKEN_CREATED", *who, **told)
+            return row, secret
 
-        await self._database.change(actor.user_id, work)
-        return row, secret
+        answer = tuple[PersonalTokenRow, str]
+        return await self._ledgers.once(actor, work, repeat=repeat, answer=answer)
 
-    async def revoke(self, actor: Actor, wanted: str) -> None:
+    async def revoke(
+        self, actor: Actor, wanted: str, repeat: Repeat | None = None
+    ) -> Outcome[None]:
         """End a token at once; raises NOT_FOUND when it does not stand."""
         token_id = ids.decode("tok", wanted)
 
@@ -108,7 +116,7 @@ class PersonalTokens:
             event, here = "PERSONAL_TOKEN_REVOKED", actor.session_id
             await note(tx, actor.ledger_id, event, session_id=here, id=wanted)
 
-        await self._database.change(actor.user_id, work)
+        return await self._ledgers.once(actor, work, repeat=repeat, answer=None)
 
     async def actor(self, token: str) -> Actor:
         """Who is behind a token, with its scopes; read anew each time, so that its end is at once.

@@ -18,10 +18,11 @@ from resolvers.auth_inputs import Secret
 from resolvers.errors import AppError, ErrorCode, Invalid
 from resolvers.failures import Failures
 from resolvers.inputs import Input
-from resolvers.ledgers import Ledgers, LedgerWrite
-from resolvers.mails import MAIL_RESET, MAIL_VERIFY, enqueue_mail, token_hash
+from resolvers.ledgers import Ledgers, LedgerWrite, Outcome
+from resolvers.mails import MAIL_RESET, MAIL_VERIFY, enqueue_mail, leave_mail, token_hash
 from resolvers.notifications import leave_security
 from resolvers.passwords import Passwords
+from resolvers.repeats import Repeat
 from resolvers.sessions import end_sessions, void_resets
 from resolvers.users import actor_of, get_user
 
@@ -71,10 +72,15 @@ class Recovery:
         await enqueue_mail(self._database, MAIL_RESET, user_id)
         await self._ledgers.broker.wake_workers()
 
-    async def resend(self, actor: Actor) -> None:
+    async def resend(self, actor: Actor, repeat: Repeat | None = None) -> Outcome[None]:
         """Mail the proof of the own address once more, unless it is proved."""
-        await enqueue_mail(self._database, MAIL_VERIFY, actor.user_id)
+
+        async def work(tx: Transaction) -> None:
+            await leave_mail(tx, MAIL_VERIFY, actor.user_id)
+
+        outcome = await self._ledgers.once(actor, work, repeat=repeat, answer=None)
         await self._ledgers.broker.wake_workers()
+        return outcome
 
     async def reset(self, data: ResetInput) -> None:
         """Set a new password and end every session.

@@ -69,20 +69,27 @@ async def claim(
     )
     if taken is not None:
         return key_id, None
-    held = await tx.first(
-        select(_KEYS.c.id, _KEYS.c.fingerprint, _KEYS.c.answer).where(
-            mine, _KEYS.c.key == repeat.key
-        )
-    )
-    if held is None or held.answer is None:
+    stored = await look(tx, actor, repeat, secret)
+    if stored is None:
         raise Conflict("The first request with this key is running.", retry_after_seconds=1)
+    return None, stored
+
+
+async def look(tx: Transaction, actor: Actor, repeat: Repeat, secret: bytes) -> bytes | None:
+    """The answer that a key already has; raises IDEMPOTENCY_KEY_REUSED for another input's."""
+    mine = (_KEYS.c.ledger_id == actor.ledger_id, _KEYS.c.key == repeat.key)
+    stands = _KEYS.c.created_at >= utc_now() - KEY_LIFETIME
+    found = select(_KEYS.c.id, _KEYS.c.fingerprint, _KEYS.c.answer).where(*mine, stands)
+    held = await tx.first(found)
+    if held is None or held.answer is None:
+        return None
+    fingerprint = repeat.fingerprint(secret)
     if not hmac.compare_digest(held.fingerprint, fingerprint):
         raise AppError(
             "This idempotency key was used with another input; use a new key.",
             code=ErrorCode.IDEMPOTENCY_KEY_REUSED,
         )
-    ring = tx.ring(actor.ledger_id)
-    return None, ring.unseal("idempotency_keys.answer", held.id, held.answer)
+    return tx.ring(actor.ledger_id).unseal("idempotency_keys.answer", held.id, held.answer)
 
 
 async def store(tx: Transaction, actor: Actor, key_id: UUID, image: bytes) -> None:

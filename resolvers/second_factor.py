@@ -23,9 +23,10 @@ from resolvers.audit import note
 from resolvers.auth_inputs import Secret
 from resolvers.errors import AppError, Conflict, ErrorCode, InvalidCredentials, invalid
 from resolvers.inputs import Input
-from resolvers.ledgers import Ledgers, LedgerWrite
+from resolvers.ledgers import Ledgers, LedgerWrite, Outcome
 from resolvers.notifications import leave_security
 from resolvers.passwords import Passwords
+from resolvers.repeats import Repeat
 from resolvers.users import get_user
 
 STEP_SECONDS: Final = 30
@@ -128,13 +129,19 @@ class SecondFactors:
         self._database = ledgers.database
         self._passwords = passwords
 
-    async def set_up(self, actor: Actor, data: SetUpInput) -> Enrolment:
+    async def set_up(
+        self, actor: Actor, data: SetUpInput, repeat: Repeat | None = None
+    ) -> Outcome[Enrolment]:
         """A fresh secret that counts once a code of it was sent; raises CONFLICT where one does."""
         user = await self._proved(actor, data.password)
         secret = pyotp.random_base32(32)
         now = utc_now()
 
-        async def work(tx: Transaction) -> None:
+        uri = pyotp.TOTP(secret, interval=STEP_SECONDS).provisioning_uri(
+            name=user.email, issuer_name=_ISSUER
+        )
+
+        async def work(tx: Transaction) -> Enrolment:
             await tx.unlock({actor.ledger_id})
             sealed = tx.ring(actor.ledger_id).seal(_PLACE, user.id, secret.encode())
             fresh = {"secret": sealed, "last_step": 0, "created_at": now}
@@ -144,14 +151,13 @@ class SecondFactors:
             )
             if await tx.run(kept) != 1:
                 raise Conflict("A second factor is on already; disable it first.")
+            return Enrolment(secret, uri)
 
-        await self._database.change(actor.user_id, work)
-        uri = pyotp.TOTP(secret, interval=STEP_SECONDS).provisioning_uri(
-            name=user.email, issuer_name=_ISSUER
-        )
-        return Enrolment(secret, uri)
+        return await self._ledgers.once(actor, work, repeat=repeat, answer=Enrolment)
 
-    async def enable(self, actor: Actor, data: CodeInput) -> tuple[UserRow, list[str]]:
+    async def enable(
+        self, actor: Actor, data: CodeInput, repeat: Repeat | None = None
+    ) -> Outcome[tuple[UserRow, list[str]]]:
         """Turn it on with a first code; the recovery codes are told this once.
 
         Raises VALIDATION_ERROR for a wrong code, CONFLICT where nothing waits for one.
@@ -171,9 +177,12 @@ class SecondFactors:
             user = await _marked(write, enabled=True)
             return user, await _fresh_codes(write.tx, actor.ledger_id)
 
-        return (await self._ledgers.write(actor, work)).value
+        answer = tuple[UserRow, list[str]]
+        return await self._ledgers.write(actor, work, repeat=repeat, answer=answer)
 
-    async def disable(self, actor: Actor, data: ProvedInput) -> UserRow:
+    async def disable(
+        self, actor: Actor, data: ProvedInput, repeat: Repeat | None = None
+    ) -> Outcome[UserRow]:
         """Turn it off; raises VALIDATION_ERROR for a wrong password or code."""
         await self._proved(actor, data.password)
 
@@ -183,9 +192,11 @@ class SecondFactors:
             await write.tx.run(delete(_C).where(_C.c.ledger_id == actor.ledger_id))
             return await _marked(write, enabled=False)
 
-        return (await self._ledgers.write(actor, work)).value
+        return await self._ledgers.write(actor, work, repeat=repeat, answer=UserRow)
 
-    async def renew_codes(self, actor: Actor, data: ProvedInput) -> list[str]:
+    async def renew_codes(
+        self, actor: Actor, data: ProvedInput, repeat: Repeat | None = None
+    ) -> Outcome[list[str]]:
         """New recovery codes; the old ones are void.  Raises VALIDATION_ERROR as ``disable``."""
         await self._proved(actor, data.password)
 
@@ -195,7 +206,7 @@ class SecondFactors:
             await note(tx, actor.ledger_id, "RECOVERY_CODES_RENEWED", session_id=here)
             return await _fresh_codes(tx, actor.ledger_id)
 
-        return await self._database.change(actor.user_id, work)
+        return await self._ledgers.once(actor, work, repeat=repeat, answer=list[str])
 
     async def _proved(self, actor: Actor, password: str) -> UserRow:
         async with self._database.read(actor.user_id) as tx:

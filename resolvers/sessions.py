@@ -1,5 +1,6 @@
 """The own sessions: which ones stand, ending some, and changing the password that opens them."""
 
+from collections.abc import Awaitable, Callable
 from typing import Final
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from sqlalchemy import select, update
 from models import ids
 from models.auth import MailedToken, Session, SessionRow
 from models.base import table, utc_now
-from models.database import Database, Transaction
+from models.database import Transaction
 from models.stores.sessions import SessionCache
 from models.users import User
 from resolvers.access import Actor
@@ -16,8 +17,10 @@ from resolvers.audit import note
 from resolvers.auth_inputs import Secret
 from resolvers.errors import Conflict, Invalid, NotFound, invalid
 from resolvers.inputs import Input
+from resolvers.ledgers import Ledgers, Outcome
 from resolvers.notifications import leave_security
 from resolvers.passwords import Passwords
+from resolvers.repeats import Repeat
 from resolvers.users import get_user
 
 _S: Final = table(Session)
@@ -36,30 +39,36 @@ class PasswordChange(Input):
 class Sessions:
     """What a signed-in person does about her sessions."""
 
-    def __init__(self, database: Database, passwords: Passwords, cache: SessionCache) -> None:
-        self._database = database
+    def __init__(self, ledgers: Ledgers, passwords: Passwords, cache: SessionCache) -> None:
+        self._ledgers = ledgers
+        self._database = ledgers.database
         self._passwords = passwords
         self._cache = cache
 
-    async def revoke(self, actor: Actor, wanted: str) -> None:
+    async def revoke(
+        self, actor: Actor, wanted: str, repeat: Repeat | None = None
+    ) -> Outcome[list[UUID]]:
         """End one session, here or elsewhere; raises NOT_FOUND when it does not stand."""
         session_id = ids.decode("ses", wanted)
 
         async def work(tx: Transaction) -> list[UUID]:
+            if session_id is None:
+                raise NotFound("There is no such session.")
             ended = await end_sessions(tx, actor, "REVOKED", only=session_id)
+            if not ended:
+                raise NotFound("There is no such session.")
             for one in ended:
                 told = {"session": ids.encode("ses", one)}
                 here = actor.session_id
                 await note(tx, actor.ledger_id, "SESSION_REVOKED", session_id=here, **told)
             return ended
 
-        ended = [] if session_id is None else await self._database.change(actor.user_id, work)
-        if not ended:
-            raise NotFound("There is no such session.")
-        await self._cache.deny(ended)
+        return await self._denied(actor, work, repeat)
 
-    async def revoke_others(self, actor: Actor) -> int:
-        """End all sessions but the present one; how many that were."""
+    async def revoke_others(
+        self, actor: Actor, repeat: Repeat | None = None
+    ) -> Outcome[list[UUID]]:
+        """End all sessions but the present one; which ones that were."""
 
         async def work(tx: Transaction) -> list[UUID]:
             ended = await end_sessions(tx, actor, "REVOKED", keep=actor.session_id)
@@ -68,15 +77,30 @@ class Sessions:
                 await leave_security(tx, "SESSIONS_REVOKED", *here)
             return ended
 
-        ended = await self._database.change(actor.user_id, work)
-        await self._cache.deny(ended)
-        return len(ended)
+        return await self._denied(actor, work, repeat)
 
-    async def change_password(self, actor: Actor, data: PasswordChange) -> None:
+    async def _denied(
+        self,
+        actor: Actor,
+        work: Callable[[Transaction], Awaitable[list[UUID]]],
+        repeat: Repeat | None,
+    ) -> Outcome[list[UUID]]:
+        """Do what ends sessions, and let the cache deny those that it ended."""
+        outcome = await self._ledgers.once(actor, work, repeat=repeat, answer=list[UUID])
+        await self._cache.deny(outcome.value)
+        return outcome
+
+    async def change_password(
+        self, actor: Actor, data: PasswordChange, repeat: Repeat | None = None
+    ) -> Outcome[list[UUID]]:
         """Set another password; the present session stays, all others end.
 
         Raises VALIDATION_ERROR for a wrong present password and for a weak new one.
         """
+        # The present password is not the same any more when the request comes again.
+        before = await self._ledgers.answered(actor, repeat=repeat, answer=list[UUID])
+        if before is not None:
+            return before
         async with self._database.read(actor.user_id) as tx:
             user = await get_user(tx, actor.user_id)
             held = await tx.scalar(select(_U.c.password_hash).where(_U.c.id == user.id))
@@ -98,7 +122,7 @@ class Sessions:
             await leave_security(tx, "PASSWORD_CHANGED", *here)
             return await end_sessions(tx, actor, "PASSWORD", keep=actor.session_id)
 
-        await self._cache.deny(await self._database.change(actor.user_id, work))
+        return await self._denied(actor, work, repeat)
 
 
 async def list_sessions(tx: Transaction, actor: Actor) -> list[SessionRow]:

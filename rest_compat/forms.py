@@ -25,12 +25,15 @@ async def read_form(
             chunks,
             filename=filename,
             declared=declared,
+            bounds=services.bounds,
         )
 
     async def undo(received: Received) -> None:
         await drop_received(services.files, received)
 
-    form = await read_multipart(stream, content_type, on_file, undo=undo)
+    form = await read_multipart(
+        stream, content_type, on_file, most=services.bounds.largest, undo=undo
+    )
     context.received = form.file
     try:
         fields = typed_fields(form.fields)

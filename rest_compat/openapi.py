@@ -1,7 +1,7 @@
 """The description of the REST layer (OpenAPI 3.1), derived from rows, operations and schema."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import orjson
@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from graph.http.entry import AnyMethod
 from graph.http.pages import api_docs_page
 from resolvers.errors import AppError, ErrorCode
 from rest_compat import openapi_parts as parts
@@ -44,7 +45,6 @@ def openapi_document(door: Door) -> Json:
     }
 
 
-_METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _ALLOW: Final = "GET, HEAD, OPTIONS"
 
 
@@ -69,13 +69,15 @@ def openapi_routes(door: Door, *, demo_password: str | None = None) -> list[Base
 
     # Every method, or another method would fall through to the rows' "no such path".
     return [
-        Route("/v1/openapi.json", _only_read(document), methods=_METHODS),
-        Route("/v1/docs", _only_read(page), methods=_METHODS),
+        Route("/v1/openapi.json", AnyMethod(_only_read(document))),
+        Route("/v1/docs", AnyMethod(_only_read(page))),
     ]
 
 
-def _only_read(answer: Callable[[Request], Response]) -> Callable[[Request], Response]:
-    def endpoint(request: Request) -> Response:
+def _only_read(
+    answer: Callable[[Request], Response],
+) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
         if request.method in {"GET", "HEAD"}:
             return answer(request)
         if request.method == "OPTIONS":

@@ -1,5 +1,6 @@
 """Shared fixtures: real parts once a process, one event loop, fresh people for every test."""
 
+import asyncio
 import itertools
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -16,6 +17,8 @@ from app import Running, create_app, migrate_all, start
 from graph.context import Services
 from graph.engine import Engine
 from graph.http.logs import configure_logs
+from graph.http.process import bind
+from graph.http.server import make_server
 from models.embedded.parts import Endpoints, temporary_parts
 from settings import Settings
 from tests.doors import Door, GraphQLDoor, Person, RestDoor, register
@@ -114,6 +117,18 @@ def services(running: Running) -> Services:
 def app(running: Running, settings: Settings) -> Starlette:
     """The whole application."""
     return create_app(running.services, settings, running)
+
+
+@pytest.fixture(scope="session")
+async def address(app: Starlette, anyio_backend: str) -> AsyncIterator[str]:
+    """Host and port of the application, served on a real socket."""
+    server = make_server(app, shutdown_seconds=2, proxies=())
+    taken = bind("127.0.0.1", 0)
+    serving = asyncio.create_task(server.serve(sockets=[taken]))
+    await server.listening.wait()
+    yield f"127.0.0.1:{taken.getsockname()[1]}"
+    server.should_exit = True
+    await serving
 
 
 _ADDRESSES = itertools.count(1)

@@ -6,8 +6,21 @@ load their keys in one call a level. ``graphql-core`` stays the reference: what 
 there, and tests compare the two.
 """
 
-from graph.execution.batched import Batched, batched
+from graph.execution.batched import Batched, Narrowed, batched, reads, reads_of
 from graph.execution.operation import OperationPlan, Plans
 from graph.execution.run import Outcome
+from graph.execution.wanted import Wanted, joined, wanted_of
 
-__all__ = ["Batched", "OperationPlan", "Outcome", "Plans", "batched"]
+__all__ = [
+    "Batched",
+    "Narrowed",
+    "OperationPlan",
+    "Outcome",
+    "Plans",
+    "Wanted",
+    "batched",
+    "joined",
+    "reads",
+    "reads_of",
+    "wanted_of",
+]

@@ -5,6 +5,7 @@ attribute, a method, a method that waits, or a declared batch. A field with exte
 else unusual is called through the resolver that Strawberry built.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from inspect import Parameter, isasyncgenfunction
 from itertools import repeat
@@ -17,7 +18,7 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.arguments import convert_argument
 from strawberry.types.field import StrawberryField
 
-from graph.execution.batched import Batched, declared_of
+from graph.execution.batched import Batched, declared_of, reads_of
 from graph.execution.failures import Failure
 
 _FIRST: Final = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
@@ -39,14 +40,24 @@ class Starts(Protocol):
         """Put what an awaitable gives into a column."""
 
     def want(
-        self, declared: Batched, keys: list[Any], values: list[Any], show: Callable[..., Any] | None
+        self,
+        batch: Any,
+        keys: list[Any],
+        values: list[Any],
+        show: Callable[..., Any] | None,
     ) -> None:
         """Put what keys load into a column."""
 
 
-class Call(Protocol):
+class Call(ABC):
     """Values for parents; those that wait are put into the list later."""
 
+    declared: Batched | None = None
+    """How the field loads, if it says so."""
+    reads: frozenset[str] | None = None
+    """Attributes of its parents that the field looks at; None: maybe all."""
+
+    @abstractmethod
     def start(self, run: Starts, field: Any, sources: list[Any]) -> list[Any]:
         """The column, or its beginning."""
 
@@ -67,8 +78,10 @@ def _column(
             return found
 
 
-class Constant:
+class Constant(Call):
     """The name of the type."""
+
+    reads = frozenset()
 
     def __init__(self, value: str) -> None:
         self._value = value
@@ -78,18 +91,19 @@ class Constant:
         return [self._value] * len(sources)
 
 
-class Attribute:
+class Attribute(Call):
     """A plain column of the parents."""
 
-    def __init__(self, get: Callable[[Any], Any]) -> None:
+    def __init__(self, name: str, get: Callable[[Any], Any]) -> None:
         self._get = get
+        self.reads = frozenset((name,))
 
     def start(self, run: Starts, field: Any, sources: list[Any]) -> list[Any]:
         """The attribute of each."""
         return _column(run, self._get, sources)
 
 
-class Generic:
+class Generic(Call):
     """Anything, by the resolver of the schema."""
 
     def __init__(self, definition: GraphQLField) -> None:
@@ -145,7 +159,7 @@ class Arguments:
 _UNCHANGED: Final = frozenset({str, int, bool, float, type(None)})
 
 
-class Method:
+class Method(Call):
     """A resolver function, called without what Strawberry puts around it."""
 
     def __init__(self, schema: strawberry.Schema, field: StrawberryField) -> None:
@@ -155,7 +169,8 @@ class Method:
         self._field = field
         self._info_class = schema.config.info_class
         self._function = cast("Callable[..., Any]", resolver.wrapped_func)
-        self._declared = declared_of(resolver.wrapped_func)
+        self.declared = declared_of(resolver.wrapped_func)
+        self.reads, self._many = _told(self._function, self.declared)
         self._waits = field.is_async
         self._arguments = Arguments(schema, field) if field.arguments else None
         self._info = resolver.info_parameter.name if resolver.info_parameter else None
@@ -175,8 +190,12 @@ class Method:
             arguments = self._keywords(run, field)
         except Exception as error:  # noqa: BLE001 - a wrong argument fails the field
             return [run.fail(error) for _ in sources]
-        if self._declared is not None:
-            return self._load(run, field, self._declared, sources, arguments)
+        if self.declared is not None:
+            return self._load(run, field, self.declared, sources, arguments)
+        if self._many is not None and not arguments:
+            found = _at_once(self._many, sources)
+            if found is not None:
+                return found
         if len(sources) > 1 and not all(type(one) in _UNCHANGED for one in arguments.values()):
             # What is not a plain value is each call's own, as it may be changed by it.
             return _column(run, lambda one: self._once(run, field, one), sources)
@@ -225,11 +244,14 @@ class Method:
         sources: list[Any],
         arguments: dict[str, Any],
     ) -> list[Any]:
-        info = self.info(run, field)
+        keys = None
         if arguments:
+            info = self.info(run, field)
             keys = _column(run, lambda one: declared.key(one, info, **arguments), sources)
-        else:
-            keys = _column(run, declared.key, sources, repeat(info))
+        elif self._many is not None:
+            keys = _at_once(self._many, sources)
+        if keys is None:
+            keys = _column(run, declared.key, sources, repeat(self.info(run, field)))
         values = [key if type(key) is Failure else None for key in keys]
         view = declared.view
         show = None
@@ -239,8 +261,28 @@ class Method:
             def show(index: int, value: Any) -> Any:
                 return shown(sources[index], value, **arguments)
 
-        run.want(declared, keys, values, show)
+        run.want(field.narrowed or declared.batch, keys, values, show)
         return values
+
+
+def _told(
+    function: Callable[..., Any], declared: Batched | None
+) -> tuple[frozenset[str] | None, Callable[[list[Any]], list[Any]] | None]:
+    """What a resolver looks at, and how it or its key is asked of a whole column."""
+    told = reads_of(function if declared is None else declared.key)
+    if told is None:
+        return None, None
+    # A view looks at its parent once more.
+    viewed = declared is not None and declared.view is not None
+    return None if viewed else told.attributes, told.many
+
+
+def _at_once(many: Callable[[list[Any]], list[Any]], sources: list[Any]) -> list[Any] | None:
+    """The column in one call; None where it has to be found out who fails."""
+    try:
+        return many(sources)
+    except Exception:  # noqa: BLE001 - asked one by one, each says what is wrong with it
+        return None
 
 
 def call_of(schema: strawberry.Schema, definition: GraphQLField) -> tuple[Call, bool]:
@@ -253,8 +295,8 @@ def call_of(schema: strawberry.Schema, definition: GraphQLField) -> tuple[Call, 
     if resolver is None:
         default, name = schema.config.default_resolver, field.python_name
         if default is getattr:
-            return Attribute(attrgetter(name)), False
-        return Attribute(lambda source: default(source, name)), False
+            return Attribute(name, attrgetter(name)), False
+        return Attribute(name, lambda source: default(source, name)), False
     function = resolver.wrapped_func
     if not callable(function) or isasyncgenfunction(function):
         return Generic(definition), False

@@ -43,11 +43,12 @@ from graphql.execution.values import (
 )
 from graphql.pyutils import Path
 
-from graph.execution.batched import LoadMany
+from graph.execution.batched import LoadMany, Narrowed
 from graph.execution.calls import Call, Constant, call_of
 from graph.execution.columns import Shape
 from graph.execution.run import Outcome, Run
 from graph.execution.shapes import shape_of
+from graph.execution.wanted import EVERYTHING, Wanted, settle
 
 _VARIANTS: Final = 64
 """Remembered combinations of the variables in @skip and @include, for each operation."""
@@ -251,6 +252,7 @@ class OperationPlan:
             else:
                 groups = [grouped]
             found = [Selection(self, root, one, None, chosen) for one in groups]
+            settle(found)
             if len(self._variants) >= _VARIANTS:
                 self._variants.clear()
             self._variants[key] = found
@@ -299,11 +301,13 @@ class Field:
         "definition",
         "key",
         "name",
+        "narrowed",
         "nodes",
         "parent",
         "path",
         "shape",
         "shared",
+        "wanted",
     )
 
     def __init__(
@@ -329,6 +333,8 @@ class Field:
         self.call, self.shared = call
         self.shape = plan.plans.shape(definition)
         self.path = Path(path, key, parent.name)
+        self.narrowed: Narrowed | None = None
+        self.wanted: Wanted = EVERYTHING
         self._fixed: dict[str, Any] | None = None
         self._direct: list[tuple[str, str]] | None = None
         self._prepare_arguments()

@@ -9,10 +9,10 @@ from graphql import GraphQLError, GraphQLObjectType, GraphQLResolveInfo
 from graphql.pyutils import gather_with_cancel, is_awaitable
 from graphql.type.definition import GraphQLResolveInfoHelpers
 
-from graph.execution.batched import Batched
 from graph.execution.columns import Shape, Waiting, awaits
 from graph.execution.failures import Failure, Walk
 from graph.execution.shapes import Many
+from graph.execution.wanted import EVERYTHING, Wanted
 
 if TYPE_CHECKING:
     from graph.execution.operation import Field, OperationPlan, Selection
@@ -55,6 +55,12 @@ async def _gather(awaitables: Any) -> list[Any]:
 _HELPERS = GraphQLResolveInfoHelpers(gather=_gather, track=_track)
 
 
+class _Info(GraphQLResolveInfo[Any]):
+    """The info of a column, which knows what is looked at behind its field."""
+
+    wanted: Wanted = EVERYTHING
+
+
 class Run:
     """The state of one execution, or of one root field of a mutation."""
 
@@ -65,7 +71,7 @@ class Run:
         self._context = context
         self._variables = variables
         self._root_value = root_value
-        self._infos: dict[int, GraphQLResolveInfo[Any]] = {}
+        self._infos: dict[int, _Info] = {}
         self._arguments: dict[int, dict[str, Any]] = {}
         self._next: list[_Block] = []
         self._done: list[_Block] = []
@@ -119,7 +125,7 @@ class Run:
         found = self._infos.get(id(field))
         if found is None:
             plan = self._plan
-            found = self._infos[id(field)] = GraphQLResolveInfo(
+            found = self._infos[id(field)] = _Info(
                 field.name,
                 field.nodes,
                 field.definition.type,
@@ -135,6 +141,7 @@ class Run:
                 None,
                 _HELPERS,
             )
+            found.wanted = field.wanted
         return found
 
     def arguments(self, field: "Field") -> dict[str, Any]:
@@ -149,10 +156,14 @@ class Run:
         self._waiting.append((values, index, coming))
 
     def want(
-        self, declared: Batched, keys: list[Any], values: list[Any], show: Callable[..., Any] | None
+        self,
+        batch: Any,
+        keys: list[Any],
+        values: list[Any],
+        show: Callable[..., Any] | None,
     ) -> None:
         """Put what keys load into a column before the level goes on."""
-        self._wanted.setdefault(declared.batch, []).append(_Wanted(keys, values, show))
+        self._wanted.setdefault(batch, []).append(_Wanted(keys, values, show))
 
     def enqueue(
         self,

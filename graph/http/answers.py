@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import orjson
+
 from graph.engine import Answer
 from graph.errors import graphql_shape
 from resolvers.errors import AppError
@@ -21,6 +23,13 @@ def answer_body(answer: Answer, *, replayed: bool = False) -> dict[str, Any]:
     if extensions:
         body["extensions"] = extensions
     return body
+
+
+def answer_json(answer: Answer, *, replayed: bool = False) -> bytes:
+    """The same as JSON, written once for all who are told it."""
+    if answer.json is None or replayed:
+        answer.json = orjson.dumps(answer_body(answer, replayed=replayed), default=str)
+    return answer.json
 
 
 def refusal_errors(error: AppError) -> list[dict[str, Any]]:

@@ -3,12 +3,13 @@
 import asyncio
 from typing import Any, ClassVar, Final
 
+import orjson
 from starlette.datastructures import QueryParams
 from starlette.websockets import WebSocket
 
 from graph.context import Services
 from graph.engine import Answer, Engine, first_failure, is_subscription
-from graph.http.answers import answer_body, refusal_errors
+from graph.http.answers import answer_json, refusal_errors
 from graph.http.sockets import FORBIDDEN, HangUp, Socket, bearer_of
 from graph.live import End, stop
 from resolvers.errors import AppError, ErrorCode
@@ -130,8 +131,8 @@ class GraphQLSocket(Socket):
         if answer.refused is not None:
             await self._refuse(id_, answer.refused)
             return False
-        body = answer_body(answer, replayed=replayed)
-        await self.put({"id": id_, "type": "next", "payload": body})
+        body = answer_json(answer, replayed=replayed)
+        await self.put({"id": id_, "type": "next", "payload": orjson.Fragment(body)})
         return True
 
     async def _refuse(self, id_: str, error: AppError) -> None:

@@ -11,13 +11,13 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from graph.http.bare import error_response, success
+from graph.http.entry import AnyMethod
 from graph.http.headers import EdgeRules
 
 Check = Callable[[], Awaitable[object]]
 """Touches one part; raises when the part is not well."""
 
 _TIMEOUT_SECONDS: Final = 2.0
-_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 class Operator:
@@ -96,7 +96,7 @@ def health_routes(
 
     return [
         # Every method, or another method would fall through to the REST door's own answers.
-        Route(door + path, guarded(answer), methods=_METHODS, name=f"{answer.__name__}{door}")
+        Route(door + path, AnyMethod(guarded(answer)), name=f"{answer.__name__}{door}")
         for door in ("", "/v1")
         for path, answer in (("/health", health), ("/health/detailed", detailed))
     ]

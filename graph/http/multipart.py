@@ -19,6 +19,7 @@ from multipart import (
 )
 
 from graph.http.json_body import parse_json
+from resolvers.bounds import DEFAULTS
 from resolvers.errors import BadRequest, TooLarge, UnsupportedMediaType, invalid
 
 T = TypeVar("T")
@@ -35,7 +36,6 @@ MAX_HEADER_BYTES: Final = 8_192
 MAX_HEADERS: Final = 8
 MAX_TEXT_BYTES: Final = 65_536
 MAX_PREAMBLE_BYTES: Final = 65_536
-MAX_BYTES: Final = 25 * 1024 * 1024 + MAX_PARTS * MAX_TEXT_BYTES
 _BOUNDARY: Final = re.compile(r"[0-9a-zA-Z'()+_,./:=? -]{0,69}[0-9a-zA-Z'()+_,./:=?-]")
 
 OnFile = Callable[[str | None, str | None, AsyncIterator[bytes]], Awaitable[T]]
@@ -55,16 +55,17 @@ async def read_multipart(
     content_type: str,
     on_file: OnFile[T],
     *,
+    most: int = DEFAULTS.largest,
     undo: Callable[[T], Awaitable[None]] | None = None,
 ) -> Form[T]:
     """Read one form; fields may come before or after the file.
 
-    ``undo`` is called with what ``on_file`` gave when the rest of the form turns out wrong.
+    ``most`` is how many bytes a file may have.  ``undo`` is called with what ``on_file`` gave when the rest of the form turns out wrong.
     Raises UNSUPPORTED_MEDIA_TYPE for another type of body, BAD_REQUEST for a form that is
     malformed, without an end or over a limit of form, PAYLOAD_TOO_LARGE, and VALIDATION_ERROR
     for parts that are unknown or given twice.  Errors of ``on_file`` pass through.
     """
-    reader = _Reader(stream, boundary_of(content_type), on_file)
+    reader = _Reader(stream, boundary_of(content_type), on_file, most)
     try:
         return await reader.read()
     except BaseException as error:
@@ -94,7 +95,10 @@ def boundary_of(content_type: str) -> str:
 
 
 class _Reader(Generic[T]):
-    def __init__(self, stream: AsyncIterator[bytes], boundary: str, on_file: OnFile[T]) -> None:
+    def __init__(
+        self, stream: AsyncIterator[bytes], boundary: str, on_file: OnFile[T], most: int
+    ) -> None:
+        self._most = most + MAX_PARTS * MAX_TEXT_BYTES
         self._stream = stream
         self._on_file = on_file
         self._fields: dict[str, str] = {}
@@ -140,10 +144,10 @@ class _Reader(Generic[T]):
         begun = False
         async for chunk in self._stream:
             received += len(chunk)
-            if received > MAX_BYTES:
+            if received > self._most:
                 raise TooLarge(
-                    f"The form has more than {MAX_BYTES} bytes.",
-                    details={"limit": "bytes", "allowed": MAX_BYTES},
+                    f"The form has more than {self._most:,} bytes.",
+                    details={"limit": "bytes", "allowed": self._most},
                 )
             if not chunk or self._parser.closed:
                 continue

@@ -38,6 +38,7 @@ STATIC_FILES: Final = frozenset(
         "icon.svg",
         "session.js",
         "signin.js",
+        "mailed.js",
         "examples.js",
         "graphiql.js",
         "docs.js",

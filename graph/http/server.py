@@ -4,16 +4,22 @@ import asyncio
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from starlette.types import ASGIApp
 from uvicorn import Config, Server
 from uvicorn._types import ASGISendEvent
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from graph.http.headers import Draining
+from graph.sharing import Flag
 
 HEAD_BYTES: Final = 64 * 1024
 """Request line and headers together."""
@@ -55,14 +61,15 @@ class BoundedProtocol(HttpToolsProtocol):
         # The parser keeps a header until its end: one without an end would fill the memory.
         self._arrived = self._arrived + len(data) if self._in_head else 0
         super().data_received(data)
-        if self._in_head and self._arrived > HEAD_BYTES:
-            self._refuse()
+        if self._in_head:
+            if self._arrived > HEAD_BYTES:
+                self._refuse()
+            self._wait_for_head()
 
     def on_message_begin(self) -> None:
         """A head begins."""
         super().on_message_begin()
         self._in_head, self._size = True, 0
-        self._wait_for_head()
 
     def on_url(self, url: bytes) -> None:
         """A piece of the request line."""
@@ -74,8 +81,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self._size += len(name) + len(value)
         if len(self.headers) >= HEADER_COUNT or self._size > HEAD_BYTES:
             self._refuse()
-        else:
-            super().on_header(name, value)
+            return
+        # As the protocol itself does it: every field of every request comes along here.
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The head is complete; what follows is a body."""
@@ -85,8 +96,12 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse()
         if not self._refused:
             # For an answer that streams to somebody who does not read.
-            self.scope["state"]["abort"] = self.transport.abort
+            state = self.scope["state"]
+            state["abort"] = self.transport.abort
             super().on_headers_complete()
+            cycle = self.cycle
+            if cycle is not None and cycle.scope is self.scope:
+                state["whole"] = partial(_whole, cycle)
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body, unless its head was refused."""
@@ -124,8 +139,75 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
 
 
+def _whole(
+    cycle: RequestResponseCycle, status: int, head: bytes, body: bytes, closes: bool
+) -> bool:
+    """Write a complete answer at once; False where that cannot be done now.
+
+    ``head`` are lines of checked fields, with the length of the body where there may be one.
+    """
+    if cycle.response_started or cycle.disconnected or cycle.flow.write_paused:
+        return False
+    cycle.response_started = cycle.response_complete = True
+    cycle.waiting_for_100_continue = False
+    cycle.keep_alive = cycle.keep_alive and not closes
+    parts = [STATUS_LINE[status]]
+    for name, value in cycle.default_headers:
+        parts += (name, b": ", value, b"\r\n")
+    parts.append(head)
+    if not (cycle.keep_alive or closes):
+        parts.append(b"connection: close\r\n")
+    parts.append(b"\r\n")
+    if cycle.scope["method"] != "HEAD":
+        parts.append(body)
+    cycle.transport.write(b"".join(parts))
+    cycle.message_event.set()
+    if not cycle.keep_alive:
+        cycle.transport.close()
+    cycle.on_response()
+    return True
+
+
+class _Mailbox:
+    """What came in, for one who takes it: an ``asyncio.Queue`` at a twentieth of the memory."""
+
+    __slots__ = ("_coming", "_items")
+
+    def __init__(self) -> None:
+        self._items: list[Any] = []
+        self._coming: asyncio.Future[None] | None = None
+
+    def put_nowait(self, item: Any) -> None:
+        """Something came."""
+        self._items.append(item)
+        if self._coming is not None and not self._coming.done():
+            self._coming.set_result(None)
+
+    async def get(self) -> Any:
+        """Take the next one."""
+        while not self._items:
+            self._coming = asyncio.get_running_loop().create_future()
+            try:
+                await self._coming
+            finally:
+                self._coming = None
+        return self._items.pop(0)
+
+    def empty(self) -> bool:
+        """Whether nothing waits to be taken."""
+        return not self._items
+
+
 class PatientSocket(WebSocketsSansIOProtocol):
-    """Says goodbye to a peer that does not read, and leaves when it does not answer."""
+    """Says goodbye to a peer that does not read, and leaves when it does not answer.
+
+    Most sockets wait most of the time, and there may be thousands: what they keep is small.
+    """
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.queue: Any = _Mailbox()
+        self.writable: Any = Flag(on=True)
 
     async def send(self, message: ASGISendEvent) -> None:
         """Send; a close frame does not wait until there is room for it."""
@@ -133,6 +215,9 @@ class PatientSocket(WebSocketsSansIOProtocol):
         if farewell and not self.writable.is_set():
             self.writable.set()
         await super().send(message)
+        if message["type"] == "websocket.accept":
+            # The handshake is over, and its headers are in the scope.
+            self.request = self.response = cast("Any", None)
         if farewell:
             # A peer that reads nothing would keep what waits for it, and the port, for ever.
             self.loop.call_later(self.close_timeout, self.transport.abort)

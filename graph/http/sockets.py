@@ -1,4 +1,4 @@
-"""A WebSocket of ours: who may open one, a bounded way out, checked messages in, and its end.
+"""A WebSocket of ours: who may open one, checked messages in, a way out that keeps nothing, its end.
 
 The same for both protocols that we speak; they differ in what a message says.
 """
@@ -29,10 +29,8 @@ from resolvers.errors import AppError
 
 MESSAGE_BYTES: Final = 64 * 1024
 """Of one message to us; larger ones end the socket (1009), which the server sees to."""
-QUEUE: Final = 256
-"""Messages that wait for a reader who is slower than the feed."""
 STALL_SECONDS: Final = 10.0
-"""How long a full queue is waited for."""
+"""How long a reader is waited for whose connection takes nothing more."""
 INIT_SECONDS: Final = 3.0
 _FAREWELL_SECONDS: Final = 5.0
 _DEPTH: Final = 14
@@ -72,7 +70,7 @@ class Socket(ABC):
         self.services = services
         self.websocket = websocket
         self.line: Line | None = None
-        self._out: asyncio.Queue[str] = asyncio.Queue(QUEUE)
+        self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._over: asyncio.Future[End | None] = asyncio.get_running_loop().create_future()
         self._stack = ExitStack()
@@ -97,7 +95,6 @@ class Socket(ABC):
         init = asyncio.get_running_loop().call_later(INIT_SECONDS, self._too_late)
         end: End | None = None
         try:
-            self.start(self._write())
             self.start(self._listen())
             end = await self._over
         finally:
@@ -152,21 +149,25 @@ class Socket(ABC):
 
     async def put(self, message: Mapping[str, Any]) -> None:
         """Send a message; hangs up with 1013 on a reader who does not read."""
-        text = orjson.dumps(message, default=str).decode()
-        try:
-            self._out.put_nowait(text)
-        except asyncio.QueueFull:
+        await self.say(written(message))
+
+    async def say(self, text: str) -> None:
+        """Send text: at once where there is room, else when the peer has read."""
+        metrics = self.services.live.metrics
+        async with self._turn:
             try:
                 async with asyncio.timeout(STALL_SECONDS):
-                    await self._out.put(text)
+                    await self.websocket.send_text(text)
             except TimeoutError as error:
                 raise HangUp(TOO_SLOW) from error
+        if metrics is not None:
+            metrics.sent(self.transport)
 
     async def now(self, message: Mapping[str, Any]) -> None:
         """Send a last message past the queue."""
         with suppress(Exception):
             async with asyncio.timeout(_FAREWELL_SECONDS):
-                await self.websocket.send_text(orjson.dumps(message, default=str).decode())
+                await self.websocket.send_text(written(message))
 
     def over(self, end: End | None) -> None:
         """End it; the first reason counts, None where the other side has ended it."""
@@ -190,13 +191,6 @@ class Socket(ABC):
             known = masked(error, self.websocket.state.request_id)
             self.over(End(1013, known.message) if known.status == 503 else FAILED)
 
-    async def _write(self) -> None:
-        metrics = self.services.live.metrics
-        while True:
-            await self.websocket.send_text(await self._out.get())
-            if metrics is not None:
-                metrics.sent(self.transport)
-
     async def _listen(self) -> None:
         await self.begin()
         while True:
@@ -212,6 +206,11 @@ class Socket(ABC):
                 await self.hung_up(end)
                 if self.websocket.application_state is WebSocketState.CONNECTED:
                     await self.websocket.close(end.code, end.reason)
+
+
+def written(message: Mapping[str, Any]) -> str:
+    """A message as text."""
+    return orjson.dumps(message, default=str).decode()
 
 
 def _message(text: str | None) -> dict[str, Any]:

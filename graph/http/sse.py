@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from graph.engine import Answer
-from graph.http.answers import answer_body, refusal_errors
+from graph.http.answers import answer_json, refusal_errors
 from graph.http.sockets import STALL_SECONDS
 from graph.live import Hub, stop
 from resolvers.auth import Admission
@@ -26,10 +26,10 @@ _COMPLETE: Final = b"event: complete\ndata:\n\n"
 
 def _told(answer: Answer) -> bytes:
     if answer.refused is not None:
-        body: dict[str, Any] = {"errors": refusal_errors(answer.refused)}
+        body = orjson.dumps({"errors": refusal_errors(answer.refused)})
     else:
-        body = answer_body(answer)
-    return b"event: next\ndata: " + orjson.dumps(body) + b"\n\n"
+        body = answer_json(answer)
+    return b"event: next\ndata: " + body + b"\n\n"
 
 
 async def one_answer(answer: Answer) -> AsyncGenerator[Answer, None]:

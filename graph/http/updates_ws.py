@@ -9,10 +9,11 @@ from starlette.websockets import WebSocket
 from graph.changes import ChangeCursors
 from graph.context import Services
 from graph.errors import graphql_shape, masked
-from graph.http.sockets import HangUp, Socket, bearer_of
+from graph.following import Events
+from graph.http.sockets import HangUp, Socket, bearer_of, written
 from graph.live import EXPIRED, SIGNED_OUT, End
 from resolvers.errors import AppError, ErrorCode, invalid
-from resolvers.feed import ENTITIES, Position
+from resolvers.feed import ENTITIES, FeedEvent, Position
 
 PARAMETERS: Final = frozenset({"cursor", "kinds"})
 _UNAUTHORIZED: Final = End(4401, "The first message has to be of type auth")
@@ -99,14 +100,21 @@ class UpdatesSocket(Socket):
             return
         reader = self.services.live.reader(self.line.actor, position, kinds)
         try:
-            async with aclosing(reader.pages()) as pages:
-                async for page in pages:
-                    for event in page.events:
-                        await self.put(event.as_json(cursors.seal(event.position)))
+            async with aclosing(Events(reader, lambda event: event)) as events:
+                async for event in events:
+                    await self.say(self._text(event, cursors))
         except HangUp:
             raise
         except Exception as error:  # noqa: BLE001 - masked and logged, or told as it is
             await self._refuse(masked(error, self.websocket.state.request_id))
+
+    def _text(self, event: FeedEvent, cursors: ChangeCursors) -> str:
+        """The event as all connections of the person are told it."""
+        found: str | None = event.answers.get(self.transport)
+        if found is None:
+            found = written(event.as_json(cursors.seal(event.position)))
+            event.answers[self.transport] = found
+        return found
 
     async def _refuse(self, error: AppError) -> None:
         """Say what is wrong, then hang up."""

@@ -1,7 +1,7 @@
 """What a transaction looks like in the graph, and what makes, changes and finds one."""
 
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import strawberry
 from strawberry import UNSET, Parent
@@ -11,17 +11,18 @@ from graph.accounts import Account
 from graph.categories import Category
 from graph.context import Info
 from graph.edges import edge, own_ledger, plain
+from graph.execution import reads
 from graph.listing import newest_refunds
 from graph.nodes import Stored, node_kind
 from graph.paging import After, Connection, First
-from graph.scalars import Amount, Date, Instant, id_text
+from graph.scalars import Amount, Date, Instant, id_text, id_texts
 from graph.suggestions import CategorySuggestion
 from graph.templates import Template
 from models.transactions import SplitRow, TransactionRow
 from resolvers.accounts import accounts_by_id
 from resolvers.categories import categories_by_id
 from resolvers.groups import group_transactions_by_id, groups_by_id, shares_by_id
-from resolvers.money import format_minor
+from resolvers.money import format_minor, format_minors
 from resolvers.suggestions import suggestions_of_transactions
 from resolvers.templates import templates_by_id
 from resolvers.transactions import refunded_amounts, transactions_by_id
@@ -78,6 +79,18 @@ class TransactionSort(Enum):
     AMOUNT_ASC = strawberry.enum_value("AMOUNT_ASC", description="Lowest signed amount first.")
 
 
+_DECIDE_KIND: Final = (
+    "transfer_id", "group_id", "category_id", "split_count", "category_kind", "refunded",
+    "amount_minor",
+)  # fmt: skip
+"""What ``kind_of`` looks at."""
+
+
+def _amounts(rows: list[Any]) -> list[str]:
+    return format_minors([row.amount_minor for row in rows], [row.currency for row in rows])
+
+
+@reads("group_transaction_id", "group_id")
 def _whole(row: TransactionRow, _: object) -> Any:
     leg = row.group_transaction_id
     return None if leg is None else (row.group_id, leg)
@@ -138,7 +151,7 @@ class Transaction(Stored):
     )
     group: Annotated["Group", strawberry.lazy("graph.groups.types")] | None = edge(
         groups_by_id,
-        lambda row, _: row.group_id,
+        reads("group_id")(lambda row, _: row.group_id),
         "The group whose money it is a leg of; null once you have left it.",
     )
     group_transaction: (
@@ -166,11 +179,13 @@ class Transaction(Stored):
         return isinstance(obj, TransactionRow)
 
     @strawberry.field(description="The account.")
+    @reads("account_id", many=id_texts("acct", "account_id"))
     def account_id(row: Parent[TransactionRow]) -> ID:
         """Wire id."""
         return ID(id_text("acct", row.account_id) or "")
 
     @strawberry.field(description="The category; null for splits and transfers.")
+    @reads("category_id", many=id_texts("cat", "category_id"))
     def category_id(row: Parent[TransactionRow]) -> ID | None:
         """Wire id."""
         return id_text("cat", row.category_id)
@@ -179,11 +194,13 @@ class Transaction(Stored):
         description="What a hand has set: rules, imports and suggestions leave it as it is. "
         "updateTransaction locks what it changes, and takes lockedFields to lock or free others."
     )
+    @reads("locked")
     def locked_fields(row: Parent[TransactionRow]) -> list[TransactionField]:
         """As enums."""
         return [TransactionField(name) for name in row.locked]
 
     @strawberry.field(description="Signed: money in is positive, money out negative.")
+    @reads("amount_minor", "currency", many=_amounts)
     def amount(row: Parent[TransactionRow]) -> Amount:
         """Amount text."""
         return Amount(format_minor(row.amount_minor, row.currency))
@@ -191,6 +208,7 @@ class Transaction(Stored):
     @strawberry.field(
         description="What came back of it: the sum of its refunds in its own currency, signed."
     )
+    @reads("ledger_id", "id", "currency")
     async def refunded_amount(row: Parent[TransactionRow], info: Info) -> Amount:
         """Amount text."""
         minor = await info.context.load(refunded_amounts, (row.ledger_id, row.id, row.currency))
@@ -200,6 +218,7 @@ class Transaction(Stored):
         description="Its refunds, whole or in parts, newest first.",
         graphql_type=Connection["Transaction"],
     )
+    @reads("ledger_id", "id")
     async def refunds(
         row: Parent[TransactionRow], info: Info, first: First = None, after: After = None
     ) -> Any:
@@ -210,36 +229,43 @@ class Transaction(Stored):
         description="Transfer if linked or settling with a group, else by what it refunds, else by "
         "category, else by sign."
     )
+    @reads(*_DECIDE_KIND)
     def kind(row: Parent[TransactionRow]) -> TransactionKind:
         """Derived kind."""
         return TransactionKind(kind_of(row))
 
     @strawberry.field(description="The other side of a transfer.")
+    @reads("transfer_id", many=id_texts("txn", "transfer_id"))
     def transfer_id(row: Parent[TransactionRow]) -> ID | None:
         """Wire id."""
         return id_text("txn", row.transfer_id)
 
     @strawberry.field(description="The transaction that this one refunds.")
+    @reads("refund_of", many=id_texts("txn", "refund_of"))
     def refund_of(row: Parent[TransactionRow]) -> ID | None:
         """Wire id."""
         return id_text("txn", row.refund_of)
 
     @strawberry.field(description="The import that brought it.")
+    @reads("import_id", many=id_texts("imp", "import_id"))
     def import_id(row: Parent[TransactionRow]) -> ID | None:
         """Wire id."""
         return id_text("imp", row.import_id)
 
     @strawberry.field(description="The recurring template that made it.")
+    @reads("template_id", many=id_texts("tmpl", "template_id"))
     def template_id(row: Parent[TransactionRow]) -> ID | None:
         """Wire id."""
         return id_text("tmpl", row.template_id)
 
     @strawberry.field(description="The group transaction of which it is your leg.")
+    @reads("group_transaction_id", many=id_texts("gtxn", "group_transaction_id"))
     def group_transaction_id(row: Parent[TransactionRow]) -> ID | None:
         """Wire id."""
         return id_text("gtxn", row.group_transaction_id)
 
     @strawberry.field(description="The group whose expense it is a leg of.")
+    @reads("group_id", many=id_texts("grp", "group_id"))
     def group_id(row: Parent[TransactionRow]) -> ID | None:
         """Wire id."""
         return id_text("grp", row.group_id)

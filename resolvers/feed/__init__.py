@@ -12,6 +12,7 @@ from resolvers.feed.position import (
     unpack,
 )
 from resolvers.feed.reading import FeedEvent, FeedPage, read_changes
+from resolvers.feed.spans import Spans
 
 __all__ = [
     "ENTITIES",
@@ -24,6 +25,7 @@ __all__ = [
     "Position",
     "Seen",
     "Snapshot",
+    "Spans",
     "pack",
     "present_position",
     "read_changes",

@@ -7,13 +7,13 @@ that takes many pages is still of one moment.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from pydantic_core import from_json
-from sqlalchemy import Row, Select, select, text, tuple_
+from sqlalchemy import Row, Select, bindparam, select, text, tuple_
 
 from models import ids
 from models.base import among, table
@@ -21,10 +21,12 @@ from models.categories import Category
 from models.changes import Change, content_place
 from models.database import Transaction
 from models.ledgers import Ledger
+from models.statements import Prepared
 from models.transactions import TransactionRow
 from resolvers.errors import Gone
 from resolvers.feed.kinds import KINDS, LEDGER
 from resolvers.feed.position import WHOLE, Place, Position, Seen, Snapshot
+from resolvers.feed.spans import Span, Spans
 from resolvers.transactions.rows import refunded_by_id
 from resolvers.wire import instant, wire
 
@@ -44,6 +46,16 @@ _COLUMNS: Final = (
     _CH.c.version, _CH.c.seq, _CH.c.entity, _CH.c.entity_id, _CH.c.op, _CH.c.actor_id, _CH.c.at,
     _CH.c.content,
 )  # fmt: skip
+_LEDGERS: Final = Prepared(
+    select(_L.c.id, _L.c.kind, _L.c.version, _L.c.pruned_version).order_by(
+        _L.c.kind.desc(), _L.c.id
+    )
+)
+_ONE_LEDGER: Final = Prepared(
+    select(_L.c.id, _L.c.kind, _L.c.version, _L.c.pruned_version).where(
+        _L.c.id == bindparam("only")
+    )
+)
 # Newest change of every object up to a version, of those that lived then.
 _AS_OF: Final = text(
     "SELECT version, seq, entity, entity_id, op, actor_id, at, content FROM ("
@@ -73,6 +85,8 @@ class FeedEvent:
     at: datetime | None = None
     before: Any = None
     after: Any = None
+    answers: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What readers made of it for others who stand where they stand."""
 
     @property
     def type(self) -> str:
@@ -126,18 +140,16 @@ async def read_changes(
     limit: int,
     kinds: Collection[str] | None = None,
     only: UUID | None = None,
+    spans: Spans | None = None,
 ) -> FeedPage:
     """What the reader of a transaction may see after a position, at most ``limit`` events.
 
     ``kinds`` leaves only some kinds of objects and ``only`` one ledger; a ledger that is lost is
-    always told.  Raises GONE for a position that the feed does not reach back to.
+    always told.  What others have opened a moment ago is taken from ``spans``.  Raises GONE for a
+    position that the feed does not reach back to.
     """
-    columns = (_L.c.id, _L.c.kind, _L.c.version, _L.c.pruned_version)
-    statement = select(*columns).order_by(_L.c.kind.desc(), _L.c.id)
-    if only is not None:
-        statement = statement.where(_L.c.id == only)
-    ledgers = await tx.rows(statement)
-    walk = _Walk(tx, dict(position), limit, None if kinds is None else sorted(kinds))
+    ledgers = await (tx.rows(_LEDGERS) if only is None else tx.rows(_ONE_LEDGER, {"only": only}))
+    walk = _Walk(tx, dict(position), limit, None if kinds is None else sorted(kinds), spans)
     visible = {ledger.id for ledger in ledgers}
     for lost in sorted(position.keys() - visible):
         if walk.room > 0:
@@ -155,13 +167,19 @@ class _Walk:
     """One reading in progress."""
 
     def __init__(
-        self, tx: Transaction, position: dict[UUID, Place], limit: int, kinds: list[str] | None
+        self,
+        tx: Transaction,
+        position: dict[UUID, Place],
+        limit: int,
+        kinds: list[str] | None,
+        spans: Spans | None,
     ) -> None:
         self.tx = tx
         self.position = position
         self.events: list[FeedEvent] = []
         self._limit = limit
         self._kinds = kinds
+        self._spans = spans
 
     @property
     def room(self) -> int:
@@ -210,8 +228,8 @@ class _Walk:
         rows = found[:room]
         places: list[Place] = [Snapshot(place.version, r.entity_id, r.entity) for r in rows]
         end: Place = places[-1] if len(found) > room else Seen(place.version)
-        await self._tell(ledger, rows, [*places[:-1], end], snapshot=True)
-        self.position[ledger.id] = end
+        events = await self._opened(ledger, rows, [*places[:-1], end], snapshot=True)
+        self._tell(ledger, Span(events, end))
         return end
 
     async def _since(self, ledger: Row[Any], place: Seen) -> None:
@@ -219,14 +237,24 @@ class _Walk:
         room = self.room
         if room <= 0:
             return
+        kinds = None if self._kinds is None else tuple(self._kinds)
+        key = (ledger.id, ledger.version, place, kinds, room)
+        span = None if self._spans is None else self._spans.get(key)
+        if span is None:
+            span = await self._opened_since(ledger, place, room)
+            if self._spans is not None:
+                self._spans.put(key, span)
+        self._tell(ledger, span)
+
+    async def _opened_since(self, ledger: Row[Any], place: Seen, room: int) -> Span:
         found = await self.tx.rows(self._changes(ledger.id, place).limit(room + 1))
         rows = found[:room]
         places: list[Place] = []
         for row, following in zip(rows, [*found[1:], None], strict=False):
             ends = following is None or following.version != row.version
             places.append(Seen(row.version, WHOLE if ends else row.seq))
-        await self._tell(ledger, rows, places, snapshot=False)
-        self.position[ledger.id] = Seen(ledger.version) if len(found) <= room else places[-1]
+        events = await self._opened(ledger, rows, places, snapshot=False)
+        return Span(events, Seen(ledger.version) if len(found) <= room else places[-1])
 
     def _changes(self, ledger_id: UUID, place: Seen) -> Select[Any]:
         statement = (
@@ -241,12 +269,19 @@ class _Walk:
             statement = statement.where(among(_CH.c.entity, self._kinds))
         return statement
 
-    async def _tell(
+    def _tell(self, ledger: Row[Any], span: Span) -> None:
+        """Add a stretch of a ledger to the page."""
+        for event in span.events:
+            self.position[ledger.id] = event.position[ledger.id]
+            self.events.append(replace(event, position=dict(self.position), answers={}))
+        self.position[ledger.id] = span.end
+
+    async def _opened(
         self, ledger: Row[Any], rows: Sequence[Row[Any]], places: Sequence[Place], *, snapshot: bool
-    ) -> None:
-        """Open some changes of a ledger and add them to the page."""
+    ) -> list[FeedEvent]:
+        """What changes of a ledger tell; their positions know of no other ledger."""
         if not rows:
-            return
+            return []
         await self.tx.unlock([ledger.id])
         ring = self.tx.ring(ledger.id)
         opened = []
@@ -257,25 +292,23 @@ class _Walk:
             images = [None if kind is None else said.get(name) for name in ("before", "after")]
             opened.append([i and kind and kind.open(i) for i in images])
         shown = await _as_of_now(self.tx, ledger.id, [after for _, after in opened])
-        for row, place, (before, _), after in zip(rows, places, opened, shown, strict=True):
-            self.position[ledger.id] = place
-            if row.entity not in KINDS:
-                continue
-            self.events.append(
-                FeedEvent(
-                    ledger_id=ledger.id,
-                    personal=ledger.kind == "PERSONAL",
-                    entity=row.entity,
-                    entity_id=row.entity_id,
-                    op="SNAPSHOT" if snapshot else row.op,
-                    version=_version_of(before, after),
-                    position=dict(self.position),
-                    actor_id=row.actor_id,
-                    at=row.at,
-                    before=None if snapshot else before,
-                    after=after,
-                )
+        return [
+            FeedEvent(
+                ledger_id=ledger.id,
+                personal=ledger.kind == "PERSONAL",
+                entity=row.entity,
+                entity_id=row.entity_id,
+                op="SNAPSHOT" if snapshot else row.op,
+                version=_version_of(before, after),
+                position={ledger.id: place},
+                actor_id=row.actor_id,
+                at=row.at,
+                before=None if snapshot else before,
+                after=after,
             )
+            for row, place, (before, _), after in zip(rows, places, opened, shown, strict=True)
+            if row.entity in KINDS
+        ]
 
 
 def _version_of(before: Any, after: Any) -> int | None:

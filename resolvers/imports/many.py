@@ -35,7 +35,7 @@ async def loaded(
     mapping = mapping_of(run.mapping)
     home = (mapping.currency if mapping else None) or doer.actor.base_currency
     person = (await get_user(tx, doer.actor.user_id)).name
-    export = await asyncio.to_thread(read_export, data, mapping, home, person)
+    export = await asyncio.to_thread(read_export, data, mapping, home, person, doer.bounds.rows)
     if export is None:
         message = "The file does not say which account it is of; import it again with an account."
         raise StatementError("ACCOUNT_REQUIRED", message)

@@ -112,7 +112,7 @@ async def _checked(
         field, why = _wrong(one, line, run, named, taken if not before else {}, before=before)
         seen.update({one.position, one.transaction_id or one.position})
         if seen[one.position] > 1 or seen[one.transaction_id or one.position] > 1:
-            field, why = "position", "An earlier row of this call says it already."
+            field, why = "position", "This call says it twice; leave one of them out."
         if why is not None:
             code = "NOT_FOUND" if field == "transactionId" and why == _MISSING else "INVALID"
             wrong.append(FieldError(f"rows.{index}.{field}", code, why))
@@ -123,7 +123,7 @@ async def _checked(
     return rulings
 
 
-_MISSING = "There is no such object."
+_MISSING = "You have no such transaction; it may be in the trash."
 
 
 def _wrong(
@@ -137,21 +137,27 @@ def _wrong(
 ) -> tuple[str, str | None]:
     """The field that is wrong about one row, and why."""
     if line is None:
-        return "position", "The import has no such row."
+        return "position", "This import has no row at that position; rows tell theirs."
     if one.decision is None:
-        return "decision", None if before else "What is booked needs a decision."
+        return (
+            "decision",
+            None if before else "These rows are booked, so say what the row is instead.",
+        )
     if one.decision not in _NAMING:
-        message = f"{one.decision} names no transaction."
+        message = f"{one.decision} stands for no other transaction: leave it out."
         return "transactionId", message if one.transaction_id is not None else None
     if one.transaction_id is None:
-        return "transactionId", f"{one.decision} names the transaction."
+        return "transactionId", f"{one.decision} needs the transaction that the row stands for."
     row = named.get(one.transaction_id)
     if row is None:
         return "transactionId", _MISSING
     if line.minor is None or line.key is None:
-        return "position", "The row could not be read, so there is nothing to book."
+        return "position", (
+            "The row could not be read, so there is nothing to book: correct the mapping, or enter it "
+            "by hand."
+        )
     if taken.get(row.id, one.position) != one.position or row.import_id == run.id:
-        return "transactionId", "Another row of this import stands for it."
+        return "transactionId", "Another row of this import stands for it; overrule that row first."
     account_id = accounts_of(run).get(line.currency or "")
     return "transactionId", problem_of(_ruling(one, line, before=before), line, account_id, row)
 
@@ -206,7 +212,11 @@ async def _note(
         raise Conflict(f"At most {MAX_RULINGS:,} rows of an import can be overruled beforehand.")
     twice = [one for one, count in claimed.items() if count > 1]
     wrong = [
-        FieldError(f"rows.{index}.transactionId", "INVALID", "You gave it to another row.")
+        FieldError(
+            f"rows.{index}.transactionId",
+            "INVALID",
+            "You gave it to another row of this import; overrule that one first.",
+        )
         for index, one in enumerate(asked)
         if one.transaction_id in twice
     ]
@@ -231,14 +241,23 @@ async def _follow(
     for line in chosen:
         if line.minor is None or line.key is None or line.date is None:
             raise Invalid(
-                [FieldError("rows", "INVALID", f"Row {line.position} could not be read.")]
+                [
+                    FieldError(
+                        "rows",
+                        "INVALID",
+                        f"Row {line.position} could not be read; enter it by hand.",
+                    )
+                ]
             )
     accounts = accounts_of(old)
     found = await accounts_by_id(write.tx, [(write.ledger_id, one) for one in accounts.values()])
     if any(account is None for account in found):
         raise Conflict("An account of this import is in the trash; restore the account first.")
     if await take_back(write, old, chosen, remove=False):
-        raise Conflict("The transaction of a row was changed since; change or delete it itself.")
+        raise Conflict(
+            "The transaction that a row has made was changed since, so it is not undone: change or "
+            "delete that transaction itself."
+        )
     rebuilt = [(_line(line), bytes.fromhex(line.key or "")) for line in chosen]
     names = any(line.category for line, _ in rebuilt)
     desk = await Desk.open(write, old, accounts, secret, categories=names)

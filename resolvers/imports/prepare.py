@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from models.accounts import AccountRow
+from resolvers.bounds import DEFAULTS, Bounds
 from resolvers.inputs import FIRST_DAY, LAST_DAY
 from resolvers.money import MAX_MINOR, digits_of, format_minor, is_currency, round_to_minor
 from resolvers.statements import CsvMapping, Statement, StatementRow, read_file
@@ -45,7 +46,9 @@ class Line:
     """Stable word for ``reason``; ROUNDED is a remark about a row that is booked all the same."""
 
 
-def read_statement(data: bytes, mapping: CsvMapping | None, target: AccountRow) -> Statement:
+def read_statement(
+    data: bytes, mapping: CsvMapping | None, target: AccountRow, bounds: Bounds = DEFAULTS
+) -> Statement:
     """Read a file in whatever format it is; raises StatementError when that is none."""
     return read_file(
         data,
@@ -53,6 +56,8 @@ def read_statement(data: bytes, mapping: CsvMapping | None, target: AccountRow) 
         account_type=target.type,
         account_number=target.number,
         home_currency=target.currency,
+        max_rows=bounds.rows,
+        max_columns=bounds.columns,
     )
 
 

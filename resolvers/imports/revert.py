@@ -18,6 +18,7 @@ from sqlalchemy import and_, func, or_, select
 from models.base import among
 from models.ids import decode
 from models.imports import ImportLineRow, ImportRunRow
+from models.rules import RuleChangeRow
 from models.transactions import TransactionRow
 from resolvers.accounts import accounts_by_id, delete_account
 from resolvers.categories import categories_by_id
@@ -36,6 +37,7 @@ from resolvers.imports.rows import (
     update_run,
 )
 from resolvers.ledgers import LedgerWrite, require_version
+from resolvers.rules import before_runs, changes_of
 from resolvers.transactions import any_transactions_by_id, transactions_by_id
 from resolvers.transactions.locks import RECONCILED
 from resolvers.transactions.rows import T
@@ -165,6 +167,8 @@ class _Work:
     proved: set[UUID] = field(default_factory=set)
     """Transactions that somebody has attached a receipt to."""
     run: ImportRunRow | None = None
+    ruled: dict[UUID, list[RuleChangeRow]] = field(default_factory=dict)
+    """What runs of rules have changed since; that is nobody's edit."""
 
     @classmethod
     async def load(
@@ -183,7 +187,10 @@ class _Work:
             )
         )
         rows = {row.id: row for row in found if row is not None}
-        return cls(rows, {row.transaction_id for row in proved}, run)
+        ruled = await changes_of(
+            write.tx, write.ledger_id, [row.id for row in rows.values() if row.version != 1]
+        )
+        return cls(rows, {row.transaction_id for row in proved}, run, ruled)
 
     def made_by(self, line: ImportLineRow) -> list[TransactionRow]:
         """Living transactions that are there because of a row: booked by it, or brought back."""
@@ -198,9 +205,14 @@ class _Work:
         return [row for row in rows if row.deleted_at is None]
 
     def edited(self, line: ImportLineRow, row: TransactionRow) -> bool:
-        """Whether somebody has changed a transaction since the import has left it."""
+        """Whether somebody has changed a transaction since the import has left it.
+
+        A run of rules is nobody: what it set goes with the row.
+        """
         undo = line.undo or {}
         said = undo.get("print") or undo.get("prints", {}).get(str(row.id))
+        if row.id in self.ruled:
+            row = before_runs(row, self.ruled[row.id])
         changed = row.version != 1 if said is None else print_of(row) != said
         return changed or row.id in self.proved
 

@@ -104,16 +104,16 @@ def problem_of(
         return "There is no such transaction any more."
     if ruling.decision == "TRANSFER":
         if row.account_id == account_id:
-            return "The other side of a transfer is in another account."
+            return "It is in the row's own account; the other side of a transfer is in another one."
         if row.transfer_id is not None:
-            return "That transaction is a transfer already."
+            return "That transaction is part of a transfer already; unlink it first."
         if row.splits or row.refund_of is not None or row.group_transaction_id is not None:
-            return "That transaction is split, refunds something or follows a group."
+            return "That transaction is split, refunds something or follows a group, so it is no transfer."
         return _no_sides(line, row)
     if row.account_id != account_id:
-        return "That transaction is in another account."
+        return "That transaction is in another account than the row."
     if ruling.decision == "MATCHED" and row.amount_minor != line.minor:
-        return "That transaction has another amount; change it first."
+        return "That transaction has another amount than the row; change it first."
     if ruling.decision == "MATCHED" and row.content_key is not None:
         return "That transaction came from a bank already; say DUPLICATE."
     return None
@@ -122,9 +122,9 @@ def problem_of(
 def _no_sides(line: Line | ImportLineRow, row: TransactionRow) -> str | None:
     minor = line.minor or 0
     if minor * row.amount_minor >= 0:
-        return "What leaves one account enters the other."
+        return "Both have the same sign, but what leaves one account enters the other."
     if row.currency == line.currency and row.amount_minor != -minor:
-        return "Both sides are equal in one currency."
+        return "The amounts differ; in one currency both sides of a transfer are equal."
     return None
 
 

@@ -21,6 +21,7 @@ from models.sealing import SealBroken
 from models.stores.files import FileStore
 from resolvers.access import Actor
 from resolvers.accounts import accounts_by_id
+from resolvers.bounds import DEFAULTS, Bounds
 from resolvers.errors import AppError, ErrorCode, Gone
 from resolvers.imports.booking import book_batch
 from resolvers.imports.decide import CODE_BACK, Claims, content_key, ledger_secret
@@ -95,6 +96,7 @@ class _Run(Generic[J]):
     actor: Actor
     fence: Fence[J]
     secret: bytes
+    bounds: Bounds
 
     async def current(self, tx: Tx) -> ImportRunRow | None:
         """The import as it is now, unless somebody else has brought it to an end."""
@@ -125,6 +127,7 @@ async def run_import(
     actor: Actor,
     fence: Fence[J],
     secret: bytes,
+    bounds: Bounds = DEFAULTS,
 ) -> None:
     """Bring an import to its end, from wherever an earlier worker stopped.
 
@@ -132,7 +135,7 @@ async def run_import(
     installation.  A file that cannot be read ends the import as FAILED; what may pass when it is
     tried again (a busy ledger, a lost connection) is raised.
     """
-    doer = _Run(ledgers, database, files, job, actor, fence, secret)
+    doer = _Run(ledgers, database, files, job, actor, fence, secret, bounds)
     try:
         await _go(doer)
     except _Failure as failure:
@@ -175,7 +178,7 @@ async def _import(doer: _Run[J]) -> None:
     if of_many_accounts(run, data):
         await load()
         return
-    plan = await asyncio.to_thread(_plan, run, target, data, earlier)
+    plan = await asyncio.to_thread(_plan, run, target, data, earlier, doer.bounds)
     plan.claims, plan.rulings = claims, rulings
     # What a person has given to a row is not for others to find.
     plan.claims.used |= {one.claimed for one in rulings.values() if one.claimed is not None}
@@ -240,16 +243,17 @@ def _plan(
     target: AccountRow,
     data: bytes,
     earlier: dict[str, Any] | None,
+    bounds: Bounds,
 ) -> Plan:
     """Read the file; answers that do not fit it leave the import waiting as it did before them."""
     used, refused = run.mapping, list[str]()
     try:
-        statement = _read(used, target, data)
+        statement = _read(used, target, data, bounds)
     except _Failure as failure:
         if earlier is None:
             raise
         used = earlier["mapping"]
-        statement = _read(used, target, data)
+        statement = _read(used, target, data, bounds)
         refused = [f"The last answers were not used: {failure.message}"]
     lines, warnings = prepare(statement, target.currency)
     waits = bool(refused) or (bool(statement.questions) and not run.confirmed)
@@ -263,9 +267,11 @@ def _plan(
     )
 
 
-def _read(given: dict[str, Any] | None, target: AccountRow, data: bytes) -> Statement:
+def _read(
+    given: dict[str, Any] | None, target: AccountRow, data: bytes, bounds: Bounds
+) -> Statement:
     try:
-        return read_statement(data, mapping_of(given), target)
+        return read_statement(data, mapping_of(given), target, bounds)
     except StatementError as error:
         raise _Failure(error.code, error.message, error.headers) from error
 

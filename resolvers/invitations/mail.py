@@ -24,7 +24,7 @@ _TEXT: Final = """\
 
 Answer until {until} here:
 
-{url}/#invitation={token}
+{url}/#invitation={token}&id={id}
 
 Or, signed in with any account, send {{"token": "{token}"}}
 to PUT {url}/v1/invitations/{id}/accept (or /decline)

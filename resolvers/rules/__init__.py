@@ -1,10 +1,11 @@
 """Rules: what is done to transactions that look like this, to new ones and on request to old ones."""
 
 import resolvers.rules.wire  # noqa: F401 - registers the wire form
-from resolvers.rules.applying import apply_to_new, changed_fields, labels_of
+from resolvers.rules.applying import apply_to_new, before_runs, changed_fields, labels_of
 from resolvers.rules.inputs import RowsInput, RuleCreate, RuleDraft, RuleUpdate
 from resolvers.rules.rows import count_rules, get_rule, list_rules, rules_by_id
 from resolvers.rules.run_rows import (
+    changes_of,
     count_changes,
     count_runs,
     get_run,
@@ -32,8 +33,10 @@ __all__ = [
     "RunInput",
     "Trial",
     "apply_to_new",
+    "before_runs",
     "begin_trial",
     "changed_fields",
+    "changes_of",
     "count_changes",
     "count_rules",
     "count_runs",

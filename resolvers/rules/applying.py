@@ -12,7 +12,7 @@ from typing import Final
 from uuid import UUID
 
 from models.database import Transaction as Tx
-from models.rules import Labels, RuleRow
+from models.rules import Labels, RuleChangeRow, RuleRow
 from models.transactions import TransactionRow
 from resolvers.categories import categories_by_id
 from resolvers.ledgers import LedgerWrite
@@ -24,6 +24,10 @@ Kinds = Mapping[UUID, str]
 
 MAX_NOTES: Final = 4_000
 MAX_TAGS: Final = 50
+ATTRIBUTES: Final = {
+    "CATEGORY": "category_id", "PAYEE": "payee", "TAGS": "tags", "NOTES": "notes",
+}  # fmt: skip
+"""What the fields that rules set are called in a row."""
 
 
 @dataclass(slots=True)
@@ -137,6 +141,25 @@ def changed_fields(before: Labels, after: Labels) -> list[str]:
         ("NOTES", before.notes, after.notes),
     )
     return [name for name, one, other in pairs if one != other]
+
+
+def before_runs(row: TransactionRow, changes: Sequence[RuleChangeRow]) -> TransactionRow:
+    """A transaction as it would be if runs of rules, given newest first, had not changed it.
+
+    What a hand has set stays: a field that is not as the run left it, or that is locked.  The
+    version is that of a row which the runs, and their being taken back, have not counted up.
+    """
+    version = row.version
+    for one in changes:
+        version -= 1 if one.outcome in {None, "KEPT"} else 2
+        if one.outcome == "RESTORED":
+            continue
+        for name in changed_fields(one.before, one.after):
+            attribute = ATTRIBUTES[name]
+            as_left = getattr(row, attribute) == getattr(one.after, attribute)
+            if as_left and name not in row.locked:
+                row = replace(row, **{attribute: getattr(one.before, attribute)})
+    return replace(row, version=version)
 
 
 async def kinds_of(tx: Tx, ledger_id: UUID, rules: Iterable[RuleRow]) -> dict[UUID, str]:

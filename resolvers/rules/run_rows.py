@@ -201,6 +201,29 @@ async def count_changes(
     return int(await tx.scalar(select(func.count()).select_from(C).where(*where)))
 
 
+async def changes_of(
+    tx: Tx, ledger_id: UUID, transaction_ids: Sequence[UUID]
+) -> dict[UUID, list[RuleChangeRow]]:
+    """What runs have changed on transactions, the newest change of each first."""
+    if not transaction_ids:
+        return {}
+    runs = await tx.rows(select(N.c.id).where(N.c.ledger_id == ledger_id))
+    # By run and transaction, as the index goes.
+    rows = await tx.rows(
+        select(*_CHANGE_COLUMNS)
+        .where(
+            C.c.ledger_id == ledger_id,
+            among(C.c.run_id, [run.id for run in runs]),
+            among(C.c.transaction_id, transaction_ids),
+        )
+        .order_by(C.c.id.desc())
+    )
+    found: dict[UUID, list[RuleChangeRow]] = {}
+    for one in await _open(tx, rows):
+        found.setdefault(one.transaction_id, []).append(one)
+    return found
+
+
 async def open_changes(tx: Tx, run: RuleRunRow, most: int) -> list[RuleChangeRow]:
     """The oldest changes of a run of which nothing has become yet."""
     rows = await tx.rows(

@@ -21,7 +21,13 @@ from resolvers.accounts import accounts_by_id
 from resolvers.categories import categories_by_id
 from resolvers.errors import Conflict, FieldError, Invalid
 from resolvers.ledgers import LedgerWrite, require_version
-from resolvers.rules.applying import apply_rules, changed_fields, kinds_of, labels_of
+from resolvers.rules.applying import (
+    ATTRIBUTES,
+    apply_rules,
+    changed_fields,
+    kinds_of,
+    labels_of,
+)
 from resolvers.rules.inputs import RowsInput
 from resolvers.rules.matching import compile_rules
 from resolvers.rules.patterns import TooCostly
@@ -44,9 +50,6 @@ from resolvers.transactions.storing import update_rows
 RUN_RULES: Final = "run_rules"
 BATCH_ROWS: Final = 500
 _WORKING: Final = ("PROCESSING", "UNDOING")
-_ATTRIBUTES: Final = {
-    "CATEGORY": "category_id", "PAYEE": "payee", "TAGS": "tags", "NOTES": "notes",
-}  # fmt: skip
 
 
 class RunInput(RowsInput):
@@ -250,7 +253,7 @@ def _restored(
     kept = []
     now = labels_of(row)
     for name in fields:
-        attribute = _ATTRIBUTES[name]
+        attribute = ATTRIBUTES[name]
         before = getattr(one.before, attribute)
         same = getattr(now, attribute) == getattr(one.after, attribute)
         if not same or name in row.locked or row.transfer_id is not None:

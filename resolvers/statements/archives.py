@@ -5,7 +5,7 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -18,6 +18,11 @@ _END: Final = b"PK\x05\x06"
 _END_BYTES: Final = 22
 _COUNT_AT: Final = 10
 _MANY: Final = 0xFFFF
+_MOST_UNPACKED: Final = 2_000_000_000
+"""Bytes of all files of an archive together."""
+_LEAST_SUSPECT: Final = 20_000_000
+_MOST_GROWTH: Final = 200
+"""How many times its size a large file may grow: text that people wrote grows ten to forty times."""
 _FORMAT: Final = re.compile(rb'"format"\s*:\s*"pocket-trend-takeout"')
 _HEAD: Final = 65_536
 
@@ -56,6 +61,22 @@ def check_members(data: bytes) -> None:
         raise StatementError("UNSAFE_FILE", message)
 
 
+def _check_growth(parts: Sequence[zipfile.ZipInfo]) -> None:
+    """Raise UNSAFE_FILE for what is only packed to cost us time; no file unpacks to more than it says."""
+    whole = sum(part.file_size for part in parts)
+    if whole > _MOST_UNPACKED:
+        message = f"The zip archive unpacks to {whole:,} bytes; {_MOST_UNPACKED:,} are the most."
+        raise StatementError("TOO_LARGE", message)
+    for part in parts:
+        grows = part.file_size > part.compress_size * _MOST_GROWTH
+        if part.file_size > _LEAST_SUSPECT and grows:
+            message = (
+                f"{part.filename[:60]!r} in the zip archive unpacks to more than {_MOST_GROWTH} "
+                "times its size, as no real export does, so it was not opened."
+            )
+            raise StatementError("UNSAFE_FILE", message)
+
+
 @contextmanager
 def opened(data: bytes) -> Iterator[zipfile.ZipFile]:
     """An archive that may be looked into; raises DAMAGED_FILE, UNSAFE_FILE, UNSUPPORTED_FORMAT."""
@@ -68,6 +89,7 @@ def opened(data: bytes) -> Iterator[zipfile.ZipFile]:
             if any(part.flag_bits & 1 for part in parts):
                 message = "The zip archive is locked with a password; save it without one."
                 raise StatementError("UNSUPPORTED_FORMAT", message)
+            _check_growth(parts)
             yield archive
     except FAILURES as error:
         message = "The zip archive is damaged or incomplete."

@@ -172,15 +172,13 @@ class CsvMapping(BaseModel):
         extra="forbid", alias_generator=to_camel, populate_by_name=True, frozen=True
     )
 
-    delimiter: Annotated[str, BeforeValidator(_delimiter), Field(min_length=1, max_length=1)] | (
-        None
-    ) = None
+    delimiter: Annotated[str, BeforeValidator(_delimiter)] | None = None
     encoding: Annotated[str, Field(min_length=1, max_length=40)] | None = None
-    date_format: Annotated[str, Field(min_length=3, max_length=40)] | None = None
+    date_format: Annotated[str, Field(max_length=40)] | None = None
     decimal_mark: Literal[".", ","] | None = None
     sign_rule: SignRule | None = None
     header_line: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
-    currency: Annotated[str, Field(min_length=3, max_length=3)] | None = None
+    currency: Annotated[str, Field(max_length=40)] | None = None
     columns: dict[Role, Annotated[str, Field(max_length=500)] | int] = Field(default_factory=dict)
     include_pending: bool = False
     account: Annotated[str, Field(min_length=1, max_length=64)] | None = None
@@ -189,8 +187,8 @@ class CsvMapping(BaseModel):
     @field_validator("delimiter")
     @classmethod
     def _separates(cls, value: str | None) -> str | None:
-        if value is not None and re.fullmatch(r"[\w\"'\r\n.+-]", value):
-            msg = "is no delimiter: give one of , ; | : ~ ^ or a tab"
+        if value is not None and (len(value) != 1 or re.fullmatch(r"[\w\"'\r\n.+-]", value)):
+            msg = "That separates no columns: give one of , ; | : ~ ^ or tab."
             raise ValueError(msg)
         return value
 
@@ -198,7 +196,7 @@ class CsvMapping(BaseModel):
     @classmethod
     def _encodes(cls, value: str | None) -> str | None:
         if value is not None and codec_of(value) is None:
-            msg = "is no known encoding of text; utf-8 and cp1252 are common"
+            msg = "There is no such encoding of text; utf-8, utf-16 and cp1252 are common."
             raise ValueError(msg)
         return value
 
@@ -206,7 +204,7 @@ class CsvMapping(BaseModel):
     @classmethod
     def _dates(cls, value: str | None) -> str | None:
         if value is not None and order_of_format(value) is None:
-            msg = "needs a year, a month and a day, such as DD.MM.YYYY or M/D/YY"
+            msg = "A format of dates has a year, a month and a day, such as DD.MM.YYYY or M/D/YY."
             raise ValueError(msg)
         return value
 
@@ -214,6 +212,6 @@ class CsvMapping(BaseModel):
     @classmethod
     def _iso(cls, value: str | None) -> str | None:
         if value is not None and not is_currency(value):
-            msg = "is no ISO 4217 code: write three capitals such as EUR"
+            msg = "There is no such currency: write its three capital letters, such as EUR."
             raise ValueError(msg)
         return value

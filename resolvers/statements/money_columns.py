@@ -297,6 +297,9 @@ def _flag(assigner: "Assigner", used: set[int]) -> int | None:
             continue
         short = all(len(value) < 2 for value in profile.values)
         named = score >= _NAMED
+        # K is credit in the Baltics, beside a D; alone it may be anything.
+        if not named and {"K", "k"} & set(profile.values) and len(profile.values) < 2:
+            continue
         if profile.mostly(profile.sides, 80) and (named or not short or len(profile.values) == 2):
             ranked.append((score, -column))
     return -max(ranked)[1] if ranked else None

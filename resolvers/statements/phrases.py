@@ -182,6 +182,10 @@ _DEBITS: Final = frozenset(
         "neg",
         "negative",
         "teret",
+        "χ",
+        "χρεωση",
+        "izmaksa",
+        "islaidos",
     ]
 )
 _CREDITS: Final = word_set(
@@ -189,7 +193,7 @@ _CREDITS: Final = word_set(
     "income|money in|paid in|payment in|+|plus|einnahme|eingang|gutschrift|inkomend|"
     "inkomst|abono|ingreso|recette|entree|entrata|accredito|entrada|receita|wplyw|przychod|"
     "uznanie|prijem|prichozi|jovairas|bevetel|ind|inn|tulo|prihod|приход|зачисление|кредит|"
-    "доход|gelir|alacak|入金|収入|收入|입금|수입|pos|positive|korist|refund"
+    "доход|gelir|alacak|k|π|πιστωση|入金|収入|收入|입금|수입|pos|positive|korist|refund"
 )
 _BALANCE_LINE: Final = re.compile(
     r"(?:(?:opening|closing|starting|ending|beginning|previous|new|old|current|final|initial|"
@@ -214,17 +218,22 @@ _SURE_BALANCE_LINE: Final = re.compile(
     r"(?:ancien|nouveau) solde|(?:begin|eind)saldo|saldo (?:inicial|final|anterior|iniziale|"
     r"finale|poczatkowe|koncowe|do dia)|(?:pocatecni|konecny) zustatek|"
     r"(?:ingaende|utgaende) saldo|(?:nyito|zaro) ?egyenleg|(?:входящий|исходящий) остаток|"
+    r"turnover|kaive|apgrozijums|apyvarta|оборот|(?:algsaldo|loppsaldo)|"
+    r"(?:sakuma|beigu) atlikums|(?:pradinis|galutinis) likutis|"
     r"前月繰越|期初余额|期末余额)(?: [\d ]+)?"
 )
 # Cheap to look for, and part of every sure label.
 _BALANCE_STEMS: Final = (
     "balance", "forward", "saldo", "s a l d o", "kontostand", "solde", "statek", "egyenleg",
-    "остаток", "繰越", "余额",
+    "остаток", "繰越", "余额", "turnover", "käive", "apgroz", "apyvarta", "оборот", "likutis",
+    "atlikums",
 )  # fmt: skip
 # What a credit card calls money coming in.
 MONEY_IN: Final = re.compile(
     r"\b(?:payment (?:received|thank you)|thank you|autopay|direct debit received|refund|"
-    r"cash ?back|salary|payroll|paycheck|dividend|zahlung erhalten|vielen dank|erstattung|"
+    r"cash ?back|salary|payroll|paycheck|dividend|zahlung (?:uberweisung )?erhalten|(?:vielen|besten) dank|"
+    r"merci (?:de|pour) votre paiement|paiement recu|gracias por su pago|pago recibido|"
+    r"bedankt voor uw betaling|betaling ontvangen|pagamento ricevuto|inbetalning|innbetaling|erstattung|"
     r"gehalt|lohn|salaire|remboursement|nomina|reembolso|stipendio|rimborso|salaris|"
     r"terugbetaling|wynagrodzenie|zwrot)\b"
 )

@@ -19,7 +19,7 @@ from resolvers.statements.drafts import (
 from resolvers.statements.layout import Layout
 from resolvers.statements.model import Question, SignRule, StatementError, StatementRow
 from resolvers.statements.phrases import side_of
-from resolvers.statements.signs import Entry, Verdict, decide
+from resolvers.statements.signs import Entry, Verdict, chain_share, decide
 
 
 def _likely(sign: str) -> str:
@@ -112,8 +112,10 @@ class RowReader:
         debits = [d.debit.value for d in drafts if d.debit is not None and d.debit.value]
         signed = sum(v < 0 for v in debits) * 2 > len(debits)
         turned = self._rules.sign_rule == "NEGATED"
+        against = not signed and self._credits_against(drafts)
         for draft in drafts:
             plus = draft.credit.value if draft.credit is not None else Decimal(0)
+            plus = abs(plus) if against else plus
             minus = draft.debit.value if draft.debit is not None else Decimal(0)
             value = plus + minus if signed else plus - minus
             draft.value = -value if turned and value else value
@@ -130,6 +132,21 @@ class RowReader:
                     ),
                 )
             )
+
+    @staticmethod
+    def _credits_against(drafts: list[Draft]) -> bool:
+        """Whether every credit carries a minus and no debit does, as the debts of a card go down.
+
+        Where a running balance is stated, it has to agree.
+        """
+        paid_in = [d.credit.value if d.credit is not None else Decimal(0) for d in drafts]
+        paid_out = [d.debit.value if d.debit is not None else Decimal(0) for d in drafts]
+        if not any(paid_in) or max(paid_in) > 0 or not any(paid_out) or min(paid_out) < 0:
+            return False
+        balances = [d.balance for d in drafts]
+        pairs = list(zip(paid_in, paid_out, strict=True))
+        plain = chain_share([plus - minus for plus, minus in pairs], balances)
+        return plain <= chain_share([abs(plus) - minus for plus, minus in pairs], balances)
 
     def _from_amount(self, drafts: list[Draft]) -> None:
         entries = [self._entry(draft) for draft in drafts]
@@ -187,9 +204,10 @@ class RowReader:
                 )
             return
         named = " and ".join(repr(shown(sign)) for sign in signs[:3])
+        one = len(foreign) == 1
         message = (
-            f"{len(foreign)} amounts are written with {named}, and the account is in {home}; in "
-            "which currency are they?"
+            f"{len(foreign)} amount{' is' if one else 's are'} written with {named}, and the "
+            f"account is in {home}; in which currency {'is it' if one else 'are they'}?"
         )
         choices = dict.fromkeys((*(_likely(sign) for sign in signs[:3]), home))
         self.questions.append(Question("currency", message, tuple(choices)))

@@ -286,7 +286,8 @@ def _mixed(
     texts = [(e.amount or 0, fold(e.text())) for e in moved]
     received = [amount for amount, text in texts if MONEY_IN.search(text)]
     bought = [amount for amount, text in texts if MONEY_OUT.search(text)]
-    received_out = mostly_in and bool(received) and all(amount < 0 for amount in received)
+    # On a card two rows may be all there is: one purchase, and the payment for the last ones.
+    received_out = (mostly_in or is_card) and bool(received) and max(received) < 0
     bought_in = bool(bought) and all(amount > 0 for amount in bought)
     if not (received_out or bought_in or (is_card and mostly_in)) or (bought and not bought_in):
         return _ruled(entries, "SIGNED")

@@ -34,6 +34,8 @@ from resolvers.categories import descendants
 from resolvers.errors import FieldError, Invalid
 from resolvers.money import checked_sum
 from resolvers.paging import Listing, Order, Page, PageRequest, fetch_page
+from resolvers.shown import Shown
+from resolvers.transactions.glances import glance_of
 from resolvers.transactions.inputs import TransactionFilter
 from resolvers.transactions.rows import (
     CATEGORY_KIND,
@@ -50,6 +52,8 @@ from resolvers.transactions.scanning import scan
 _R: Final = T.alias("refunded")
 NO_FILTER: Final = TransactionFilter()
 _FORMS: Final = Forms()
+_GLANCES: Final = Forms()
+_LIVING: Final = (T.c.ledger_id == bindparam("ledger_id"), T.c.deleted_at.is_(None))
 _NEWEST: Final = Order((T.c.date, T.c.id), descending=True)
 _OLDEST: Final = Order((T.c.date, T.c.id))
 
@@ -147,8 +151,7 @@ def bounds_of(wanted: TransactionFilter) -> tuple[Decimal | None, Decimal | None
 
 
 def _all_living() -> Select[Any]:
-    living = (T.c.ledger_id == bindparam("ledger_id"), T.c.deleted_at.is_(None))
-    return select(*COLUMNS).select_from(SOURCE).where(*living)
+    return select(*COLUMNS).select_from(SOURCE).where(*_LIVING)
 
 
 async def list_transactions(
@@ -158,11 +161,25 @@ async def list_transactions(
     *,
     sort: str = "DATE_DESC",
     request: PageRequest,
+    shown: Shown | None = None,
 ) -> Page[TransactionRow]:
-    """A page of the person's transactions, newest first unless sorted otherwise."""
+    """A page of the person's transactions, newest first unless sorted otherwise.
+
+    ``shown`` tells what is looked at of them; the rows hold nothing else.
+    """
     ledger_id = actor.ledger_id
     descending = sort.endswith("DESC")
     order = _NEWEST if descending else _OLDEST
+    glance = glance_of(shown)
+    if glance is not None and wanted == NO_FILTER and not _needs_scan(wanted, sort):
+        listed = Listing(
+            _GLANCES,
+            glance,
+            lambda: glance.statement().where(*_LIVING),
+            {"ledger_id": ledger_id},
+            glance.keyed,
+        )
+        return await glance.page(tx, ledger_id, await fetch_page(tx, listed, order, request))
     if (wanted is NO_FILTER or wanted == NO_FILTER) and not _needs_scan(wanted, sort):
         # What is asked most of all is prepared.
         listed = Listing(_FORMS, (), _all_living, {"ledger_id": ledger_id})

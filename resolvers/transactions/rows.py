@@ -1,6 +1,6 @@
 """Transactions read from the database: opened rows, batches and references."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final
 from uuid import UUID
@@ -49,7 +49,7 @@ _PARTS: Final = Prepared(
     .order_by(S.c.transaction_id, S.c.position)
 )
 _make: Final = maker(TransactionRow)
-_AMOUNT: Final = "transactions.amount"
+AMOUNT: Final = "transactions.amount"
 _cells: Final[Callable[[Any], tuple[Any, ...]]] = itemgetter(slice(0, len(COLUMNS)))
 
 
@@ -87,13 +87,15 @@ async def open_transactions(tx: Tx, rows: Iterable[Row[Any]]) -> list[Transactio
     found = list(rows)
     ledgers = {row.ledger_id for row in found}
     await tx.unlock(ledgers)
-    parts = await _splits(tx, [(r.ledger_id, r.id) for r in found if r.split_count], found)
+    parts = await parts_of(
+        tx, {(row.ledger_id, row.id): row.currency for row in found if row.split_count}
+    )
     refunded = await refunded_by_id(tx, [(r.ledger_id, r.refund_of) for r in found if r.refund_of])
     if len(ledgers) != 1:
         rings = {ledger_id: tx.ring(ledger_id) for ledger_id in ledgers}
-        amounts = [rings[r.ledger_id].unseal_minor(_AMOUNT, r.id, r.amount) for r in found]
+        amounts = [rings[r.ledger_id].unseal_minor(AMOUNT, r.id, r.amount) for r in found]
     else:
-        amounts = tx.ring(*ledgers).unseal_minors(_AMOUNT, ((r.id, r.amount) for r in found))
+        amounts = tx.ring(*ledgers).unseal_minors(AMOUNT, ((r.id, r.amount) for r in found))
     opened = []
     for cells, minor in zip(map(_cells, found), amounts, strict=True):
         # In the order of COLUMNS: a name for each, where looking each up in its row costs more.
@@ -140,14 +142,13 @@ async def open_transactions(tx: Tx, rows: Iterable[Row[Any]]) -> list[Transactio
     return opened
 
 
-async def _splits(
-    tx: Tx, keys: list[Key], parents: Sequence[Row[Any]]
-) -> dict[Key, list[SplitRow]]:
+async def parts_of(tx: Tx, currencies: Mapping[Key, str]) -> dict[Key, list[SplitRow]]:
+    """Parts of split transactions, which are given with their currencies."""
     found: dict[Key, list[SplitRow]] = {}
-    currencies = {(row.ledger_id, row.id): row.currency for row in parents}
-    for ledger_id in {key[0] for key in keys}:
+    for ledger_id in {key[0] for key in currencies}:
+        await tx.unlock([ledger_id])
         ring = tx.ring(ledger_id)
-        wanted = [key[1] for key in keys if key[0] == ledger_id]
+        wanted = [key[1] for key in currencies if key[0] == ledger_id]
         rows = await tx.rows(_PARTS, {"ledger_id": ledger_id, "ids": wanted})
         for row in rows:
             key = (ledger_id, row.transaction_id)

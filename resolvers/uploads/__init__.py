@@ -19,7 +19,6 @@ from resolvers.uploads.rows import (
 )
 from resolvers.uploads.sniff import sniff
 from resolvers.uploads.storing import (
-    MAX_BYTES,
     Received,
     UploadCreate,
     drop_received,
@@ -31,7 +30,6 @@ from resolvers.uploads.storing import (
 from resolvers.uploads.sweep import keep_swept, sweep_orphans
 
 __all__ = [
-    "MAX_BYTES",
     "MAX_RECEIPTS",
     "Bearer",
     "Received",

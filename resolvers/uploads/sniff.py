@@ -192,7 +192,13 @@ def _text(head: bytes) -> str:
     if _JSON.match(head):
         if is_document(head):
             return TAKEOUT
-        raise _refused("The file is a JSON document, but no takeout.", "a JSON document")
+        raise _refused(
+            (
+                "The file is a JSON document, but no takeout of ours; of other apps send the CSV, or the "
+                "ZIP of Actual or YNAB."
+            ),
+            "a JSON document",
+        )
     try:
         found = format_of_bytes(head)
     except StatementError as error:

@@ -21,6 +21,7 @@ from models.sealing import LedgerRing
 from models.stores.files import FileStore
 from models.uploads import UploadRow
 from resolvers.access import Actor
+from resolvers.bounds import DEFAULTS, Bounds
 from resolvers.errors import TooLarge
 from resolvers.inputs import Input, TransactionRef
 from resolvers.ledgers import Ledgers, LedgerWrite, Outcome
@@ -28,9 +29,10 @@ from resolvers.repeats import repeat_of
 from resolvers.uploads.names import clean_filename
 from resolvers.uploads.receipts import require_provable
 from resolvers.uploads.rows import NAMES, U
-from resolvers.uploads.sniff import HEAD_BYTES, check_purpose, sniff
+from resolvers.uploads.sniff import HEAD_BYTES, TAKEOUT, ZIP, check_purpose, sniff
 
-MAX_BYTES: Final = 25 * 1024 * 1024
+_MANY_FILES: Final = frozenset({ZIP, TAKEOUT})
+"""What holds much of a person, and so has a bound of its own."""
 
 
 class UploadCreate(Input):
@@ -68,6 +70,7 @@ class Received:
 class _Meter:
     """Counts and hashes plaintext as it passes, and stops it at the limit."""
 
+    most: int
     size: int = 0
     hash: Any = field(default_factory=sha256)
 
@@ -79,10 +82,10 @@ class _Meter:
 
     def _seen(self, piece: bytes) -> bytes:
         self.size += len(piece)
-        if self.size > MAX_BYTES:
+        if self.size > self.most:
             raise TooLarge(
-                f"The file has more than {MAX_BYTES} bytes.",
-                details={"limit": "bytes", "allowed": MAX_BYTES},
+                f"The file has more than {self.most:,} bytes.",
+                details={"limit": "bytes", "allowed": self.most},
             )
         self.hash.update(piece)
         return piece
@@ -114,11 +117,12 @@ async def receive_file(
     filename: str | None,
     declared: str | None,
     purpose: str | None = None,
+    bounds: Bounds = DEFAULTS,
 ) -> Received:
     """Stream plaintext into the store, sealed; nothing of it is ever spooled.
 
     ``purpose``, where it is known already, refuses a wrong type before anything is stored.
-    Raises UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE (over 25 MiB) and VALIDATION_ERROR (empty).
+    Raises UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE (over its bound) and VALIDATION_ERROR (empty).
     """
     name = clean_filename(filename)
     head, rest = await _head(chunks)
@@ -127,7 +131,8 @@ async def receive_file(
         check_purpose(content_type, purpose)
     ring = await ring_of(database, actor)
     file_id = new_id()
-    meter = _Meter()
+    many = content_type in _MANY_FILES
+    meter = _Meter(bounds.takeout_bytes if many else bounds.file_bytes)
     sealed = seal_chunks(ring, file_id, meter.through(head, rest))
     await files.put(actor.ledger_id, file_id, sealed)
     return Received(
@@ -197,6 +202,7 @@ async def store_upload(
     filename: str | None,
     declared: str | None,
     key: str | None = None,
+    bounds: Bounds = DEFAULTS,
 ) -> Outcome[UploadRow]:
     """Receive a file whose purpose is known and name it in the ledger."""
     received = await receive_file(
@@ -207,6 +213,7 @@ async def store_upload(
         filename=filename,
         declared=declared,
         purpose=data.meant,
+        bounds=bounds,
     )
     return await keep_upload(ledgers, files, actor, received, data, key=key)
 

@@ -317,6 +317,20 @@ async def test_rest_names_its_methods(client: Any, ada: Person, method: str) -> 
     assert answer.headers["allow"] == "GET, HEAD, OPTIONS, POST"
 
 
+@pytest.mark.parametrize("method", ["TRACE", "PROPFIND", "PATCH", "DELETE"])
+@pytest.mark.parametrize(
+    "path", ["/health", "/v1/health", "/v1/health/detailed", "/v1/openapi.json", "/v1/docs"]
+)
+async def test_paths_beside_the_rows_name_their_methods(
+    client: Any, path: str, method: str
+) -> None:
+    answer = await client.request(method, path)
+    assert answer.status_code == 405
+    assert answer.headers["allow"].startswith("GET, HEAD")
+    if path.startswith("/v1"):
+        assert_failure(answer, 405, "METHOD_NOT_ALLOWED")
+
+
 async def test_only_plain_numbers_are_amounts(client: Any, ada: Person) -> None:
     body = b'{"name":"G","type":"CASH","currency":"EUR","openingBalance":1E2}'
     headers = {**ada.headers, "Content-Type": "application/json"}

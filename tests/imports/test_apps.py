@@ -13,6 +13,7 @@ from models.ids import decode
 from resolvers.accounts import accounts_by_id, list_accounts
 from resolvers.budgets import list_budgets
 from resolvers.categories import categories_by_id
+from resolvers.errors import Invalid
 from resolvers.imports.inputs import ImportRevert
 from resolvers.imports.revert import revert_import
 from resolvers.inputs import parse
@@ -282,6 +283,23 @@ async def test_a_hostile_database_ends_in_order(
 ) -> None:
     run = await bring(world, zipped(**{"db.sqlite": data}), "actual.zip")
     assert (run.status, run.error_code) == ("FAILED" if code else "COMPLETED", code)
+
+
+async def test_a_name_that_is_not_in_the_group_is_refused_at_once(world: World) -> None:
+    run = await bring(world, SPLITWISE)
+    with pytest.raises(Invalid) as refused:
+        await world.process(run.id, mapping={"account": "Adda"})
+    (field,) = refused.value.details["fields"]
+    assert (field["path"], field["message"]) == (
+        "mapping.account", "The file has no 'Adda'; it has Ada Lovelace, Bob.",
+    )  # fmt: skip
+    assert (await world.run(run.id)).status == "PENDING"
+    assert (await world.process(run.id, mapping={"account": "bob"})).status == "COMPLETED"
+    # Said before the file was read, it is asked again: the file is good.
+    run = await bring(world, SPLITWISE, mapping={"account": "Adda"})
+    assert (run.status, run.error_message) == ("PENDING", None)
+    (asked,) = run.questions
+    assert asked["message"] == "The export has no person 'Adda'. Which of these people are you?"
 
 
 async def test_splitwise_is_one_persons_balance_with_the_others(world: World) -> None:

@@ -13,10 +13,13 @@ from models.ids import encode
 from resolvers.errors import Conflict
 from resolvers.imports import ImportRevert, abandon_import, revert_import
 from resolvers.inputs import parse
+from resolvers.rules import RunInput, delete_rule, start_run, start_undo
+from resolvers.rules.runs import step_run
 from resolvers.transactions import delete_transactions
 from resolvers.verify import verify_ledger
 from tests.imports.test_matching import HEAD, SIGNED, counts, edit, enter
 from tests.imports.world import Work, World
+from tests.rules.world import rule_in, says
 
 pytestmark = pytest.mark.anyio
 
@@ -316,3 +319,42 @@ async def test_reverting_the_newest_first_is_the_way_back(
         assert again.counts == run.counts
         assert await content(world) == after
     assert await found_by_verify(world) == ()
+
+
+async def run_the_rules(world: World, **raw: Any) -> Any:
+    run = await world.write(lambda write: start_run(write, parse(RunInput, raw)))
+    while await world.write(lambda write: step_run(write, run.id)):
+        pass
+    return run
+
+
+async def test_a_run_of_rules_keeps_no_row_but_a_hand_does(world: World) -> None:
+    account = await world.account()
+    run = await world.bring_in(JANUARY, account)
+    first = await content(world)
+    made = [
+        await rule_in(world, says("TEXT", "coffee"), actions={"payee": "Café", "tags": ["fun"]}),
+        await rule_in(world, says("TEXT", "rent"), actions={"notes": "flat", "tags": ["home"]}),
+    ]
+    await run_the_rules(world)
+    assert {row.tags for row in await world.booked()} == {("fun",), ("home",), ()}
+    assert (await revert(world, run.id)).kept == 0
+    assert await world.booked() == []
+    # Taken back or run twice, rules are nobody's hand either.
+    for one in made:
+        await world.write(lambda write, one=one: delete_rule(write, one.id))
+    run = await world.bring_in(JANUARY, account)
+    assert await content(world) == first
+    await rule_in(world, says("TEXT", "coffee"), actions={"payee": "Bar", "tags": ["fun"]})
+    ran = await run_the_rules(world)
+    await world.write(lambda write: start_undo(write, ran.id))
+    while await world.write(lambda write: step_run(write, ran.id)):
+        pass
+    await run_the_rules(world)
+    coffee = next(row for row in await world.booked() if row.payee == "Bar")
+    await edit(world, coffee.id, notes="with Bob")
+    with pytest.raises(Conflict) as refused:
+        await revert(world, run.id)
+    assert refused.value.details["edited"] == 1
+    assert (await revert(world, run.id, edited="KEEP")).kept == 1
+    assert [row.id for row in await world.booked()] == [coffee.id]

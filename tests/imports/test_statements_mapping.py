@@ -6,6 +6,10 @@ from typing import Any
 
 import pytest
 
+from models.ids import encode, new_id
+from resolvers.errors import Invalid
+from resolvers.imports import ImportCreate, ImportOverrule
+from resolvers.inputs import parse
 from resolvers.statements import CsvMapping, Statement, StatementError, read_csv
 
 TABLE = (
@@ -120,3 +124,37 @@ def test_an_id_is_kept_only_where_it_can_be_one() -> None:
     ]
     for ids in (("A1", "A1", "A3"), ("1", "2", "3"), ("paid to Ann", "x", "y")):
         assert {row.external_id for row in _read(head + rows.format(*ids)).rows} == {None}
+
+
+@pytest.mark.parametrize(
+    ("mapping", "says"),
+    [
+        ({"delimiter": "ab"}, "delimiter: That separates no columns: give one of , ; | : ~ ^ or"),
+        ({"delimiter": ""}, "delimiter: That separates no columns"),
+        ({"encoding": "latin-99"}, "encoding: There is no such encoding of text"),
+        ({"dateFormat": "Y"}, "dateFormat: A format of dates has a year, a month and a day"),
+        ({"currency": "EU"}, "currency: There is no such currency: write its three capital"),
+        ({"currency": "euro"}, "currency: There is no such currency"),
+        ({"headerLine": -1}, "headerLine: At least 0."),
+        ({"headerLine": "first"}, "headerLine: Must be a whole number."),
+        ({"includePending": "perhaps"}, "includePending: Must be true or false."),
+        ({"account": "x" * 65}, "account: At most 64 characters."),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_mapping_that_is_wrong_says_what_would_be_right(
+    mapping: dict[str, object], says: str
+) -> None:
+    with pytest.raises(Invalid) as refused:
+        parse(ImportCreate, {"uploadId": encode("file", new_id()), "mapping": mapping})
+    assert refused.value.message.startswith(f"mapping.{says}")
+
+
+def test_lengths_are_told_in_words_that_agree() -> None:
+    for rows, says in (
+        ([], "At least 1 entry."),
+        ([{"position": 1}] * 501, "At most 500 entries."),
+    ):
+        with pytest.raises(Invalid) as refused:
+            parse(ImportOverrule, {"rows": rows})
+        assert refused.value.message == f"rows: {says}"

@@ -5,6 +5,7 @@ import io
 import json
 import zipfile
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +16,7 @@ from app import Running
 from models import ids
 from resolvers.exports.sections import CORE, REST
 from resolvers.imports.takeout.steps import STAGES
-from resolvers.imports.takeout.survey import STAYS, brought
+from resolvers.imports.takeout.survey import BROUGHT, STAYS, brought
 from resolvers.users import get_user
 from resolvers.verify import verify_ledger
 from tests.doors import Door, GraphQLDoor, Person, Refused, RestDoor, register
@@ -308,3 +309,14 @@ async def test_a_dry_run_of_a_takeout_stores_nothing(
     real = await put(theirs, archive)
     await drained(running)
     assert (await theirs.call("GetImport", id=real["id"]))["counts"] == shown["counts"]
+
+
+def test_the_page_tells_of_every_section_whether_it_comes_back() -> None:
+    page = Path("docs/takeout.md").read_text()
+    document, _, back = page.partition("## Bringing it back")
+    stays = back.partition("| section | why |")[2]
+    for name in {*CORE, *REST}:
+        assert f"`{name}`" in document
+        assert (f"`{name}`" in stays) is (name in STAYS), name
+    assert BROUGHT | STAYS.keys() == CORE.keys() | REST.keys()
+    assert {name for stage in STAGES for name in stage.sections} == BROUGHT

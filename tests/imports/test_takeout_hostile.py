@@ -116,8 +116,20 @@ async def test_a_bomb_is_not_unpacked(world: World, monkeypatch: pytest.MonkeyPa
         (text()[:-5], "DAMAGED_FILE"),
         (archive(data__json=text())[:-30], "DAMAGED_FILE"),
         (archive(data__json=b'{"format": "other"}'), "NO_TABLE"),
+        (text(transactions={"txn_1": {}}), "DAMAGED_FILE"),
+        (text(rules="none"), "DAMAGED_FILE"),
+        (text(groups={"grp_1": {}}), "DAMAGED_FILE"),
     ],
-    ids=["version", "no-object", "cut", "cut-archive", "other"],
+    ids=[
+        "version",
+        "no-object",
+        "cut",
+        "cut-archive",
+        "other",
+        "rows-by-id",
+        "plain",
+        "stays",
+    ],
 )
 async def test_what_is_no_takeout_fails_before_anything_is_stored(
     world: World, data: bytes, code: str
@@ -144,6 +156,12 @@ async def test_other_documents_and_archives_are_refused_at_the_door(
     assert refused.value.details["found"] == found
 
 
+async def test_a_list_that_is_none_names_its_member(world: World) -> None:
+    run = await bring(world, text(transactions={"a": {}}))
+    says = "The takeout is damaged: transactions: must be a list of objects and is an object."
+    assert run.error_message == says
+
+
 async def test_what_is_wrong_is_left_out_and_told(world: World) -> None:
     giro = account()
     lost = account(openingBalance="1.234")
@@ -158,6 +176,7 @@ async def test_what_is_wrong_is_left_out_and_told(world: World) -> None:
         (row(giro, amount="1.234"), "amount"),
         (row(giro, amount="1e5"), "amount"),
         (row(giro, date="2026-02-30"), "date"),
+        (row(giro, currency="USD"), "currency: The amount is in USD, but its account is in EUR."),
         (row(giro, splits=[{"categoryId": knot["id"], "amount": "-0.40"}]), "-0.40"),
         (row(giro, description="\x00"), "description"),
         ({}, "Required"),
@@ -183,7 +202,7 @@ async def test_what_is_wrong_is_left_out_and_told(world: World) -> None:
     assert run.warnings == [
         "Not known here, so left out: somethingNew.",
         "The settings in the takeout are not valid here, so yours stay as they are.",
-        "11 objects could not be brought in; the rows say why.",
+        "12 objects could not be brought in; the rows say why.",
     ]
 
 

@@ -2,17 +2,23 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from email import message_from_bytes
+from email.policy import default
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from resolvers.demo import DEMO_PASSWORD
+from tests.doors import PASSWORD
 from tests.pages.test_browser import WATCH_POLICY, browser
 
 pytestmark = [pytest.mark.browser, pytest.mark.serve, pytest.mark.timeout(240)]
@@ -139,3 +145,86 @@ def test_the_root_page_says_what_is_where(page: Page) -> None:
     page.goto("/")
     links = {link.get_attribute("href") for link in page.get_by_role("link").all()}
     assert {"/graphql", "/v1/docs", "/v1/openapi.json", "/health", "/metrics"} <= links
+
+
+@pytest.fixture
+def newest(address: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """The part behind the # of the newest link of a kind that was mailed to an address."""
+
+    def look(email: str, word: str = "") -> str:
+        until = time.monotonic() + 20
+        folder = tmp_path_factory.getbasetemp() / "product0" / "mail"
+        while time.monotonic() < until:
+            for path in sorted(folder.glob("*.eml"), reverse=True):
+                mail = message_from_bytes(path.read_bytes(), policy=default)
+                link = re.search(rf"{address}/(#{word}=[^\s]+)", mail.get_content())
+                if mail["To"] == email and link:
+                    return link[1]
+            time.sleep(0.1)
+        raise AssertionError(f"no mail with {word} to {email}")
+
+    return look
+
+
+def registered(address: str, name: str) -> tuple[str, dict[str, str]]:
+    """Somebody new: her address and the header of her session."""
+    email = f"{name}@example.org"
+    body = {"email": email, "password": PASSWORD, "name": name.title()}
+    answer = httpx2.post(f"{address}/v1/auth/register", json=body).json()["data"]
+    return email, {"Authorization": f"Bearer {answer['accessToken']}"}
+
+
+def test_a_mailed_link_confirms_an_address_by_a_click(
+    page: Page, address: str, newest: Callable[..., str]
+) -> None:
+    email, head = registered(address, "vera")
+    page.goto(f"/{newest(email, 'verify-email')}")
+    expect(page.locator("#mailed-title")).to_have_text("Is this your address?")
+    # The token is not in the address any more, and nothing has happened yet.
+    assert page.url == f"{address}/"
+    page.get_by_role("button", name="Yes, it is mine").click()
+    expect(page.locator("#mailed-status")).to_contain_text("the address is confirmed")
+    assert httpx2.get(f"{address}/v1/auth/me", headers=head).json()["data"]["emailVerified"]
+
+
+def test_a_mailed_link_sets_a_new_password(
+    page: Page, address: str, newest: Callable[..., str]
+) -> None:
+    email, _ = registered(address, "rosa")
+    httpx2.post(f"{address}/v1/auth/forgot-password", json={"email": email})
+    page.goto(f"/{newest(email, 'reset-password')}")
+    fresh = "granite-orchard-77-willow"
+    page.get_by_role("textbox", name="New password").fill(fresh)
+    page.get_by_role("button", name="Set the password").click()
+    expect(page.locator("#mailed-status")).to_contain_text("Sign in with it")
+    login = {"email": email, "password": fresh}
+    assert httpx2.post(f"{address}/v1/auth/login", json=login).status_code == 200
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["with-account", "without-account"])
+def test_a_mailed_link_answers_an_invitation(
+    page: Page, address: str, newest: Callable[..., str], known: bool
+) -> None:
+    _, head = registered(address, f"olga{known}".lower())
+    flat = {"name": "Flat", "currency": "EUR"}
+    made = httpx2.post(f"{address}/v1/groups", json=flat, headers=head).json()["data"]
+    email = f"gast{known}@example.org".lower()
+    if known:
+        registered(address, email.partition("@")[0])
+    ask = {"groupId": made["id"], "email": email, "role": "MEMBER"}
+    assert httpx2.post(f"{address}/v1/invitations", json=ask, headers=head).status_code == 202
+    page.goto(f"/{newest(email, 'invitation')}")
+    if not known:
+        page.get_by_label("I have no account yet").check()
+        page.get_by_label("Your name").fill("Gast")
+    page.locator("#mailed-form [name=email]").fill(email)
+    page.locator("#mailed-form [name=password]").fill(PASSWORD)
+    page.get_by_role("button", name="Accept").click()
+    expect(page.locator("#mailed-status")).to_have_text("You are a member now.")
+    members = httpx2.get(f"{address}/v1/groups/{made['id']}/members", headers=head).json()
+    assert email in {one["email"] for one in members["data"]["items"]}
+
+
+def test_the_root_page_asks_for_nothing_without_a_link(page: Page) -> None:
+    page.goto("/#what-else=1")
+    expect(page.locator("#mailed")).to_be_hidden()

@@ -12,11 +12,11 @@ from models.ids import encode, new_id
 from models.sealed_files import CHUNK_BYTES, OVERHEAD_BYTES
 from models.sealing import SealBroken, new_key
 from models.uploads import UploadRow
+from resolvers.bounds import DEFAULTS
 from resolvers.errors import AppError, ErrorCode, Gone, Invalid, NotFound, TooLarge
 from resolvers.inputs import parse
 from resolvers.paging import PageRequest
 from resolvers.uploads import (
-    MAX_BYTES,
     Bearer,
     UploadCreate,
     count_uploads,
@@ -122,9 +122,9 @@ async def test_the_limit_is_to_the_byte_and_leaves_nothing(world: World, tmp_pat
         )  # fmt: skip
 
     with pytest.raises(TooLarge):
-        await send(MAX_BYTES + 1)
+        await send(DEFAULTS.file_bytes + 1)
     assert stored(tmp_path) == []
-    assert (await send(MAX_BYTES)).value.size == MAX_BYTES
+    assert (await send(DEFAULTS.file_bytes)).value.size == DEFAULTS.file_bytes
 
 
 async def test_a_refused_write_removes_the_file(world: World, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from models.ids import new_id
 from models.imports import ImportLineRow, ImportRunRow
 from models.stores.files import FileStore
 from resolvers.access import Actor
+from resolvers.bounds import Bounds
 from resolvers.imports.rows import insert_lines, update_run
 from resolvers.imports.takeout.batch import Batch, Cargo, Trip
 from resolvers.imports.takeout.document import MEMBER, Piece
@@ -35,6 +36,10 @@ class Doer(Protocol):
     def files(self) -> FileStore:
         """Where files are kept."""
 
+    @property
+    def bounds(self) -> Bounds:
+        """How large files may be."""
+
     async def write(self, work: Callable[[LedgerWrite, ImportRunRow], Awaitable[R]]) -> R | None:
         """One write as long as the job is ours and the import goes on; None when it does not."""
 
@@ -46,6 +51,9 @@ async def carry(
     start = 0
     for stage in STAGES:
         trip.seen.clear()
+        if not any(trip.survey.counts[name] for name in stage.sections):
+            # A document is read from end to end for every stage, so none is read for nothing.
+            continue
         feed = _fed(trip.cargo, stage)
         while some := await asyncio.to_thread(_next, feed, stage.size):
             work = _Work(trip, stage, some, start)

@@ -5,6 +5,7 @@ The document is one JSON object; its members are plain values or lists of object
 
 import codecs
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final, NoReturn
@@ -17,7 +18,9 @@ _MAX_OBJECT: Final = 4_000_000
 """Characters of one object, or of one plain member."""
 _MAX_MEMBERS: Final = 200
 _PIECE: Final = 65_536
-_SPACE: Final = " \t\r\n"
+_SPACE: Final = re.compile(r"[ \t\r\n]*")
+_MAX_SPACE: Final = 100_000
+"""Blanks in a row: nobody writes more, and a bomb is made of them."""
 MEMBER: Final = -1
 
 
@@ -63,12 +66,16 @@ class _Text:
 
     def sign(self) -> str:
         """The next character that is no space, which stays; empty at the end."""
+        skipped = 0
         while True:
-            while self._at < len(self._window):
-                found = self._window[self._at]
-                if found not in _SPACE:
-                    return found
-                self._at += 1
+            found = _SPACE.match(self._window, self._at)
+            end = self._at if found is None else found.end()
+            skipped += end - self._at
+            self._at = end
+            if skipped > _MAX_SPACE:
+                raise damaged(f"it holds more than {_MAX_SPACE:,} blanks in a row")
+            if end < len(self._window):
+                return self._window[end]
             if self._ended:
                 return ""
             self._more()

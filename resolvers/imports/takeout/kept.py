@@ -31,12 +31,12 @@ from resolvers.rates.own import RateSet
 from resolvers.rules.inputs import RuleCreate
 from resolvers.templates import TemplateCreate
 from resolvers.transactions.inputs import TransactionCreate
-from resolvers.uploads.storing import MAX_BYTES
 from resolvers.users import ProfileUpdate
 
 _FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST: Final = datetime(2200, 12, 31, tzinfo=UTC)
 _MOST: Final = 2**31 - 1
+_MOST_BYTES: Final = 1_000_000_000
 
 
 def _instant(value: object) -> object:
@@ -146,7 +146,7 @@ class KeptUpload(_Kept):
     id: UploadRef
     filename: Annotated[str, Field(min_length=1, max_length=255)]
     content_type: ShortText
-    size: Annotated[int, Field(ge=0, le=MAX_BYTES)]
+    size: Annotated[int, Field(ge=0, le=_MOST_BYTES)]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     purpose: Literal["STATEMENT", "RECEIPT"]
     transaction_id: TransactionRef | None = None

@@ -128,6 +128,9 @@ def account_row(names: Names, one: KeptAccount) -> AccountRow:
 def transaction_row(names: Names, one: KeptTransaction) -> TransactionRow:
     """A transaction without its links to others, which are made when all are there."""
     account, currency = names.account(one.account_id)
+    if one.currency not in {None, currency}:
+        message = f"The amount is in {one.currency}, but its account is in {currency}."
+        raise invalid("currency", message)
     minor = _minor("amount", one.amount, currency)
     new = names.new(one.id)
     parts = []

@@ -44,6 +44,15 @@ STAYS: Final[Mapping[str, str]] = {
 }
 """Sections that are not brought in, and why."""
 
+BROUGHT: Final = frozenset(
+    {
+        "categories", "accounts", "trashedAccounts", "transactions", "trashedTransactions",
+        "uploads", "imports", "importRows", "budgets", "templates", "rules", "rates",
+        "notifications",
+    }
+)  # fmt: skip
+"""Sections that are brought in."""
+
 
 @dataclass(slots=True)
 class Survey:
@@ -82,6 +91,10 @@ def survey_of(luggage: Luggage) -> Survey:
 
 def _note(found: Survey, piece: Piece) -> None:
     if piece.number == MEMBER:
+        if piece.section in BROUGHT | STAYS.keys():
+            # Read as anything else, all that is in it would be lost without a word.
+            kind = "an object" if isinstance(piece.value, dict) else "a plain value"
+            raise damaged(f"{piece.section}: must be a list of objects and is {kind}")
         found.head[piece.section] = piece.value
         return
     found.counts[piece.section] += 1

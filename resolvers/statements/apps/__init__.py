@@ -4,13 +4,24 @@ from resolvers.statements.apps.actual import MAX_BYTES, read_actual, read_actual
 from resolvers.statements.apps.firefly import read_firefly
 from resolvers.statements.apps.mint import read_mint
 from resolvers.statements.apps.model import Export, Ledger, Movement, Part, Path, Plan
-from resolvers.statements.apps.splitwise import read_splitwise
+from resolvers.statements.apps.splitwise import chosen, read_splitwise
 from resolvers.statements.apps.tables import sheet_of
 from resolvers.statements.apps.ynab import read_plan, read_register
-from resolvers.statements.archives import opened
+from resolvers.statements.archives import is_takeout, opened
+from resolvers.statements.formats.xlsx import is_workbook
 from resolvers.statements.model import CsvMapping, StatementError
 
-__all__ = ["Export", "Ledger", "Movement", "Part", "Path", "Plan", "read_export"]
+__all__ = [
+    "Export",
+    "Ledger",
+    "Movement",
+    "Part",
+    "Path",
+    "Plan",
+    "chosen",
+    "names_accounts",
+    "read_export",
+]
 
 _REGISTER = ("register.csv",)
 _PLAN = ("plan.csv", "budget.csv")
@@ -18,19 +29,23 @@ _DATABASE = "db.sqlite"
 _MAX_TABLE = 100_000_000
 
 
-def read_export(data: bytes, mapping: CsvMapping | None, home: str, person: str) -> Export | None:
+def read_export(
+    data: bytes, mapping: CsvMapping | None, home: str, person: str, max_rows: int = 200_000
+) -> Export | None:
     """What another app has exported, or None for what is of no app that we know.
 
     ``home`` is the currency where the app tells none, and ``person`` who it is about.  Raises
     `StatementError` for an archive or a database that is damaged or unsafe.
     """
     if data.startswith(b"PK"):
-        return _archive(data, mapping, home)
+        return _archive(data, mapping, home, max_rows)
     if data.startswith(b"SQLite format 3"):
         return None
     try:
-        sheet = sheet_of(data)
-    except StatementError:
+        sheet = sheet_of(data, max_rows=max_rows)
+    except StatementError as error:
+        if error.code == "TOO_MANY_ROWS":
+            raise
         return None
     match sheet.app:
         case "YNAB":
@@ -47,7 +62,17 @@ def read_export(data: bytes, mapping: CsvMapping | None, home: str, person: str)
             return None
 
 
-def _archive(data: bytes, mapping: CsvMapping | None, home: str) -> Export:
+def names_accounts(data: bytes) -> bool:
+    """Whether a file itself says which accounts it fills: a takeout, or another app's export."""
+    if is_takeout(data) or (data.startswith(b"PK") and not is_workbook(data)):
+        return True
+    try:
+        return not data.startswith(b"PK") and sheet_of(data).app is not None
+    except StatementError:
+        return False
+
+
+def _archive(data: bytes, mapping: CsvMapping | None, home: str, max_rows: int) -> Export:
     with opened(data) as archive:
         names = {name.rpartition("/")[2].casefold(): name for name in archive.namelist()}
         if _DATABASE in names:
@@ -62,7 +87,7 @@ def _archive(data: bytes, mapping: CsvMapping | None, home: str) -> Export:
             raise StatementError("NO_TABLE", message)
         with archive.open(register) as stream:
             table = _bounded(stream.read(_MAX_TABLE + 1), _MAX_TABLE)
-        found = read_register(table, sheet_of(table), mapping, home)
+        found = read_register(table, sheet_of(table, max_rows=max_rows), mapping, home)
         if plan is not None:
             with archive.open(plan) as stream:
                 read_plan(_bounded(stream.read(_MAX_TABLE + 1), _MAX_TABLE), found)

@@ -1,5 +1,6 @@
 """Splitwise: the expenses of a group, each person's column holding what she lent or owes."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -16,18 +17,21 @@ _GENERAL: Final = frozenset({"", "general", _PAYMENT})
 def read_splitwise(sheet: Sheet, mapping: CsvMapping | None, person: str) -> Export:
     """One person's part: what she lent comes in, what she owes goes out, so the balance is theirs.
 
-    Who she is is told by ``mapping.account``, else by her name; raises BAD_MAPPING for a name that
-    is not there.
+    Who she is is told by ``mapping.account``, else by her name; without one that is there it is
+    asked.  Raises NO_AMOUNT_COLUMN for an export without people.
     """
     people = [one for one in sheet.headers if one.casefold() not in APPS["SPLITWISE"] and one]
     wanted = (mapping.account if mapping is not None else None) or ""
     found = Export("SPLITWISE", [], headers=sheet.headers, date_format="YYYY-MM-DD")
-    me = _who(people, wanted) if wanted else _who(people, person) or _who(people, person.split(maxsplit=1)[0] if person.split() else "")  # fmt: skip
-    if wanted and me is None:
-        message = f"The export has no person {wanted!r}; it has {', '.join(people)}."
-        raise StatementError("BAD_MAPPING", message, sheet.headers)
+    me = chosen(people, wanted) if wanted else chosen(people, person) or chosen(people, person.split(maxsplit=1)[0] if person.split() else "")  # fmt: skip
+    if not people:
+        message = "The export has no column of a person after 'Currency'; export the group anew."
+        raise StatementError("NO_AMOUNT_COLUMN", message, sheet.headers)
     if me is None:
+        # Asked again rather than failed: whoever mistypes a name has a file that is good.
         message = "Which of these people are you?"
+        if wanted:
+            message = f"The export has no person {wanted!r}. {message}"
         found.questions = (Question("account", message, tuple(people)),)
         me = people[0]
     for row in sheet.rows:
@@ -58,7 +62,8 @@ def read_splitwise(sheet: Sheet, mapping: CsvMapping | None, person: str) -> Exp
     return found
 
 
-def _who(people: list[str], name: str) -> str | None:
+def chosen(people: Sequence[str], name: str) -> str | None:
+    """The one of some people that a name means: in full, or by a first name that only one has."""
     fits = [one for one in people if one.casefold() == name.casefold()]
     if not fits and name:
         fits = [one for one in people if one.casefold().split()[:1] == [name.casefold()]]

@@ -1,7 +1,7 @@
 """Tables that other apps export, told by their headers, with cells by name."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Final
@@ -11,8 +11,12 @@ from resolvers.statements.model import CsvMapping, Statement, StatementError
 from resolvers.statements.reader import read_csv
 from resolvers.statements.table import Limits, normal_lines, read_records, unwrapped
 
-_LIMITS: Final = Limits(200_000, 128, 65_536)
+_MAX_COLUMNS: Final = 128
+_MAX_FIELD: Final = 65_536
 _MAX_DIGITS: Final = 26
+# A table of many accounts is read in the currency where the app tells none.
+_ONE_ACCOUNT: Final = "the account is in"
+_NO_ACCOUNT: Final = "your base currency is"
 APPS: Final[Mapping[str, frozenset[str]]] = {
     "YNAB": frozenset({"account", "payee", "outflow", "inflow", "cleared"}),
     "MINT": frozenset({"date", "original description", "transaction type", "account name"}),
@@ -55,10 +59,11 @@ class Sheet:
         return found[0] if found else None
 
 
-def sheet_of(data: bytes, delimiter: str = ",") -> Sheet:
+def sheet_of(data: bytes, delimiter: str = ",", *, max_rows: int = 200_000) -> Sheet:
     """A table whose first record is its header; raises `StatementError` for what is no text."""
     text, _, _ = decode(data, None)
-    records = read_records(unwrapped(normal_lines(text)), delimiter, _LIMITS)
+    limits = Limits(max_rows, _MAX_COLUMNS, _MAX_FIELD)
+    records = read_records(unwrapped(normal_lines(text)), delimiter, limits)
     if not records:
         raise StatementError("EMPTY_FILE", "The file has no lines with anything in them.")
     headers = tuple(cell.strip() for cell in records[0].cells)
@@ -75,6 +80,13 @@ def with_cells(
 ) -> tuple[Statement, Iterator[tuple[int, Row]]]:
     """A table read as a statement, and each of its rows with the cells of its line."""
     statement = read_csv(data, mapping, home_currency=home)
+    statement = replace(
+        statement,
+        questions=tuple(
+            replace(one, message=one.message.replace(_ONE_ACCOUNT, _NO_ACCOUNT))
+            for one in statement.questions
+        ),
+    )
     by_line = {row.line: row for row in sheet.rows}
     empty = Row(0, {})
     return statement, ((at, by_line.get(r.line, empty)) for at, r in enumerate(statement.rows))

@@ -29,6 +29,10 @@ COLUMNS: Final = {
 _FORMATS: Final = {"Stmt": "CAMT.053", "Rpt": "CAMT.052", "Ntfctn": "CAMT.054"}
 _KEPT: Final = frozenset({"Acct", "Bal", "Ntry", "StmtPgntn"})
 _BROKEN: Final = "BrokenNtry"
+_CUT: Final = frozenset(
+    {"no element found", "unclosed token", "unclosed CDATA section", "partial character"}
+)
+"""What the parser says of XML that ends too early."""
 _ISO_DAY: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?![0-9])", re.ASCII)
 
 
@@ -162,6 +166,11 @@ def read_camt(text: str, draft: Draft) -> None:
         draft.parts.clear()
         draft.rows = 0
         reason = f"The XML is not well-formed on line {broken.line}: {broken.reason}."
+        if broken.reason in _CUT:
+            reason = (
+                f"The file is cut off on line {broken.line}, so rows may be missing; export it "
+                "again to be sure."
+            )
         with suppress(Broken):
             _read(mended(text, _BROKEN), draft)
         if draft.rows == 0:

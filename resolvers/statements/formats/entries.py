@@ -62,6 +62,8 @@ class Part:
     opening: Decimal | None = None
     closing: Decimal | None = None
     entries: list[Entry] = field(default_factory=list)
+    ended: bool = False
+    """Whether what comes at the end of a statement was there."""
 
 
 @dataclass(slots=True)
@@ -103,6 +105,13 @@ class Draft:
         self.last(entry.line).entries.append(entry)
         return entry
 
+    def cut(self, line: int, lacks: str) -> None:
+        """Say that the file seems to end too early: on which line, and what it lacks there."""
+        self.warnings.append(
+            f"The file seems to be cut off after line {line}: {lacks}. Rows may be missing; export "
+            "it again to be sure."
+        )
+
     def detected(self) -> Detected:
         """How the file was read, for a person."""
         return Detected(
@@ -135,6 +144,12 @@ def lines_of(text: str) -> Iterator[tuple[int, str]]:
         number += text.count("\n", counted, start)
         counted = start
         yield number, text[start : min(match.end(), start + _MAX_LINE)]
+
+
+def last_line(text: str) -> int:
+    """The number of the last line with anything in it; 0 where there is none."""
+    whole = text.rstrip()
+    return whole.count("\n") + 1 if whole else 0
 
 
 def currency_of(text: str | None) -> str | None:

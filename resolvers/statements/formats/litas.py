@@ -29,6 +29,8 @@ _CENTS: Final = re.compile(r"[+-]?[0-9]{1,24}", re.ASCII)
 def read_litas(text: str, draft: Draft) -> None:
     """Fill a draft from records: 000 begins an account, 020 is a balance, 010 a booking."""
     draft.sign_rule = "FLAG_COLUMN"
+    widths: list[int] = []
+    number, ended, fields = 0, False, [""]
     for number, line in lines_of(text):
         fields = [one.strip() for one in line.split("\t", _MAX_FIELDS)[:_MAX_FIELDS]]
         fields += [""] * (32 - len(fields))
@@ -41,6 +43,15 @@ def read_litas(text: str, draft: Draft) -> None:
             _balance(fields, draft, number)
         elif fields[0] == "010":
             draft.add(_entry(fields, number))
+            widths.append(line.count("\t"))
+        ended = ended or fields[0] == "999"
+    last = draft.parts[-1] if draft.parts else None
+    if len(widths) > 1 and widths[-1] < min(widths[:-1]) and fields[0] == "010":
+        draft.cut(number, "its last record has fewer fields than the others")
+    elif last is not None and last.opening is not None and last.closing is None:
+        draft.cut(number, f"the account on line {last.line} has no closing balance (LikutisPB)")
+    elif last is not None and not ended:
+        draft.cut(number, "its end (a record 999) is not there")
 
 
 def _cents(text: str) -> Decimal | None:

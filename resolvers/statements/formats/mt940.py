@@ -17,6 +17,7 @@ from resolvers.statements.formats.entries import (
     currency_of,
     id_of,
     joined,
+    last_line,
     lines_of,
     telling,
     told,
@@ -72,6 +73,35 @@ def read_mt940(text: str, draft: Draft) -> None:
     _describe(entry, details)
     if interim:
         draft.format = "MT942"
+    _tell_cut(text, draft, interim=interim)
+
+
+def _tell_cut(text: str, draft: Draft, *, interim: bool) -> None:
+    """Say where the last statement has not come to its end.
+
+    A statement ends with its closing balance.  An interim report may go without one, so there
+    only the sign at the end of a message tells, if others before have it, or the envelope is open.
+    """
+    end = last_line(text)
+    last = draft.parts[-1] if draft.parts else None
+    if last is None:
+        return
+    if not interim:
+        unended = [part for part in draft.parts if part.opening is not None and not part.ended]
+        if last in unended or (last.entries and not last.ended):
+            draft.cut(end, f"the statement on line {last.line} has no closing balance (:62F:)")
+        for part in unended[:_MAX_LINES]:
+            if part is not last:
+                draft.warnings.append(
+                    f"The statement on line {part.line} has no closing balance (:62F:), so nothing "
+                    "proves that all of its rows are there."
+                )
+        return
+    whole = text.rstrip()
+    closes = whole.endswith(("\n-", "-}", "}"))
+    marked = "\n-\n" in text or "\n-}" in text or "{4:" in text
+    if marked and not closes and not last.ended:
+        draft.cut(end, f"the report on line {last.line} has no end (a line with -)")
 
 
 def _fields(text: str) -> Iterator[_Field]:
@@ -115,7 +145,10 @@ def _part_of(one: _Field, draft: Draft, opened: set[int]) -> None:
     elif one.tag in {"60F", "60M"}:
         opened.add(id(part))
         part.opening = _balance(value, part, draft, one.line)
+    elif one.tag in {"90C", "90D"}:
+        part.ended = True
     elif one.tag in {"62F", "62M"}:
+        part.ended = True
         part.closing = _balance(value, part, draft, one.line)
     elif one.tag == "34F":
         part.currency = part.currency or currency_of(value[:3])

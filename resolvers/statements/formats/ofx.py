@@ -21,6 +21,7 @@ from resolvers.statements.formats.entries import (
     currency_of,
     id_of,
     joined,
+    last_line,
     told,
 )
 from resolvers.statements.formats.xml_trees import unsafe
@@ -61,6 +62,8 @@ _TRADES: Final = frozenset(
         "TRANSFER",
     ]
 )
+_CLOSED: Final = frozenset({"OFX", "BANKTRANLIST"})
+"""What every bank closes, so that its end tells whether the file is whole."""
 _INNER: Final = frozenset(
     {"PAYEE", "BANKACCTTO", "CCACCTTO", "CURRENCY", "ORIGCURRENCY", "IMAGEDATA", "EXTDPAYEE"}
 )
@@ -109,8 +112,10 @@ def read_ofx(text: str, draft: Draft) -> None:
     if _DOCTYPE.search(text):
         raise unsafe("a document type")
     reader = _Reader(draft)
+    last = None
     for tag in _tags(_without_cdata(text)):
         reader.take(tag)
+        last = tag
     reader.end_record()
     if not reader.found and reader.refusal is not None:
         message = f"The bank answered with an error instead of a statement: {reader.refusal}"
@@ -121,6 +126,8 @@ def read_ofx(text: str, draft: Draft) -> None:
     for part, closing in reader.closings:
         part.closing = amount_of(closing, draft.mark)
     _settle_signs(draft, reader)
+    if last is not None and not (last.closes and last.name == "OFX") and reader.open_lists():
+        draft.cut(last_line(text), f"{' and '.join(reader.open_lists())} is not closed")
 
 
 def _without_cdata(text: str) -> str:
@@ -183,10 +190,19 @@ class _Reader:
         self.found: list[tuple[_Record, Entry]] = []
         self.closings: list[tuple[Part, str]] = []
         self.amounts: list[str] = []
+        self._open: dict[str, int] = {}
+
+    def open_lists(self) -> list[str]:
+        """What should have been closed: the list of transactions and the document, as tags."""
+        return [f"<{name}> on line {line}" for name, line in self._open.items()]
 
     def take(self, tag: _Tag) -> None:
         """The next tag of the file."""
         name = tag.name
+        if name in _CLOSED and not tag.closes:
+            self._open[name] = tag.line
+        elif name in _CLOSED:
+            self._open.pop(name, None)
         if name in _RECORDS or name in _TRADES:
             # A trade may hold aggregates with the names of records and trades.
             if tag.closes:

@@ -17,6 +17,7 @@ from resolvers.statements.formats.entries import (
     bad_amount,
     bad_date,
     joined,
+    last_line,
     lines_of,
     told,
 )
@@ -80,6 +81,19 @@ def read_qif(text: str, draft: Draft, home_currency: str | None) -> None:
     reader = _dates(booked, draft, home_currency)
     for record, entry in pairs:
         _fill(record, entry, draft, reader)
+    _tell_cut(text, pairs, draft)
+
+
+def _tell_cut(text: str, pairs: list[tuple[_Record, Entry]], draft: Draft) -> None:
+    """Say where the last record has no end though the others have: its amount may be half of one.
+
+    A file that is cut between two records tells nothing of it, as QIF has no end of its own.
+    """
+    lines = text.rstrip().rsplit("\n", 1)
+    ends = text.count("\n^")
+    if pairs and lines[-1].strip() != "^" and lines[-1][:1] != "!" and (ends or len(pairs) == 1):
+        end = last_line(text)
+        draft.cut(end, f"the last record, on line {pairs[-1][0].line}, has no end (^)")
 
 
 def _records(text: str) -> Iterator[_Record]:

@@ -36,6 +36,7 @@ def read_file(
     account_number: str | None = None,
     home_currency: str | None = None,
     max_rows: int = MAX_ROWS,
+    max_columns: int = 64,
 ) -> Statement:
     """Reads the bytes of a statement in any format that is known.
 
@@ -50,7 +51,12 @@ def read_file(
     if found == "CSV":
         read = read_xlsx if workbook else read_csv
         table = read(
-            data, mapping, account_type=account_type, home_currency=home_currency, max_rows=max_rows
+            data,
+            mapping,
+            account_type=account_type,
+            home_currency=home_currency,
+            max_rows=max_rows,
+            max_columns=max_columns,
         )
         if mapping.account is None:
             return table

@@ -15,7 +15,6 @@ from resolvers.statements.table import Record
 
 __all__ = ["is_workbook", "read_xlsx"]
 
-MAX_COLUMNS: Final = 64
 _SCRIPT: Final = Path(__file__).with_name("xlsx_cells.py")
 _TIMEOUT_SECONDS: Final = 90
 _NO_TABLE: Final = frozenset({"NO_TABLE", "EMPTY_FILE", "NO_DATE_COLUMN", "NO_AMOUNT_COLUMN"})
@@ -28,13 +27,14 @@ def read_xlsx(
     account_type: str | None,
     home_currency: str | None,
     max_rows: int,
+    max_columns: int,
 ) -> Statement:
     """Reads a workbook; lines are rows of the sheet.
 
     Raises `StatementError` for a workbook that is damaged, too large or made to do harm, for
     one without a table, and UNSUPPORTED_FORMAT where the library for workbooks is missing.
     """
-    check_workbook(data, max_rows, MAX_COLUMNS)
+    check_workbook(data, max_rows, max_columns)
     sheets = _sheets(data)
     unused = []
     if mapping.delimiter is not None or mapping.encoding is not None:

@@ -1,0 +1,146 @@
+"""Glances: pages of transactions of which only what is looked at is read, edges along with it.
+
+A page of fifty rows with category and account is one statement of a dozen columns where whole rows
+with their edges are three of fifty.  What joins is the very row that the edge would have loaded:
+the same conditions, the same policies, the same moment.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Select, and_, select
+
+from models.accounts import Account
+from models.base import table
+from models.categories import Category
+from models.cuts import Cell, Column, Cut, columns_of, minors, sealed, words
+from models.database import Transaction as Tx
+from models.transactions import TransactionRow
+from resolvers.accounts import ACCOUNTS, accounts_by_id
+from resolvers.categories import CATEGORIES, categories_by_id
+from resolvers.paging import Page
+from resolvers.shown import Along, Follows, Join, Shown, along_of
+from resolvers.transactions.rows import AMOUNT, CATEGORY_KIND, SOURCE, T, parts_of, refunded_by_id
+
+_REMEMBERED: Final = 256
+_PLAIN: Final = (
+    "ledger_id", "id", "account_id", "category_id", "date", "currency", "description", "payee",
+    "status", "split_count", "transfer_id", "refund_of", "external_id", "import_id", "template_id",
+    "group_id", "content_key", "deleted_at", "version", "created_at", "updated_at",
+    "occurrence_date", "group_transaction_id",
+)  # fmt: skip
+_CELLS: Final[Mapping[str, Cell]] = {
+    **{name: Cell(T.c[name]) for name in _PLAIN},
+    "amount_minor": minors(T.c.amount, AMOUNT),
+    "notes": sealed(T.c.notes, "transactions.notes"),
+    "tags": words(T.c.tags),
+    "locked": words(T.c.locked),
+    "category_kind": Cell(CATEGORY_KIND),
+    # These are read by statements of their own; what stands here says for which rows.
+    "splits": Cell(T.c.split_count),
+    "refunded": Cell(T.c.refund_of),
+}
+_NEEDED: Final = {"splits": ("currency",)}
+_JOINS: Final = (
+    Join(accounts_by_id, "account_id", ACCOUNTS, table(Account).alias("along_account")),
+    Join(categories_by_id, "category_id", CATEGORIES, table(Category).alias("along_category")),
+)
+
+
+class Glance:
+    """What is looked at of transactions, as a statement and as what makes rows of its columns."""
+
+    def __init__(self, attributes: frozenset[str], follows: Sequence[Follows]) -> None:
+        self._joins: list[tuple[Follows, Join, Cut[Any]]] = []
+        names = {*attributes, "date"}
+        for name in attributes:
+            names.update(_NEEDED.get(name, ()))
+        by_batch = {one.batch: one for one in follows}
+        for join in _JOINS:
+            followed = by_batch.get(join.batch)
+            joined = None if followed is None else join.cut(followed)
+            if followed is not None and joined is not None and join.own in attributes:
+                self._joins.append((followed, join, joined))
+        self._cut = Cut(TransactionRow, _CELLS, names)
+        self._with_kind = "category_kind" in names
+        self._sealed = self._cut.sealed or any(cut.sealed for _, _, cut in self._joins)
+        self.keyed = (self._cut.place("date"), self._cut.place("id"))
+        """Places of the columns by which pages are sorted."""
+
+    def statement(self, *, whole_source: bool = False) -> Select[Any]:
+        """Columns and joins; ``whole_source`` joins what conditions may speak of, too."""
+        source: Any = SOURCE if self._with_kind or whole_source else T
+        columns = list(self._cut.columns)
+        for _, join, cut in self._joins:
+            one = join.source
+            named = and_(
+                one.c.ledger_id == T.c.ledger_id,
+                one.c.id == T.c[join.own],
+                *join.kind.living(one),
+            )
+            source = source.outerjoin(one, named)
+            # Names are not looked at: two tables may have the same.
+            columns += [
+                column.label(f"along_{len(columns) + at}") for at, column in enumerate(cut.columns)
+            ]
+        return select(*columns).select_from(source)
+
+    async def page(self, tx: Tx, ledger_id: UUID, found: Page[Any]) -> Page[TransactionRow]:
+        """A page of rows out of what the statement gave, with what was read along."""
+        columns = columns_of(found.items, self._width)
+        ring = None
+        if self._sealed and found.items:
+            await tx.unlock([ledger_id])
+            ring = tx.ring(ledger_id)
+        along: dict[Any, Any] = {}
+        start = len(self._cut.columns)
+        for followed, join, cut in self._joins:
+            end = start + len(cut.columns)
+            own = columns[self._cut.place(join.own)]
+            along[followed] = along_of(cut, ledger_id, ring, own, columns[start:end])
+            start = end
+        own_columns = await self._read(tx, ledger_id, columns[: len(self._cut.columns)])
+        rows = self._cut.rows(ledger_id, ring, own_columns)
+        return Page(rows, found.keys, found.has_next, found.has_previous, along)
+
+    @property
+    def _width(self) -> int:
+        return len(self._cut.columns) + sum(len(cut.columns) for _, _, cut in self._joins)
+
+    async def _read(self, tx: Tx, ledger_id: UUID, columns: Sequence[Column]) -> list[Column]:
+        """The columns with parts of splits and what refunds name in their places."""
+        read = list(columns)
+        names = self._cut.names
+        if "splits" in names:
+            at = self._cut.place("splits")
+            ids, currencies = columns[0], columns[self._cut.place("currency")]
+            split = {
+                (ledger_id, one): currency
+                for one, currency, count in zip(ids, currencies, columns[at], strict=True)
+                if count
+            }
+            parts = await parts_of(tx, split)
+            read[at] = [tuple(parts.get((ledger_id, one), ())) for one in ids]
+        if "refunded" in names:
+            at = self._cut.place("refunded")
+            named = [None if one is None else (ledger_id, one) for one in columns[at]]
+            known = await refunded_by_id(tx, [one for one in named if one is not None])
+            read[at] = [None if one is None else known.get(one) for one in named]
+        return read
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _known(attributes: frozenset[str], follows: tuple[Follows, ...]) -> Glance | None:
+    return Glance(attributes, follows) if attributes <= _CELLS.keys() else None
+
+
+def glance_of(shown: Shown | None) -> Glance | None:
+    """The glance for what is looked at; None for whole rows."""
+    if shown is None or shown.attributes is None:
+        return None
+    return _known(shown.attributes, tuple(shown.follows))
+
+
+__all__ = ["Along", "Glance", "glance_of"]

@@ -1,0 +1,191 @@
+"""What a page does not show is neither fetched nor opened, and its edges come along."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx2
+import pytest
+from graphql import GraphQLObjectType, get_named_type, is_leaf_type
+
+from graph.context import Context, Services
+from models.sealing import LedgerRing
+from tests.doors import GraphQLDoor, Person
+from tests.execution.both import ENGINE, compared
+from tests.statements import counted
+
+pytestmark = pytest.mark.anyio
+
+PAGE = """query ($first: Int!) { transactions(first: $first) {
+  nodes { id date amount currency description payee status
+    category { id name kind } account { id name currency } }
+  pageInfo { hasNextPage endCursor } } }"""
+
+
+async def book(client: httpx2.AsyncClient, person: Person, rows: int) -> GraphQLDoor:
+    """Rows of all sorts on two accounts."""
+    door = GraphQLDoor(client, person)
+    known = {row["key"]: row["id"] for row in await door.pages("ListCategories", limit=100)}
+    accounts = [
+        (await door.call("CreateAccount", {"name": name, "type": "CASH", "currency": code}))["id"]
+        for name, code in (("Giro", "EUR"), ("Yen", "JPY"))
+    ]
+    for number in range(rows):
+        body = {
+            "accountId": accounts[number % 2],
+            "date": f"2026-01-{1 + number % 28:02d}",
+            "amount": str(-number),
+            "description": f"row {number}",
+            "notes": "private" if number % 3 else None,
+            "tags": ["a"] * (number % 2),
+            "categoryId": known["rent"] if number % 4 else None,
+        }
+        await door.call("CreateTransaction", body)
+    split = {"date": "2026-02-01", "amount": "-2", "description": "parts", "accountId": accounts[0]}
+    parts = [{"categoryId": known["food"], "amount": "-1", "notes": "half"}] * 2
+    made = await door.call("CreateTransaction", {**split, "splits": parts})
+    back = {"accountId": accounts[0], "date": "2026-02-02", "amount": "2", "description": "back"}
+    await door.call("CreateTransaction", {**back, "refundOf": made["id"]})
+    over = {"accountId": accounts[0], "date": "2026-02-03", "amount": "-5", "description": "over"}
+    await door.call(
+        "CreateTransaction", {**over, "transferAccountId": accounts[1], "transferAmount": "700"}
+    )
+    return door
+
+
+@contextmanager
+def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The places of what is opened meanwhile."""
+    places: list[str] = []
+    one, many = LedgerRing.unseal, LedgerRing.unseal_minors
+
+    def unseal(self: LedgerRing, place: str, *rest: Any) -> Any:
+        places.append(place)
+        return one(self, place, *rest)
+
+    def unseal_minors(self: LedgerRing, place: str, cells: Any) -> Any:
+        cells = list(cells)
+        places.extend([place] * len(cells))
+        return many(self, place, cells)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LedgerRing, "unseal", unseal)
+        patch.setattr(LedgerRing, "unseal_minors", unseal_minors)
+        yield places
+
+
+async def test_a_page_with_its_edges_is_one_statement(
+    client: httpx2.AsyncClient, ada: Person, services: Services
+) -> None:
+    door = await book(client, ada, 6)
+    await door.query(PAGE, first=1)
+    for size in (1, 10):
+        with counted(services.database) as seen:
+            answer = await door.query(PAGE, first=size)
+        assert len(answer["data"]["transactions"]["nodes"]) == size
+        assert len(seen) == 1
+        for unseen in ("notes", "opening", "number", "tags", "locked", "content_key"):
+            assert unseen not in seen[0]
+
+
+async def test_what_is_not_shown_is_not_opened(
+    client: httpx2.AsyncClient, ada: Person, monkeypatch: pytest.MonkeyPatch, services: Services
+) -> None:
+    door = await book(client, ada, 4)
+    with opened(monkeypatch) as places, counted(services.database) as seen:
+        answer = await door.query(
+            "{ transactions(first: 3) { nodes { id date account { name } } } }"
+        )
+    assert len(answer["data"]["transactions"]["nodes"]) == 3
+    assert places == []
+    assert not any("amount" in one for one in seen)
+    with opened(monkeypatch) as places:
+        await door.query("{ transactions(first: 3) { nodes { amount } } }")
+    assert places == ["transactions.amount"] * 3
+    with opened(monkeypatch) as places:
+        await door.query("{ transactions(first: 3) { nodes { account { openingBalance } } } }")
+    assert places == ["accounts.opening"] * 2, "once for each account, however many rows it has"
+
+
+async def test_edges_far_apart_load_alike_and_once(
+    client: httpx2.AsyncClient, ada: Person, services: Services
+) -> None:
+    door = await book(client, ada, 4)
+    text = """{ transactions(first: 2) { nodes { account { name }
+      transfer { account { name } account2: account { institution } } } } }"""
+    with counted(services.database) as seen:
+        await door.query(text)
+    tables = [one.partition("FROM ")[2].split()[0] for one in seen]
+    assert tables == ["transactions", "transactions"], "both accounts were read along"
+
+
+def fields_of(name: str) -> list[str]:
+    """Every field of a type by itself, with what it takes to ask for it."""
+    kind = ENGINE.schema.type_map[name]
+    assert isinstance(kind, GraphQLObjectType)
+    found = []
+    for one, definition in kind.fields.items():
+        if any(str(argument.type).endswith("!") for argument in definition.args.values()):
+            continue
+        inner = get_named_type(definition.type)
+        found.append(one if is_leaf_type(inner) else f"{one} {{ __typename }}")
+    return found
+
+
+async def context_of(services: Services, person: Person) -> Context:
+    return Context(services, await services.auth.actor(person.token), "glances")
+
+
+PATHS = [
+    ("Transaction", "transactions(first: 20) {{ nodes {{ {0} }} }}"),
+    ("Transaction", "transactions(first: 20) {{ edges {{ cursor node {{ {0} }} }} }}"),
+    ("Transaction", "transactions(first: 20) {{ nodes {{ transfer {{ {0} }} refunded {{ {0} }} }} }}"),
+    ("Account", "transactions(first: 20) {{ nodes {{ account {{ {0} }} }} }}"),
+    ("Category", "transactions(first: 20) {{ nodes {{ category {{ {0} }} }} }}"),
+    ("Category", "transactions(first: 20) {{ nodes {{ splits {{ category {{ {0} }} }} }} }}"),
+    ("Split", "transactions(first: 20) {{ nodes {{ splits {{ {0} }} }} }}"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "path"), PATHS, ids=[path for _, path in PATHS])
+async def test_every_field_alone_finds_all_that_it_looks_at(
+    client: httpx2.AsyncClient, ada: Person, services: Services, kind: str, path: str
+) -> None:
+    await book(client, ada, 6)
+    context = await context_of(services, ada)
+    for one in fields_of(kind):
+        compiled = ENGINE.compile(f"{{ {path.format(one)} }}", trusted=True)
+        answer = await compared(context, compiled, {})
+        assert answer.raw_errors == [], one
+
+
+async def test_a_page_by_every_order_and_side_is_the_same_whole_and_in_part(
+    client: httpx2.AsyncClient, ada: Person, services: Services
+) -> None:
+    door = await book(client, ada, 6)
+    context = await context_of(services, ada)
+    whole = await door.query("{ transactions(first: 3) { pageInfo { endCursor } } }")
+    cursor = whole["data"]["transactions"]["pageInfo"]["endCursor"]
+    fields = "nodes { amount category { name } } pageInfo { startCursor endCursor hasNextPage }"
+    for sides in (
+        "first: 0",
+        "last: 4",
+        f'first: 2, after: "{cursor}"',
+        f'last: 2, before: "{cursor}"',
+        "sort: DATE_ASC",
+        "sort: AMOUNT_DESC",
+        'filter: { search: "row" }',
+        "filter: { deleted: true }",
+    ):
+        compiled = ENGINE.compile(f"{{ transactions({sides}) {{ {fields} }} }}", trusted=True)
+        answer = await compared(context, compiled, {})
+        assert answer.raw_errors == [], sides
+
+
+async def test_nobody_reads_along_what_is_not_hers(
+    client: httpx2.AsyncClient, ada: Person, bob: Person
+) -> None:
+    await book(client, ada, 2)
+    door = GraphQLDoor(client, bob)
+    answer = await door.query(PAGE, first=10)
+    assert answer["data"]["transactions"]["nodes"] == []
