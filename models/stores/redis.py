@@ -27,7 +27,7 @@ _FAILURES_TO_OPEN: Final = 3
 _OPEN_SECONDS: Final = 1.0
 _TURNS: Final = 50
 """How many calls of a cluster wait for their answers at once; more wait for their turn."""
-_CLUSTER_WAYS: Final = 2
+_CLUSTER_WAYS: Final = 4
 """A call of a cluster may have to ask where its key has gone."""
 _PING_SECONDS: Final = 0.3
 _SILENT_SECONDS: Final = 1.5
