@@ -29,6 +29,8 @@ _AWAY: Final = frozenset(
     | {"25006", "53100", "53200"}
 )
 _SERIALIZATION: Final = frozenset({"40001", "40P01", LOCK_TIMEOUT})
+_CLOSED_LINE: Final = "the handler is closed"
+"""In the words of uvloop: a line was written to that the other side had just closed."""
 _MAX_SHOWN: Final = 5
 
 
@@ -48,6 +50,8 @@ def as_app_error(error: BaseException) -> AppError | None:
             return Conflict("Other writes were in the way; repeat the request.")
         if state in _AWAY or error.connection_invalidated:
             return Unavailable("The database does not answer now; repeat the request.")
+    if isinstance(error, RuntimeError) and _CLOSED_LINE in str(error):
+        return Unavailable("The database does not answer now; repeat the request.")
     if isinstance(error, SQLAlchemyError) and "closed" in str(error).lower():
         return Unavailable("The database does not answer now; repeat the request.")
     return None
