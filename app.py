@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.types import Scope
+from starlette.types import ASGIApp, Scope
 
 from assembly import (
     bounds_of,
@@ -31,17 +30,19 @@ from assembly import (
 from graph.context import Services
 from graph.handlers import job_handlers, last_words
 from graph.http.bare import router_failure
-from graph.http.headers import Draining, Edge, EdgeRules
+from graph.http.front import Front, Fronted
+from graph.http.headers import Draining, EdgeRules
 from graph.http.health import Operator, health_routes
-from graph.http.logs import SINKS, RequestLog
+from graph.http.logs import SINKS
 from graph.http.metrics import Metrics, metrics_routes
 from graph.http.parts import part_checks, part_gauges
-from graph.http.sizes import FORM_BYTES, BodyLimit
+from graph.http.sizes import FORM_BYTES
 from graph.http.slow import SlowLog
 from graph.live import Hub
 from models.database import Database
 from models.replica import Replica
 from models.sealing import derive
+from models.stores.answers import Answers
 from models.stores.broker import LocalBroker
 from models.stores.redis import Cache
 from models.stores.sessions import AnnouncedSessions, NoSessions, RedisSessions, RememberedSessions
@@ -185,6 +186,7 @@ class Running:
             await self.teller.close()
         if self.passwords is not None:
             self.passwords.close()
+        await self.services.answers.settle()
         if self.cache is not None:
             await self.cache.close()
         await self._unfollow()
@@ -272,6 +274,7 @@ async def start(
         bounds=bounds_of(settings),
         production=settings.production,
         introspection=not settings.production,
+        answers=Answers(cache, system.chain),
     )
     running = Running.around(services, settings)
     running.cache, running.broker, running.passwords = cache, broker, hasher
@@ -293,6 +296,7 @@ def create_app(services: Services, settings: Settings, running: Running | None =
     # Imported here: commands that serve nobody need no routes.
     from graph.engine import Engine  # noqa: PLC0415
     from graph.http.routes import graph_routes  # noqa: PLC0415
+    from rest_compat.branches import direct  # noqa: PLC0415
     from rest_compat.endpoint import rest_routes  # noqa: PLC0415
 
     running = running or Running.around(services, settings)
@@ -317,14 +321,17 @@ def create_app(services: Services, settings: Settings, running: Running | None =
         ),
         *rest_routes(services, engine, demo_password=running.demo_password),
     ]
-    return Starlette(
-        routes=routes,
-        middleware=[
-            *(() if running.tracing is None else (Middleware(running.tracing.middleware),)),
-            Middleware(RequestLog, observe=running.observe, began=running.metrics.began),
-            Middleware(Edge, rules=running.rules),
+
+    def front(application: ASGIApp) -> ASGIApp:
+        outermost: ASGIApp = Front(
+            application,
+            rules=running.rules,
+            observe=running.observe,
+            began=running.metrics.began,
+            direct=direct(routes),
             # Around the file a form has a few fields.
-            Middleware(BodyLimit, upload_bytes=services.bounds.largest + FORM_BYTES),
-        ],
-        exception_handlers={HTTPException: router_failure},
-    )
+            upload_bytes=services.bounds.largest + FORM_BYTES,
+        )
+        return outermost if running.tracing is None else running.tracing.middleware(outermost)
+
+    return Fronted(front, routes=routes, exception_handlers={HTTPException: router_failure})

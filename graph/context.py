@@ -13,6 +13,7 @@ from graph.cookies import SessionCookie
 from graph.execution import Narrowed
 from graph.live import Hub
 from models.database import Database, Reading, Transaction
+from models.stores.answers import Answers
 from models.stores.files import FileStore
 from models.stores.mail import Mailer
 from resolvers.access import Actor
@@ -77,6 +78,8 @@ class Services:
     """How large files may be."""
     production: bool = False
     introspection: bool = True
+    answers: Answers = field(default_factory=Answers)
+    """Cached answers of reads."""
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any, Final, cast
 
 from graphql import (
@@ -36,7 +37,7 @@ from graph.context import Context
 from graph.errors import as_app_error, masked, request_errors, response_errors
 from graph.execution import OperationPlan, Outcome, Plans
 from graph.schema import AUTH_MUTATIONS, schema
-from graph.scopes import Scopes
+from graph.scopes import SESSION, Scopes
 from graph.sharing import Answers, made_once
 from graph.streaming import Asked
 from resolvers.errors import AppError, FieldError, Invalid, Unavailable
@@ -44,6 +45,7 @@ from resolvers.errors import AppError, FieldError, Invalid, Unavailable
 _REMEMBERED: Final = 512
 _MAX_ERRORS: Final = 5
 _MAX_FIELD_ERRORS: Final = 50
+_NEVER_KEPT: Final = frozenset({SESSION, "uploads:read", "exports:read", "changes:read"})
 QUERY_SECONDS: Final = 5.0
 """How long a query may run; a write ends by itself or by the limits of its statements."""
 
@@ -57,6 +59,12 @@ class Compiled:
     refused: AppError | None
     plans: dict[int, OperationPlan | None] = field(default_factory=dict)
     """By operation; None for what runs under the reference executor."""
+    kept: dict[int, bool] = field(default_factory=dict)
+    """By operation: whether its answers may be cached."""
+    calls: dict[int, Any] = field(default_factory=dict)
+    """By operation: what its limits need to know of it (``graph.limits``)."""
+    digest: str = ""
+    """Names the text."""
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """The operation to run; raises when none or several could be meant."""
@@ -142,7 +150,8 @@ class Engine:
         if errors:
             fields = literal_errors(self.schema, document)[:_MAX_FIELD_ERRORS]
             refused = request_errors(errors, fields)
-        compiled = Compiled(document, operations, refused)
+        digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        compiled = Compiled(document, operations, refused, digest=digest)
         self._compiled[text] = compiled
         if len(self._compiled) > _REMEMBERED:
             self._compiled.popitem(last=False)
@@ -276,6 +285,19 @@ class Engine:
         if not trusted and answer.cost is None:
             answer.cost = self.cost(compiled, operation_name, variables)
         return operation
+
+    def keeps(self, compiled: Compiled, operation: OperationDefinitionNode) -> bool:
+        """Whether the answers of a query hang on what validators know, and on nothing else.
+
+        Sessions, tokens and the audit trail change without a version; links to files have a clock.
+        """
+        key = id(operation)
+        known = compiled.kept.get(key)
+        if known is None:
+            needs = self._scopes.needed(compiled.document, operation)
+            known = operation.operation is OperationType.QUERY and bool(needs)
+            known = compiled.kept[key] = known and not needs & _NEVER_KEPT
+        return known
 
     def plan(self, compiled: Compiled, operation: OperationDefinitionNode) -> OperationPlan | None:
         """The plan of an operation; None where the reference executes it."""

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from graphql import (
-    DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
@@ -14,23 +13,31 @@ from graphql import (
     value_from_ast_untyped,
 )
 
+from graph.engine import Compiled
 from resolvers.limits import BATCHES, GUARDED, Call
 
 
 def calls_of(
-    document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]
+    compiled: Compiled, operation: OperationDefinitionNode, variables: Mapping[str, Any]
 ) -> list[Call]:
     """The root fields of an operation; arguments only where a limit looks at them."""
-    fragments = {
-        node.name.value: node.selection_set
-        for node in document.definitions
-        if isinstance(node, FragmentDefinitionNode)
-    }
+    key = id(operation)
+    known = compiled.calls.get(key)
+    if known is None:
+        fragments = {
+            node.name.value: node.selection_set
+            for node in compiled.document.definitions
+            if isinstance(node, FragmentDefinitionNode)
+        }
+        fields = list(_fields(operation.selection_set, fragments))
+        names = {field.name.value for field in fields}
+        plain = not names & GUARDED and not names & BATCHES.keys()
+        known = [Call(field.name.value) for field in fields] if plain else fields
+        compiled.calls[key] = known
+    if not known or isinstance(known[0], Call):
+        return list(known)
     values = _with_defaults(operation, variables)
-    return [
-        Call(field.name.value, _arguments(field, values))
-        for field in _fields(operation.selection_set, fragments)
-    ]
+    return [Call(field.name.value, _arguments(field, values)) for field in known]
 
 
 def _with_defaults(

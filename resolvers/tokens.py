@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
+from hashlib import blake2b
 from typing import Any, Final
 from uuid import UUID
 
@@ -74,7 +74,7 @@ class AccessTokens:
         if len(token) > _MAX_LENGTH or not token.isascii():
             raise Unauthenticated("The access token is not valid.")
         now = int(datetime.now(UTC).timestamp())
-        name = sha256(token.encode()).digest()
+        name = blake2b(token.encode(), digest_size=32).digest()
         known = self._verified.get(name)
         if known is None:
             known = self._decode(token, now)

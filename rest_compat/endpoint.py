@@ -1,108 +1,33 @@
 """The engine: a row and its stored operation become a route; there is no logic beyond."""
 
-import hashlib
-import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
-from uuid import UUID
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from graph.changes import ChangeCursors
 from graph.context import Context, Services
-from graph.engine import Answer, Engine, first_failure
+from graph.engine import Engine
 from graph.errors import masked
 from graph.http.cookies import with_cookie
-from graph.http.downloads import Download
-from graph.http.entry import AnyMethod, actor_of_request, new_context, request_id_of
+from graph.http.entry import AnyMethod, actor_of_request, new_context, pairs_of, request_id_of
 from graph.http.limits import Gate
 from resolvers.access import Actor
-from resolvers.errors import (
-    AppError,
-    ErrorCode,
-    FieldError,
-    Invalid,
-    NotFound,
-    Unauthenticated,
-    UnsupportedMediaType,
-)
-from resolvers.rates import rates_version
+from resolvers.errors import AppError, ErrorCode, NotFound, Unauthenticated, UnsupportedMediaType
 from rest_compat.bodies import header_variables, json_variables, query_variables
 from rest_compat.branches import Branches
+from rest_compat.door import NO_VERSION, Rest, entity_tag, validated
 from rest_compat.envelope import failure, success
 from rest_compat.forms import drop_unused, read_form
 from rest_compat.openapi import openapi_routes
+from rest_compat.reading import read
 from rest_compat.routes import ENDPOINTS, Endpoint
+from rest_compat.shaping import data_of, raise_failure
 from rest_compat.stored import Stored, load_operations, path_names
 
-if TYPE_CHECKING:
-    from models.database import VisibleVersion
-
-_NO_VERSION: Final = "0"
-_TAG: Final = re.compile(r'"[0-9]{1,18}\.[0-9a-f]{24}"', re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Rest:
-    """The REST door: its services, rows and readers."""
-
-    services: Services
-    engine: Engine
-    operations: Mapping[str, Stored]
-    endpoints: Sequence[Endpoint]
-
-    def twin(self, row: Endpoint) -> Endpoint | None:
-        """The GET that answers the object that a write has just made or changed."""
-        if row.method not in {"PUT", "POST"}:
-            return None
-        made = row.method == "POST" and not row.path.endswith("/restore")
-        wanted = row.place or row.path.removesuffix("/restore")
-        for other in self.endpoints:
-            # What was made lies one parameter below its list, whatever that is called.
-            above, _, last = other.path.rpartition("/")
-            below = above == wanted and last.startswith("{")
-            if other.method == "GET" and (below if made else other.path == wanted):
-                return other
-        return None
-
-    async def versions(self, actor: Actor) -> "Sequence[VisibleVersion]":
-        """Where the books that a person can see stand."""
-        return await self.services.database.visible_versions(actor.user_id)
-
-    def validator(
-        self,
-        actor: Actor,
-        operation: str,
-        variables: Mapping[str, Any],
-        versions: "Sequence[VisibleVersion]",
-        *,
-        written: tuple[UUID, int] | None = None,
-    ) -> str | None:
-        """Seal of all that an answer depends on: document, variables, person, day, versions.
-
-        After a write, ``written`` is the ledger's version that its body shows; None is given back
-        when somebody has written since, for then the hash would belong to a newer body.
-        """
-        if written is not None and written not in [(v.ledger_id, v.version) for v in versions]:
-            return None
-        parts = (
-            operation,
-            {name: value for name, value in variables.items() if value is not None},
-            self.services.build,
-            actor.user_id.hex,
-            sorted(actor.scopes),
-            actor.locale,
-            actor.time_zone,
-            actor.today.isoformat(),
-            rates_version(),
-            [(one.ledger_id.hex, one.version, one.inbox) for one in versions],
-        )
-        packed = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS, default=str)
-        return hashlib.sha256(packed).hexdigest()
+__all__ = ["Rest", "rest_routes"]
 
 
 def rest_routes(
@@ -174,43 +99,27 @@ async def _answer(
     rest: Rest, row: Endpoint, request: Request, actor: Actor | None, gate: Gate
 ) -> Response:
     operation = rest.operations[row.operation]
-    request.state.operation = request.state.root = row.operation
-    variables = query_variables(
-        row, operation, request.query_params.multi_items(), request.path_params
-    )
+    state = request.scope["state"]
+    state["operation"] = state["root"] = row.operation
+    variables = query_variables(row, operation, pairs_of(request), request.path_params)
     variables |= header_variables(operation, request.headers)
+    if not operation.writes:
+        await gate.admit(operation.compiled, operation.name, variables)
+        return await read(rest, row, request, actor, variables)
     context = new_context(rest.services, request, actor)
     # What is over a limit is refused before its file is read; other limits need the body.
     if row.read is not None:
         await gate.admit(operation.compiled, operation.name, variables)
-    if operation.writes:
-        variables |= await _body_variables(row, request, context, operation, variables)
+    variables |= await _body_variables(row, request, context, operation, variables)
     if row.read is None:
         await gate.admit(operation.compiled, operation.name, variables)
-    tag, headers = None, {}
-    if not operation.writes and actor is not None:
-        # Read before the answer: what happens in between is in the answer and comes once more.
-        versions = await rest.versions(actor)
-        cursors = ChangeCursors(rest.services.cursor_key, actor)
-        headers["Change-Cursor"] = cursors.present(versions)
-        if not row.expires:
-            tag = rest.validator(actor, row.operation, variables, versions)
-            same = _unchanged(request.headers.get("if-none-match"), tag)
-            if same is not None:
-                same = _weak(row) + same
-                return Response(status_code=304, headers=_headers(row, same) | headers)
     try:
         answer = await rest.engine.run(
             context, operation.compiled, variables, operation.name, trusted=True
         )
     finally:
         await drop_unused(context)
-    _raise_failure(answer)
-    if row.write is not None and actor is not None and context.asked is not None:
-        # The operation has checked what is asked for; the file takes the place of its answer.
-        opened = await rest.services.exports.open(actor, context.asked)
-        told = _weak(row) + _entity_tag(tag or "", _NO_VERSION)
-        return Download(opened, headers=_headers(row, told) | headers)
+    raise_failure(answer)
     found = answer.data or {}
     if operation.repeats and found[operation.root].get("created") is False:
         row = replace(row, status=200)
@@ -218,8 +127,7 @@ async def _answer(
         row = replace(row, status=202, place=row.invites)
     if row.later is not None and found[operation.root][operation.inner] is None:
         row = replace(row, status=202, message=row.later)
-    response = await _respond(rest, row, request, context, _data(operation, found), tag)
-    response.headers.update(headers)
+    response = await _respond(rest, row, request, context, data_of(operation, found))
     return with_cookie(response, context.cookie)
 
 
@@ -243,73 +151,17 @@ async def _body_variables(
     return found
 
 
-def _raise_failure(answer: Answer) -> None:
-    """The failure of an answer in REST's words: paths without the variable's name."""
-    error = first_failure(answer)
-    if error is None:
-        return
-    if isinstance(error, Invalid) and answer.refused is not None:
-        fields = [
-            FieldError(
-                "" if one.path == "body" else one.path.removeprefix("body."),
-                one.code,
-                one.message,
-            )
-            for one in error.fields
-        ]
-        raise Invalid(fields, message=None if fields else error.message, code=error.code)
-    if type(error) is AppError and error.message == "unexpected":
-        # Masked and logged already, where the engine told it.
-        told = answer.errors[0]
-        extensions = told["extensions"]
-        raise AppError(
-            told["message"], code=ErrorCode(extensions["code"]), details=extensions["details"]
-        )
-    raise error
-
-
-def _data(operation: Stored, data: dict[str, Any]) -> Any:
-    """The single root field as ``data``."""
-    value = data[operation.root]
-    if operation.shape == "connection":
-        return _listed(value)
-    if operation.shape == "payload" and operation.inner is not None:
-        value = value[operation.inner] or value.get(operation.instead) or {}
-    if isinstance(value, dict):
-        return {
-            name: _listed(one) if isinstance(one, dict) and "pageInfo" in one else one
-            for name, one in value.items()
-        }
-    return value
-
-
-def _listed(value: dict[str, Any]) -> dict[str, Any]:
-    """A connection as ``{items, nextCursor, hasMore}``."""
-    page = value["pageInfo"]
-    more = page["hasNextPage"]
-    return {
-        "items": value["nodes"],
-        "nextCursor": page["endCursor"] if more else None,
-        "hasMore": more,
-    }
-
-
 async def _respond(
-    rest: Rest,
-    row: Endpoint,
-    request: Request,
-    context: Context,
-    data: Any,
-    tag: str | None,
+    rest: Rest, row: Endpoint, request: Request, context: Context, data: Any
 ) -> Response:
-    operation = rest.operations[row.operation]
     headers: dict[str, str] = {}
     version = data.get("version") if isinstance(data, dict) else None
     # A member of a group is known by the person's id.
     made = data.get("id") or data.get("userId") if isinstance(data, dict) else None
-    twin = rest.twin(row) if operation.writes and version is not None else None
+    twin = rest.twin(row) if version is not None else None
     if row.expires or row.status == 202 or context.replayed:
         twin = None
+    tag = None
     if twin is not None and not row.secret:
         names = path_names(twin.path)
         variables = {name: request.path_params.get(name) for name in names[:-1]}
@@ -319,7 +171,7 @@ async def _respond(
             context.actor, twin.operation, variables, versions, written=context.written
         )
     if tag is not None:
-        headers = _headers(row, _entity_tag(tag, str(_NO_VERSION if version is None else version)))
+        headers = validated(row, entity_tag(tag, NO_VERSION if version is None else str(version)))
     elif row.secret:
         headers["Cache-Control"] = "no-store"
     if row.status in {201, 202} and row.method == "POST" and made is not None:
@@ -330,35 +182,3 @@ async def _respond(
     if context.replayed:
         headers["Idempotency-Replayed"] = "true"
     return success(data, message=row.message, status=row.status, headers=headers)
-
-
-def _headers(row: Endpoint, tag: str) -> dict[str, str]:
-    cache = "no-store" if row.secret else "private, no-cache"
-    return {"ETag": tag, "Cache-Control": cache, "Vary": "Authorization"}
-
-
-def _weak(row: Endpoint) -> str:
-    """A file tells when it was made, so that two equal ones may differ in their bytes."""
-    return "W/" if row.write is not None else ""
-
-
-def _entity_tag(seal: str, version: str) -> str:
-    """``"<version>.<hash>"``; the hash covers the version, so that nobody can make up a pair."""
-    told = hashlib.sha256(f"{seal}.{version}".encode()).hexdigest()[:24]
-    return f'"{version}.{told}"'
-
-
-def _unchanged(header: str | None, seal: str | None) -> str | None:
-    """If-None-Match (RFC 9110 section 13.1.2): the given tag that the present answer would have.
-
-    Its hash proves its version too, so the 304 carries the very tag of the 200 (section 15.4.5)
-    although nothing was read.  ``*`` matches any answer that exists; whether one does is known
-    only after running, so it never saves a run.
-    """
-    if seal is None:
-        return None
-    for one in (header or "").split(","):
-        tag = one.strip().removeprefix("W/")
-        if _TAG.fullmatch(tag) and tag == _entity_tag(seal, tag[1:].partition(".")[0]):
-            return tag
-    return None

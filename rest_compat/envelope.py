@@ -18,7 +18,18 @@ def success(
     data: Any, *, message: str, status: int = 200, headers: dict[str, str] | None = None
 ) -> Response:
     """``{"success": true, "data": …, "message": …, "timestamp": …}``."""
-    body = {"success": True, "data": data, "message": message, "timestamp": _now()}
+    return success_of(orjson.dumps(data), message=message, status=status, headers=headers)
+
+
+def success_of(
+    data: bytes, *, message: str, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    """The same around data that is JSON already."""
+    body = b'{"success":true,"data":%b,"message":%b,"timestamp":"%b"}' % (
+        data,
+        orjson.dumps(message),
+        _now().encode(),
+    )
     return _json(body, status, headers or {})
 
 
@@ -32,12 +43,13 @@ def failure(error: AppError, *, headers: dict[str, str] | None = None) -> Respon
     if error.retry_after_seconds is not None:
         extra["Retry-After"] = str(error.retry_after_seconds)
     extra["Cache-Control"] = "no-store"
-    return _json({"success": False, "error": told, "timestamp": _now()}, error.status, extra)
+    body = {"success": False, "error": told, "timestamp": _now()}
+    return _json(orjson.dumps(body), error.status, extra)
 
 
-def _json(body: dict[str, Any], status: int, headers: dict[str, str]) -> Response:
+def _json(body: bytes, status: int, headers: dict[str, str]) -> Response:
     return Response(
-        orjson.dumps(body),
+        body,
         status_code=status,
         headers={"Content-Type": "application/json; charset=utf-8", **headers},
     )

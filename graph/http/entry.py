@@ -1,6 +1,7 @@
 """How a request enters either door: who sends it, and the context that its operation gets."""
 
 from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -8,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from graph.context import Context, Services
 from graph.http.cookies import cookie_of
+from graph.http.heads import request_of
 from models.ids import new_id
 from resolvers.access import Actor
 from resolvers.errors import Unauthenticated
@@ -43,8 +45,23 @@ async def actor_of_request(services: Services, request: Request) -> Actor | None
         actor = await services.personal_tokens.actor(token)
     else:
         actor = await services.auth.actor(token)
-    request.state.user_id = actor.user_id
+    request.scope["state"]["user_id"] = actor.user_id
     return actor
+
+
+def pairs_of(request: Request) -> list[tuple[str, str]]:
+    """Name and value of each parameter in the query string."""
+    text: bytes = request.scope["query_string"]
+    return parse_qsl(text.decode("latin-1"), keep_blank_values=True) if text else []
+
+
+def asks_anew(request: Request) -> bool:
+    """Whether the caller wants an answer that was made for this request (RFC 9111, 5.2.1)."""
+    said = request.headers.get("cache-control")
+    if said is None:
+        return "pragma" in request.headers
+    said = said.lower()
+    return "no-cache" in said or "no-store" in said or "max-age=0" in said
 
 
 def new_context(services: Services, request: Request, actor: Actor | None) -> Context:
@@ -62,9 +79,9 @@ class AnyMethod:
     """A handler that is asked for every method, so that it says itself which ones it allows."""
 
     def __init__(self, handle: Callable[[Request], Awaitable[Response]]) -> None:
-        self._handle = handle
+        self.handle = handle
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        response = await self._handle(Request(scope, receive, send))
+        response = await self.handle(request_of(scope, receive, send))
         await response(scope, receive, send)

@@ -1,5 +1,6 @@
 """Figures of what is asked for and what it costs behind the doors, in families of few values."""
 
+from functools import cache
 from typing import Any, Final, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -12,6 +13,7 @@ from resolvers.errors import ErrorCode
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _STATEMENT_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.01, 0.05, 0.25, 1.0, 5.0)
 _KINDS: Final = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "WITH"})
+_REMEMBERED: Final = 2_000
 Mode = Literal["livesum", "livemostrecent"]
 _CODES: Final = frozenset(str(code) for code in ErrorCode)
 
@@ -21,6 +23,7 @@ class Figures:
 
     def __init__(self, registry: CollectorRegistry, *, total: Mode, last: Mode) -> None:
         """``total`` and ``last`` say how gauges of several processes become one."""
+        self._kinds: dict[str, Histogram] = {}
         self.operations = Histogram(
             "operation_duration_seconds",
             "Time of one operation: a root field of the graph, or a stored operation.",
@@ -45,6 +48,12 @@ class Figures:
             "db_statements_per_request",
             "Statements of one request.",
             buckets=(0, 1, 2, 5, 10, 20, 50, 100),
+            registry=registry,
+        )
+        self.answers = Counter(
+            "response_cache",
+            "Reads that could be answered without making the answer, by how that went.",
+            ("how",),
             registry=registry,
         )
         self.segments = Counter(
@@ -73,24 +82,37 @@ class Figures:
             registry=registry,
             multiprocess_mode=last,
         )
+        # Finding a family's member by its labels costs more than counting.
+        self._operation = cache(self.operations.labels)
+        self._cost = cache(self.cost.labels)
+        self._answer = cache(self.answers.labels)
 
     def observe(self, scope: Scope, status: int, seconds: float, tally: Tally) -> None:
         """A request ended."""
-        operation = scope.get("state", {}).get("root")
+        state = scope.get("state", {})
+        operation = state.get("root")
         if operation is not None:
             failed = status >= 400 or bool(tally.codes)
-            self.operations.labels(operation, "error" if failed else "ok").observe(seconds)
+            self._operation(operation, "error" if failed else "ok").observe(seconds)
             if tally.cost is not None:
-                self.cost.labels(operation).inc(tally.cost)
+                self._cost(operation).inc(tally.cost)
+            if "cached" in state:
+                self._answer(state["cached"]).inc()
         for code in tally.codes:
             self.errors.labels(code if code in _CODES else "OTHER").inc()
         self.per_request.observe(tally.statements)
 
     def statement(self, text: str, seconds: float) -> None:
         """A statement came back."""
-        word = text.lstrip()[:6].upper().rstrip()
-        kind = word if word in _KINDS else "SELECT" if word.startswith("WITH") else "OTHER"
-        self.statements.labels(kind).observe(seconds)
+        kind = self._kinds.get(text)
+        if kind is None:
+            word = text.lstrip()[:6].upper().rstrip()
+            named = word if word in _KINDS else "SELECT" if word.startswith("WITH") else "OTHER"
+            kind = self.statements.labels(named)
+            if len(self._kinds) >= _REMEMBERED:
+                self._kinds.clear()
+            self._kinds[text] = kind
+        kind.observe(seconds)
 
     def counted(self, name: str, number: int) -> None:
         """Something that rooms below count happened so often."""

@@ -1,6 +1,9 @@
 """GraphQL over HTTP: the endpoint as its specification and the published audits want it."""
 
+from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
+from uuid import UUID
 
 import orjson
 from starlette.requests import Request
@@ -18,14 +21,32 @@ from graph.engine import (
 from graph.errors import graphql_shape, masked
 from graph.http.answers import answer_body, refusal_errors
 from graph.http.cookies import with_cookie
-from graph.http.entry import actor_of_request, bearer, new_context, request_id_of
+from graph.http.entry import (
+    actor_of_request,
+    asks_anew,
+    bearer,
+    new_context,
+    pairs_of,
+    request_id_of,
+)
 from graph.http.limits import Gate
 from graph.http.negotiate import EVENTS, JSON, answer_type, takes_events
 from graph.http.params import GraphQLParams, request_params
 from graph.http.sse import EventStream, one_answer
+from graph.validators import validator
 from models.telemetry import note_cost
 from resolvers.access import Actor
 from resolvers.errors import AppError, BadRequest, ErrorCode, Unauthenticated
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Where the answer of a query is kept, and the answer if it is there."""
+
+    owner: UUID
+    seal: bytes
+    operation: str
+    body: bytes | None
 
 
 class GraphQLEndpoint:
@@ -55,7 +76,7 @@ class GraphQLEndpoint:
         body = await request.body() if request.method == "POST" else None
         params = request_params(
             request.method,
-            request.query_params.multi_items(),
+            pairs_of(request),
             body,
             request.headers.get("content-type"),
         )
@@ -90,25 +111,53 @@ class GraphQLEndpoint:
             )
         if is_subscription(operation):
             _require_stream(request)
-        request.state.root = _root_of(operation)
-        request.state.operation = name or request.state.root
+        state = request.scope["state"]
+        state["root"] = _root_of(operation)
+        state["operation"] = name or state["root"]
         note_cost(cost.requested)
         await gate.admit(compiled, name, params.variables, cost.requested)
+        kept = None if streams else await self._kept(request, actor, compiled, params)
+        if kept is not None and kept.body is not None:
+            return _written(kept.body, 200, kind)
         context = new_context(self._services, request, actor)
         if is_subscription(operation):
             return await self._stream(request, context, compiled, params)
+        started = perf_counter()
         answer = await self._engine.run(context, compiled, params.variables, name, cost=cost)
         failure = first_failure(answer)
         if failure is not None:
             await gate.failed(failure)
         if streams:
             return EventStream(self._services.live, one_answer(answer))
-        if answer.refused is not None and answer.refused.status >= 500:
-            return _failure(answer.refused, kind)
         if answer.refused is not None:
-            return _refused(answer.refused, kind)
-        body = answer_body(answer, replayed=context.replayed)
-        return with_cookie(_response(body, 200, kind), context.cookie)
+            refuse = _failure if answer.refused.status >= 500 else _refused
+            return refuse(answer.refused, kind)
+        body = orjson.dumps(answer_body(answer, replayed=context.replayed))
+        if kept is not None and not answer.errors:
+            seconds = perf_counter() - started
+            self._services.answers.put(kept.owner, kept.seal, kept.operation, body, seconds)
+        return with_cookie(_written(body, 200, kind), context.cookie)
+
+    async def _kept(
+        self, request: Request, actor: Actor | None, compiled: Compiled, params: GraphQLParams
+    ) -> "_Kept | None":
+        """The cached answer of a query, or where to keep it; None for who wants it made anew."""
+        chosen = compiled.operation(params.operation_name)
+        if actor is None or asks_anew(request) or not self._engine.keeps(compiled, chosen):
+            return None
+        versions = await self._services.database.visible_versions(actor.user_id)
+        operation = f"{compiled.digest}.{params.operation_name or ''}"
+        try:
+            seal = validator(self._services.build, actor, operation, params.variables, versions)
+        except TypeError:
+            # Numbers and characters that JSON cannot tell; the executor says what is wrong.
+            return None
+        answers, state = self._services.answers, request.scope["state"]
+        body, state["cached"] = answers.near(seal), "near"
+        if body is None:
+            body = await answers.shared(actor.user_id, seal, operation)
+            state["cached"] = "miss" if body is None else "shared"
+        return _Kept(actor.user_id, seal, operation, body)
 
     async def _stream(
         self, request: Request, context: Context, compiled: Compiled, params: GraphQLParams
@@ -173,8 +222,12 @@ def _not_acceptable() -> AppError:
 
 
 def _response(body: dict[str, Any], status: int, kind: str) -> Response:
+    return _written(orjson.dumps(body), status, kind)
+
+
+def _written(body: bytes, status: int, kind: str) -> Response:
     return Response(
-        orjson.dumps(body),
+        body,
         status_code=status,
         headers={
             "Content-Type": f"{kind}; charset=utf-8",

@@ -1,18 +1,10 @@
-"""The edge of both doors: request ids, security headers, CORS, and a last word on failures."""
+"""What every answer leaves with: security headers, CORS, and whether its connection goes on."""
 
 import re
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from os import urandom
 from typing import Any, Final
 
-import structlog
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from graph.http.bare import error_response
-
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _LOCAL_ORIGIN: Final = re.compile(r"http://(localhost|127\.0\.0\.1)(:\d{1,5})?")
 _METHODS: Final = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _ALLOWED: Final = (
@@ -33,7 +25,6 @@ _SECURITY: Final[Mapping[str, str]] = {
     "Cache-Control": "no-store",
 }
 _HSTS: Final = "max-age=31536000; includeSubDomains"
-_log: Final = structlog.get_logger("http")
 
 
 class Draining:
@@ -79,105 +70,86 @@ class EdgeRules:
         )
 
 
-class Edge:
-    """Outermost of all: whatever happens inside, the answer leaves with these headers."""
+class Dress:
+    """The headers that every answer leaves with, whoever made it."""
 
-    def __init__(self, app: ASGIApp, *, rules: EdgeRules) -> None:
-        self._app = app
+    def __init__(self, rules: EdgeRules) -> None:
         self._rules = rules
         security = dict(_SECURITY)
         if rules.https:
             security["Strict-Transport-Security"] = _HSTS
-        self._security = tuple(
-            (name.lower().encode(), value.encode()) for name, value in security.items()
-        )
+        self._security = {name.lower().encode(): value.encode() for name, value in security.items()}
+        self._blocks: dict[frozenset[bytes], bytes] = {}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Name the request, answer preflights, and put the headers on every answer."""
-        if scope["type"] not in {"http", "websocket"}:
-            await self._app(scope, receive, send)
-            return
-        headers = Headers(scope=scope)
-        state = scope.setdefault("state", {})
-        given = headers.get("x-request-id", "")
-        state["request_id"] = given if _REQUEST_ID.fullmatch(given) else urandom(16).hex()
-        state["edge"] = self._rules
-        if scope["type"] == "websocket":
-            await self._app(scope, receive, send)
-            return
-        origin = headers.get("origin")
-        if (
-            scope["method"] == "OPTIONS"
-            and origin is not None
-            and "access-control-request-method" in headers
-        ):
-            await self._preflight(state, origin, send)
-            return
-        await self._answered(scope, receive, send, origin)
+    @property
+    def closes(self) -> bool:
+        """Whether answers end their connection from now on."""
+        return self._rules.draining.on
 
-    async def _answered(
-        self, scope: Scope, receive: Receive, send: Send, origin: str | None
+    def message(
+        self, message: MutableMapping[str, Any], state: Mapping[str, Any], origin: str | None
     ) -> None:
-        started = False
+        """Dress the first message of an answer."""
+        pairs, missing = self._own(message.get("headers", ()), state, origin)
+        pairs += [(name, self._security[name]) for name in self._security if name in missing]
+        message["headers"] = pairs
 
-        async def dressed(message: Message) -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
-                self._dress(scope["state"], message, origin)
-            await send(message)
-
-        try:
-            await self._app(scope, receive, dressed)
-        except Exception as error:
-            _log.exception(
-                "request.failed",
-                request_id=scope["state"]["request_id"],
-                method=scope["method"],
-                exc_info=error,
+    def head(
+        self, raw: Iterable[tuple[bytes, bytes]], state: Mapping[str, Any], origin: str | None
+    ) -> bytes:
+        """The same as lines; raises for a value that would be more than one."""
+        pairs, missing = self._own(raw, state, origin)
+        block = self._blocks.get(missing)
+        if block is None:
+            block = self._blocks[missing] = b"".join(
+                b"%b: %b\r\n" % (name, self._security[name])
+                for name in self._security
+                if name in missing
             )
-            if started:
-                # Half an answer cannot be taken back: the server cuts the connection.
-                raise
-            details = {"requestId": scope["state"]["request_id"]}
-            response = error_response(
-                scope["path"],
-                500,
-                "INTERNAL_ERROR",
-                "Something went wrong on our side; nothing was changed.",
-                details=details,
-            )
-            await response(scope, receive, dressed)
+        lines = b"".join([b"%b: %b\r\n" % pair for pair in pairs])
+        if lines.count(b"\n") != len(pairs) or lines.count(b"\r") != len(pairs) or b"\0" in lines:
+            raise RuntimeError("A header value has control characters.")
+        return lines + block
 
-    def _dress(
-        self, state: MutableMapping[str, Any], message: MutableMapping[str, Any], origin: str | None
-    ) -> None:
-        raw: list[tuple[bytes, bytes]] = list(message.get("headers", ()))
-        present = {name.lower() for name, _ in raw}
-        raw.extend(pair for pair in self._security if pair[0] not in present)
-        if b"x-request-id" not in present:
-            raw.append((b"x-request-id", state["request_id"].encode()))
-        raw.extend(state.get("limit_headers", ()))
-        if self._rules.draining.on and b"connection" not in present:
-            raw.append((b"connection", b"close"))
-        message["headers"] = raw
-        headers = MutableHeaders(raw=raw)
+    def _own(
+        self, raw: Iterable[tuple[bytes, bytes]], state: Mapping[str, Any], origin: str | None
+    ) -> tuple[list[tuple[bytes, bytes]], frozenset[bytes]]:
+        """The headers of an answer, and which security headers it has not set itself."""
+        pairs: list[tuple[bytes, bytes]] = []
+        names = set()
         # Always, also for callers without an origin, or a cache mixes their answers up.
-        headers.add_vary_header("Origin")
+        vary = b"Origin"
+        for name, value in raw:
+            lower = name.lower()
+            names.add(lower)
+            if lower == b"vary":
+                vary = value if b"origin" in value.lower() else value + b", Origin"
+            else:
+                pairs.append((name, value))
+        pairs.append((b"vary", vary))
+        if b"x-request-id" not in names:
+            pairs.append((b"x-request-id", state["request_id"].encode()))
+        pairs.extend(state.get("limit_headers", ()))
+        if self._rules.draining.on and b"connection" not in names:
+            pairs.append((b"connection", b"close"))
         if origin is not None and self._rules.allows_origin(origin):
-            headers["Access-Control-Allow-Origin"] = origin
-            # For the session cookie, which asks for more than to be sent along.
-            headers["Access-Control-Allow-Credentials"] = "true"
-            headers["Access-Control-Expose-Headers"] = _EXPOSED
+            pairs += [
+                (b"access-control-allow-origin", origin.encode("latin-1")),
+                # For the session cookie, which asks for more than to be sent along.
+                (b"access-control-allow-credentials", b"true"),
+                (b"access-control-expose-headers", _EXPOSED.encode()),
+            ]
+        return pairs, frozenset(self._security.keys() - names)
 
-    async def _preflight(self, state: MutableMapping[str, Any], origin: str, send: Send) -> None:
+    def preflight(self, state: Mapping[str, Any], origin: str | None) -> dict[str, Any]:
+        """The whole answer to a preflight."""
         raw = [(b"vary", b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers")]
-        message = {"type": "http.response.start", "status": 204, "headers": raw}
-        self._dress(state, message, origin)
+        message: dict[str, Any] = {"type": "http.response.start", "status": 204, "headers": raw}
+        self.message(message, state, origin)
         if self._rules.allows_origin(origin):
-            headers = MutableHeaders(raw=message["headers"])  # type: ignore[arg-type]
-            headers["Access-Control-Allow-Methods"] = _METHODS
-            headers["Access-Control-Allow-Headers"] = _ALLOWED
-            headers["Access-Control-Max-Age"] = _PREFLIGHT_SECONDS
-        await send(message)
-        await send({"type": "http.response.body", "body": b""})
+            message["headers"] += [
+                (b"access-control-allow-methods", _METHODS.encode()),
+                (b"access-control-allow-headers", _ALLOWED.encode()),
+                (b"access-control-max-age", _PREFLIGHT_SECONDS.encode()),
+            ]
+        return message

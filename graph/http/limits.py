@@ -46,7 +46,7 @@ class Gate:
         cost: int = 0,
     ) -> None:
         """Count an operation that is about to run; raises RATE_LIMITED or ADDRESS_BLOCKED."""
-        calls = calls_of(compiled.document, compiled.operation(name), variables)
+        calls = calls_of(compiled, compiled.operation(name), variables)
         self._calls = calls
         await self._count(calls, units_of(calls, cost))
 

@@ -4,13 +4,18 @@ import asyncio
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from time import monotonic
 from typing import Any, Final, cast
 
 from starlette.types import ASGIApp
 from uvicorn import Config, Server
 from uvicorn._types import ASGISendEvent
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from graph.http.headers import Draining
@@ -56,14 +61,15 @@ class BoundedProtocol(HttpToolsProtocol):
         # The parser keeps a header until its end: one without an end would fill the memory.
         self._arrived = self._arrived + len(data) if self._in_head else 0
         super().data_received(data)
-        if self._in_head and self._arrived > HEAD_BYTES:
-            self._refuse()
+        if self._in_head:
+            if self._arrived > HEAD_BYTES:
+                self._refuse()
+            self._wait_for_head()
 
     def on_message_begin(self) -> None:
         """A head begins."""
         super().on_message_begin()
         self._in_head, self._size = True, 0
-        self._wait_for_head()
 
     def on_url(self, url: bytes) -> None:
         """A piece of the request line."""
@@ -75,8 +81,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self._size += len(name) + len(value)
         if len(self.headers) >= HEADER_COUNT or self._size > HEAD_BYTES:
             self._refuse()
-        else:
-            super().on_header(name, value)
+            return
+        # As the protocol itself does it: every field of every request comes along here.
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The head is complete; what follows is a body."""
@@ -86,8 +96,12 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse()
         if not self._refused:
             # For an answer that streams to somebody who does not read.
-            self.scope["state"]["abort"] = self.transport.abort
+            state = self.scope["state"]
+            state["abort"] = self.transport.abort
             super().on_headers_complete()
+            cycle = self.cycle
+            if cycle is not None and cycle.scope is self.scope:
+                state["whole"] = partial(_whole, cycle)
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body, unless its head was refused."""
@@ -123,6 +137,35 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refused = True
             self.transport.write(_TOO_LARGE)
             self.transport.close()
+
+
+def _whole(
+    cycle: RequestResponseCycle, status: int, head: bytes, body: bytes, closes: bool
+) -> bool:
+    """Write a complete answer at once; False where that cannot be done now.
+
+    ``head`` are lines of checked fields, with the length of the body where there may be one.
+    """
+    if cycle.response_started or cycle.disconnected or cycle.flow.write_paused:
+        return False
+    cycle.response_started = cycle.response_complete = True
+    cycle.waiting_for_100_continue = False
+    cycle.keep_alive = cycle.keep_alive and not closes
+    parts = [STATUS_LINE[status]]
+    for name, value in cycle.default_headers:
+        parts += (name, b": ", value, b"\r\n")
+    parts.append(head)
+    if not (cycle.keep_alive or closes):
+        parts.append(b"connection: close\r\n")
+    parts.append(b"\r\n")
+    if cycle.scope["method"] != "HEAD":
+        parts.append(body)
+    cycle.transport.write(b"".join(parts))
+    cycle.message_event.set()
+    if not cycle.keep_alive:
+        cycle.transport.close()
+    cycle.on_response()
+    return True
 
 
 class _Mailbox:

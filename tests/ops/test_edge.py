@@ -5,21 +5,20 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 import structlog
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from graph.http.headers import Draining, Edge, EdgeRules
+from graph.http.front import Front, Fronted
+from graph.http.headers import Draining, EdgeRules
 from graph.http.health import Operator, health_routes
-from graph.http.logs import RequestLog, configure_logs
+from graph.http.logs import configure_logs
 from graph.http.metrics import Metrics, metrics_routes
-from graph.http.sizes import BodyLimit
 
 TOKEN = "operator-token-operator-token-operator"
 WANTED = {
@@ -103,14 +102,14 @@ def door(*, local: bool = True, parts=None, https: bool = False, **limits: int) 
         Route("/careless", careless, methods=["POST"]),
         Route("/v1/uploads", echo, methods=["POST"]),
     ]
-    app = Starlette(
-        routes=routes,
-        middleware=[
-            Middleware(RequestLog, observe=metrics.observe, began=metrics.began),
-            Middleware(Edge, rules=rules),
-            Middleware(BodyLimit, **{"body_bytes": 1_000, "upload_bytes": 5_000, **limits}),
-        ],
+    front = partial(
+        Front,
+        rules=rules,
+        observe=metrics.observe,
+        began=metrics.began,
+        **{"body_bytes": 1_000, "upload_bytes": 5_000, **limits},
     )
+    app = Fronted(front, routes=routes)
     return Door(TestClient(app), rules, metrics)
 
 

@@ -1,0 +1,207 @@
+"""The front of both doors: what every request meets before its handler, and its answer after it.
+
+One object does it all (name, preflight, limit of the body, security headers, CORS, a last word on
+failures, the line of the log and the figures), because layers of callables and coroutines around
+each other cost more than what they do.  Requests for the two doors go straight to their handlers;
+whatever else comes is routed by the application behind.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from os import urandom
+from time import perf_counter
+from typing import Any, Final
+
+import structlog
+from starlette.applications import Starlette
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from graph.http.bare import error_response
+from graph.http.headers import Dress, EdgeRules
+from graph.http.heads import Heads, request_of
+from graph.http.logs import Observe, log_request
+from graph.http.sizes import BODY_BYTES, FORM_BYTES, limit_of, refuse_body, within
+from models.telemetry import Tally, begin
+from resolvers.bounds import DEFAULTS
+
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_LEFT: Final = 499
+"""A client that left before there was an answer; proxies call it so."""
+_log: Final = structlog.get_logger("http")
+
+Handle = Callable[[Request], Awaitable[Response]]
+Direct = Callable[[Scope], Handle | None]
+"""The handler of a request that needs no router; it notes route and path parameters."""
+
+
+class Front:
+    """Outermost of all: whatever happens inside, the answer leaves with its headers."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        rules: EdgeRules,
+        observe: Observe | None = None,
+        began: Callable[[Scope], None] | None = None,
+        direct: Direct | None = None,
+        body_bytes: int = BODY_BYTES,
+        upload_bytes: int = DEFAULTS.largest + FORM_BYTES,
+    ) -> None:
+        self._app = app
+        self._rules = rules
+        self._dress = Dress(rules)
+        self._observe = observe
+        self._began = began
+        self._direct = direct
+        self._body_bytes = body_bytes
+        self._upload_bytes = upload_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or lead one WebSocket in."""
+        kind = scope["type"]
+        if kind not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        heads = Heads(scope)
+        state = scope.setdefault("state", {})
+        given = heads.get("x-request-id")
+        known = given is not None and _REQUEST_ID.fullmatch(given) is not None
+        state["request_id"] = given if known else urandom(16).hex()
+        state["edge"] = self._rules
+        state["heads"] = heads
+        exchange = Exchange(scope, send, self._dress if kind == "http" else None, heads)
+        started, tally = perf_counter(), begin()
+        if self._began is not None:
+            self._began(scope)
+        try:
+            if kind == "http":
+                await self._answer(exchange, scope, receive)
+            else:
+                await self._app(scope, receive, exchange.send)
+        finally:
+            self._end(scope, exchange.status, perf_counter() - started, tally)
+
+    def _end(self, scope: Scope, status: int, seconds: float, tally: Tally) -> None:
+        if self._observe is not None:
+            self._observe(scope, status, seconds, tally)
+        log_request(scope, status, seconds, tally)
+
+    async def _answer(self, exchange: "Exchange", scope: Scope, receive: Receive) -> None:
+        try:
+            await self._enter(exchange, scope, receive)
+        except Exception as error:
+            request_id = scope["state"]["request_id"]
+            _log.exception(
+                "request.failed", request_id=request_id, method=scope["method"], exc_info=error
+            )
+            if exchange.started:
+                # Half an answer cannot be taken back: the server cuts the connection.
+                raise
+            response = error_response(
+                scope["path"],
+                500,
+                "INTERNAL_ERROR",
+                "Something went wrong on our side; nothing was changed.",
+                details={"requestId": request_id},
+            )
+            await response(scope, receive, exchange.send)
+
+    async def _enter(self, exchange: "Exchange", scope: Scope, receive: Receive) -> None:
+        """Preflights and bodies that are too large end here; all else goes on to its handler."""
+        heads = exchange.heads
+        if scope["method"] == "OPTIONS" and "access-control-request-method" in heads:
+            origin = heads.get("origin")
+            if origin is not None:
+                await exchange.preflight()
+                return
+        if "transfer-encoding" in heads:
+            limit = limit_of(scope["path"], heads, self._body_bytes, self._upload_bytes)
+            await within(self._app, limit, scope, receive, exchange.send)
+            return
+        stated = heads.get("content-length") or ""
+        # The server holds a body to the length that is stated.
+        if stated.isdecimal() and int(stated[:20]) > self._body_bytes:
+            limit = limit_of(scope["path"], heads, self._body_bytes, self._upload_bytes)
+            if int(stated[:20]) > limit:
+                await refuse_body(scope, receive, exchange.send, limit)
+                return
+        handle = self._direct(scope) if self._direct is not None else None
+        if handle is None:
+            await self._app(scope, receive, exchange.send)
+            return
+        response = await handle(request_of(scope, receive, exchange.send))
+        await exchange.answer(response, receive)
+
+
+class Fronted(Starlette):
+    """An application whose only layer is its front: that one has the last word on failures."""
+
+    def __init__(self, front: Callable[[ASGIApp], ASGIApp], **settings: Any) -> None:
+        super().__init__(**settings)
+        self._front = front
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """The routes, within what turns their refusals into answers, within the front."""
+        handlers: Any = self.exception_handlers
+        return self._front(ExceptionMiddleware(self.router, handlers=handlers))
+
+
+class Exchange:
+    """One request with its answer on the way out."""
+
+    __slots__ = ("_dress", "_send", "heads", "scope", "started", "status")
+
+    def __init__(self, scope: Scope, send: Send, dress: Dress | None, heads: Heads) -> None:
+        self.scope = scope
+        self.heads = heads
+        self.status = _LEFT
+        self.started = False
+        self._send = send
+        self._dress = dress
+
+    async def send(self, message: Message) -> None:
+        """Send a message; the first one of an answer is dressed."""
+        kind = message["type"]
+        if kind == "http.response.start":
+            self.status, self.started = message["status"], True
+            if self._dress is not None:
+                self._dress.message(message, self.scope["state"], self.heads.get("origin"))
+        elif kind == "websocket.accept":
+            self.status = 101
+        elif kind == "websocket.close" and self.status != 101:
+            self.status = 403
+        elif kind == "websocket.http.response.start":
+            self.status = message["status"]
+        await self._send(message)
+
+    async def answer(self, response: Response, receive: Receive) -> None:
+        """Send an answer: at once where it is complete and the server takes it whole."""
+        state: dict[str, Any] = self.scope["state"]
+        whole = state.get("whole")
+        body = getattr(response, "body", None)
+        if (
+            whole is None
+            or self._dress is None
+            or not isinstance(body, bytes)
+            or response.background is not None
+        ):
+            await response(self.scope, receive, self.send)
+            return
+        head = self._dress.head(response.raw_headers, state, self.heads.get("origin"))
+        if whole(response.status_code, head, body, self._dress.closes):
+            self.status, self.started = response.status_code, True
+        else:
+            await response(self.scope, receive, self.send)
+
+    async def preflight(self) -> None:
+        """Answer what a browser asks before it asks."""
+        if self._dress is None:
+            raise AssertionError("WebSockets have no preflight")
+        message = self._dress.preflight(self.scope["state"], self.heads.get("origin"))
+        self.status, self.started = 204, True
+        await self._send(message)
+        await self._send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,41 @@
+"""The header fields of a request, read once: many parts look at a few of them each."""
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
+
+
+class Heads(Headers):
+    """Fields by name in lower case; of several the first, as in Starlette's own."""
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(raw=scope["headers"])
+        self._first: dict[str, str] = {
+            name.decode("latin-1"): value.decode("latin-1")
+            for name, value in reversed(scope["headers"])
+        }
+
+    def __getitem__(self, key: str) -> str:
+        return self._first[key.lower()]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._first or (isinstance(key, str) and key.lower() in self._first)
+
+    def get(self, key: str, default: str | None = None) -> str | None:  # type: ignore[override]
+        """A field by its name in lower case."""
+        return self._first.get(key, default)
+
+
+class _Asked(Request):
+    @property
+    def headers(self) -> Headers:
+        """The fields, as they were read at the front."""
+        found: Headers = self.scope["state"]["heads"]
+        return found
+
+
+def request_of(scope: Scope, receive: Receive, send: Send) -> Request:
+    """The request of a scope, with the fields that the front has read."""
+    if "heads" in scope.get("state", ()):
+        return _Asked(scope, receive, send)
+    return Request(scope, receive, send)
