@@ -1,7 +1,15 @@
 """Writing to a ledger: one transaction, idempotent on request, versioned, in the change feed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Hashable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -9,10 +17,11 @@ from typing import Any, Final, Generic, Protocol, TypeVar, cast
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from sqlalchemy import bindparam, select, text, update
+from sqlalchemy import and_, bindparam, exists, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from models.base import among_named, table, utc_now
+from models.budgets import Budget
 from models.changes import Change
 from models.database import LOCK_TIMEOUT, Database, Transaction, sqlstate
 from models.ids import new_id
@@ -62,6 +71,28 @@ _ROLES: Final = Prepared(
         _MEMBERSHIPS.c.user_id == bindparam("actor"),
     )
 )
+_PLANS: Final = table(Budget)
+# Money that moves is looked at by a job where there are budgets, and one waiting job is enough: it
+# reads all that was written until it holds the ledger's lock.
+UNHEARD: Final = and_(
+    exists().where(_PLANS.c.ledger_id == _LEDGERS.c.id),
+    ~exists().where(
+        _JOBS.c.subject_id == _LEDGERS.c.id,
+        _JOBS.c.kind == "notice_budgets",
+        _JOBS.c.state == "WAITING",
+    ),
+)
+_STATES: Final = Prepared(
+    select(
+        _LEDGERS.c.id,
+        _LEDGERS.c.version,
+        _LEDGERS.c.head_hash,
+        _MEMBERSHIPS.c.role,
+        UNHEARD.label("unheard"),
+    )
+    .join_from(_LEDGERS, _MEMBERSHIPS, _MEMBERSHIPS.c.ledger_id == _LEDGERS.c.id)
+    .where(among_named(_LEDGERS.c.id, "ledgers"), _MEMBERSHIPS.c.user_id == bindparam("actor"))
+)
 _MOVE_ON: Final = Prepared(
     update(_LEDGERS)
     .where(_LEDGERS.c.id == bindparam("ledger"))
@@ -109,6 +140,10 @@ class LedgerWrite:
     """The version that this write makes."""
     head: bytes
     """Where the chain of the feed ends so far."""
+    unheard: bool | None = None
+    """Whether moved money leaves somebody to be told, as of the lock; None where nobody looked."""
+    totals: dict[UUID, bytes] = field(default_factory=dict)
+    """Sealed running totals of accounts that were read under the lock."""
     figures: bool = False
     """Whether any figure can have changed (moves ``books``)."""
     records: list[Record] = field(default_factory=list)
@@ -196,6 +231,8 @@ class Ledgers:
         target = ledger_id or actor.ledger_id
         ledgers = sorted({target, *also})
         done: list[LedgerWrite] = []
+        # Locked as it begins, unless something has to come before.
+        at_once = repeat is None and first is None and not own_affair
 
         async def attempt(tx: Transaction) -> Outcome[T]:
             key_id: UUID | None = None
@@ -207,7 +244,8 @@ class Ledgers:
             if first is not None:
                 await first(tx)
             await tx.unlock({*ledgers, actor.ledger_id})
-            writes = await self._lock(tx, actor, ledgers, own_affair=own_affair)
+            enter = self._enter if at_once else self._lock
+            writes = await enter(tx, actor, ledgers, own_affair=own_affair)
             write = writes.pop(target)
             write.beside = writes
             value = await work(write)
@@ -226,7 +264,7 @@ class Ledgers:
             async with AsyncExitStack() as turns:
                 for one in ledgers:
                     await turns.enter_async_context(self._turn(one))
-                outcome = await self.database.change(actor.user_id, attempt)
+                outcome = await self.database.change(actor.user_id, attempt, lock=ledgers * at_once)
         except DBAPIError as error:
             if sqlstate(error) == LOCK_TIMEOUT:
                 raise _busy() from error
@@ -296,6 +334,15 @@ class Ledgers:
         finally:
             turn.release()
 
+    async def _enter(
+        self, tx: Transaction, actor: Actor, ledgers: Sequence[UUID], *, own_affair: bool
+    ) -> dict[UUID, LedgerWrite]:
+        """Read ledgers and roles behind the lock that the transaction began with."""
+        found = await tx.rows(_STATES, {"ledgers": list(ledgers), "actor": actor.user_id})
+        states = {row.id: row for row in found}
+        roles = {row.id: row.role for row in found}
+        return self._writes(tx, actor, ledgers, states, roles, own_affair=own_affair)
+
     async def _lock(
         self, tx: Transaction, actor: Actor, ledgers: Sequence[UUID], *, own_affair: bool
     ) -> dict[UUID, LedgerWrite]:
@@ -308,6 +355,19 @@ class Ledgers:
         roles = await tx.rows(_ROLES, {"ledgers": list(ledgers), "actor": actor.user_id})
         role_in = {row.ledger_id: row.role for row in roles}
         held = {row.id: row for row in locked}
+        return self._writes(tx, actor, ledgers, held, role_in, own_affair=own_affair)
+
+    @staticmethod
+    def _writes(
+        tx: Transaction,
+        actor: Actor,
+        ledgers: Sequence[UUID],
+        held: Mapping[UUID, Any],
+        role_in: Mapping[UUID, str],
+        *,
+        own_affair: bool,
+    ) -> dict[UUID, LedgerWrite]:
+        """The writes that begin; raises what forbids one of them."""
         now = utc_now()
         writes = {}
         for ledger_id in ledgers:
@@ -326,6 +386,7 @@ class Ledgers:
                 role=role,
                 version=held[ledger_id].version + 1,
                 head=held[ledger_id].head_hash,
+                unheard=getattr(held[ledger_id], "unheard", None),
             )
         return writes
 
@@ -333,13 +394,13 @@ class Ledgers:
         """Totals, feed, versions and jobs: what every write leaves behind."""
         moves = {key: delta for key, delta in write.moves.items() if delta}
         if moves:
-            await move_totals(write.tx, write.ring, moves)
+            await move_totals(write.tx, write.ring, moves, write.totals)
         if write.records and self._notice is not None:
             await self._notice(write)
         if write.records:
             await self._append(write)
         if write.jobs:
-            await write.tx.run(_ADD_JOBS, write.jobs)
+            await write.tx.later(_ADD_JOBS, write.jobs)
 
     async def _append(self, write: LedgerWrite) -> None:
         rows, last = feed_rows(
@@ -351,9 +412,9 @@ class Ledgers:
             at=write.now,
             head=write.head,
         )
-        await write.tx.run(_ADD_CHANGES, rows)
+        await write.tx.later(_ADD_CHANGES, rows)
         counted = 1 if write.figures else 0
-        await write.tx.run(
+        await write.tx.later(
             _MOVE_ON,
             {
                 "ledger": write.ledger_id,
