@@ -1,15 +1,20 @@
 """How often a write goes to the database: it reads what it needs, and leaves one statement."""
 
+import asyncio
 from typing import Any
 
+import asyncpg
 import pytest
 from sqlalchemy import ARRAY, String, bindparam, func, select, update
 
+from app import Running
 from graph.context import Services
+from models import ids
 from models.base import table
 from models.categories import Category
 from models.statements import Prepared
-from tests.doors import GraphQLDoor, Person
+from tests.doors import GraphQLDoor, Person, Refused
+from tests.groups.world import circle
 from tests.statements import counted
 
 pytestmark = pytest.mark.anyio
@@ -115,3 +120,52 @@ async def test_many_rows_with_any_text_in_their_lists_go_in_one_statement(
     wanted = sorted(sorted(rows[number]["tags"]) for number in range(9))
     assert sorted(sorted(one["tags"]) for one in listed) == wanted
     assert sorted(one["notes"] or "" for one in listed) == [""] + ["n"] * 8
+
+
+async def test_who_waits_for_a_busy_ledger_is_told_so_and_the_next_one_gets_it(
+    client: Any,
+    ada: Person,
+    services: Services,
+    root: asyncpg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    door = GraphQLDoor(client, ada)
+    actor = await services.auth.actor(ada.token)
+    words = services.database._begun_write
+    assert "'lock_timeout', '3000'" in words
+    short = words.replace("'lock_timeout', '3000'", "'lock_timeout', '50'")
+    monkeypatch.setattr(services.database, "_begun_write", short)
+    async with root.transaction():
+        await root.execute("SELECT FROM ledgers WHERE id = $1 FOR UPDATE", actor.ledger_id)
+        with pytest.raises(Refused) as refused:
+            await door.call("CreateAccount", CASH)
+    assert refused.value.code == "CONFLICT"
+    assert (await door.call("CreateAccount", CASH))["name"] == "A"
+
+
+async def test_who_is_removed_while_waiting_for_the_lock_commits_nothing(
+    client: Any, ada: Person, bob: Person, running: Running, root: asyncpg.Connection
+) -> None:
+    world = await circle(running, GraphQLDoor(client, ada))
+    await world.bring(bob)
+    ledger_id = ids.decode("grp", world.group)
+    before = await root.fetchval("SELECT version FROM ledgers WHERE id = $1", ledger_id)
+    async with root.transaction():
+        await root.execute("SELECT FROM ledgers WHERE id = $1 FOR UPDATE", ledger_id)
+        waiting = asyncio.create_task(
+            GraphQLDoor(client, bob).call("UpdateGroup", {"name": "Ours"}, id=world.group)
+        )
+        for _ in range(1_000):
+            if await root.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"):
+                break
+            await asyncio.sleep(0.01)
+        await root.execute(
+            "DELETE FROM memberships WHERE ledger_id = $1 AND user_id = $2",
+            ledger_id,
+            ids.decode("user", bob.id),
+        )
+    with pytest.raises(Refused) as refused:
+        await waiting
+    assert refused.value.code == "NOT_FOUND"
+    after = await root.fetchval("SELECT version FROM ledgers WHERE id = $1", ledger_id)
+    assert after == before
