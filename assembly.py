@@ -3,6 +3,7 @@
 import asyncio
 import os
 import ssl
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -125,13 +126,22 @@ def master_keys(settings: Settings) -> KeyProvider:
     return KmsKeys(_aws("kms"), settings.kms_keys, before=before)
 
 
+_AWS_SECONDS: Final = {
+    # A long poll takes its time, the answer included.
+    "sqs": 10.0,
+    "s3": 5.0,
+    # A key is a few bytes: whoever waits for one hears within her query's time that it is not there.
+    "kms": 1.5,
+}
+"""How long an answer of a service may take."""
+
+
 @lru_cache
 def _aws(service: str) -> "Aws":
     """One client of a service for this process; its library is imported only where it is used."""
     from models.stores.aws import Aws  # noqa: PLC0415
 
-    # A long poll takes its time, the answer included.
-    return Aws(service, read_seconds=10) if service == "sqs" else Aws(service)
+    return Aws(service, read_seconds=_AWS_SECONDS[service])
 
 
 def _file_keys(settings: Settings) -> LocalKeys:
@@ -154,8 +164,12 @@ def _file_keys(settings: Settings) -> LocalKeys:
     return keys
 
 
-async def migrate_all(settings: Settings, endpoints: "Endpoints | None") -> bool:
-    """Bring tables and system keys up to date; True when a migration ran.
+async def migrate_all(
+    settings: Settings,
+    endpoints: "Endpoints | None",
+    applied: Callable[[str], None] = lambda _: None,
+) -> bool:
+    """Bring tables and system keys up to date; True when a migration ran.  ``applied`` is told each.
 
     Without the owner's address the schema must be the newest already.
     """
@@ -165,7 +179,7 @@ async def migrate_all(settings: Settings, endpoints: "Endpoints | None") -> bool
     app_role = APP if endpoints is not None else database_address(settings.database_url)["user"]
     owner = engine_of(settings, endpoints, owner=True)
     try:
-        ran = await migrate(owner, app_role=app_role)
+        ran = await migrate(owner, app_role=app_role, applied=applied)
         await ensure_system_keys(owner, master_keys(settings))
     finally:
         await owner.dispose()

@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import sys
+from datetime import datetime
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Final
@@ -123,9 +124,29 @@ def migrate() -> None:
     settings = read_settings()
 
     async def work(endpoints: "Endpoints | None", _parts: "EmbeddedParts | None") -> bool:
-        from app import migrate_all  # noqa: PLC0415
+        from rich.console import Console  # noqa: PLC0415
+        from rich.progress import (  # noqa: PLC0415  # noqa: PLC0415
+            MofNCompleteColumn,
+            Progress,
+            SpinnerColumn,
+            TextColumn,
+            TimeElapsedColumn,
+        )
 
-        return await migrate_all(settings, endpoints)
+        from app import migrate_all  # noqa: PLC0415
+        from models.migrate import newest_revision  # noqa: PLC0415
+
+        columns = (
+            SpinnerColumn(),
+            TextColumn("migrations"),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("", total=int(newest_revision()))
+            return await migrate_all(
+                settings, endpoints, lambda revision: bar.update(task, completed=int(revision))
+            )
 
     ran = with_parts(settings, work)
     typer.echo("migrated" if ran else "nothing to migrate")
@@ -202,6 +223,45 @@ def verify() -> None:
         for line in report.lines():
             typer.echo(line)
         return FAILED if report.differences else 0
+
+    raise SystemExit(run_with_services(work, beside=True))
+
+
+@cli.command()
+def audit(
+    *,
+    email: Annotated[
+        str | None, typer.Option(help="Only what this person did (default: everybody).")
+    ] = None,
+    since: Annotated[
+        datetime | None, typer.Option(help="Only what was done since then (UTC).")
+    ] = None,
+) -> None:
+    """List who signed in, changed or removed what and when: a line each, parts parted by tabs.
+
+    No line holds an amount, a text or an address.
+    """
+
+    async def work(running: "Running") -> int:
+        from operating import show_audit  # noqa: PLC0415
+
+        return await show_audit(running.services, email=email, since=since)
+
+    raise SystemExit(run_with_services(work, beside=True))
+
+
+@cli.command()
+def revoke_sessions(
+    *,
+    email: Annotated[str, typer.Option(help="Whose sessions end.")],
+    tokens: Annotated[bool, typer.Option("--tokens", help="End her personal tokens, too.")] = False,
+) -> None:
+    """End every session of a person at once, on all devices; she may sign in again."""
+
+    async def work(running: "Running") -> int:
+        from operating import end_sessions_of  # noqa: PLC0415
+
+        return await end_sessions_of(running.services, email, tokens=tokens)
 
     raise SystemExit(run_with_services(work, beside=True))
 

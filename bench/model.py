@@ -92,9 +92,9 @@ def checks(measured: Mapping[str, Any]) -> list[Check]:
     kib = costs.socket_kib * memory["sockets"][0]
     mix = found["mix"]
     return [
-        Check("a request of the mix", mix["cpu_ms"], costs.mixed(costs.cpu_ms), 0.3, "ms"),
+        Check("a request of the mix", mix["cpu_ms"], costs.mixed(costs.cpu_ms), 0.2, "ms"),
         Check(
-            "the same in the database", mix["db_cpu_ms"], costs.mixed(costs.db_cpu_ms), 0.4, "ms"
+            "the same in the database", mix["db_cpu_ms"], costs.mixed(costs.db_cpu_ms), 0.25, "ms"
         ),
         Check(f"a ledger of {rows:,} rows on disk", disk["bytes"][1] / 1e6, said, 0.15, "MB"),
         Check(

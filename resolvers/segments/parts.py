@@ -12,7 +12,7 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
-from models.segments import columns_of
+from models.segments import RECORD, columns_of
 from resolvers.money import checked_sum
 
 Ints = npt.NDArray[np.int64]
@@ -60,7 +60,7 @@ class Parts:
         book_at = {book: index for index, book in enumerate(books)}
         currency_at = {currency: index for index, currency in enumerate(currencies)}
         records = columns_of(b"".join(content for _, _, content in packed))
-        lengths = [len(columns_of(content)) for _, _, content in packed]
+        lengths = [len(content) // RECORD.itemsize for _, _, content in packed]
         return cls(
             id_hi=records["id_hi"].astype(np.uint64),
             id_lo=records["id_lo"].astype(np.uint64),

@@ -57,20 +57,19 @@ async def book(client: httpx2.AsyncClient, person: Person, rows: int) -> GraphQL
 def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The places of what is opened meanwhile."""
     places: list[str] = []
-    one, many = LedgerRing.unseal, LedgerRing.unseal_minors
+    one, many = LedgerRing.unseal, LedgerRing._minors_alike
 
     def unseal(self: LedgerRing, place: str, *rest: Any) -> Any:
         places.append(place)
         return one(self, place, *rest)
 
-    def unseal_minors(self: LedgerRing, place: str, cells: Any) -> Any:
-        cells = list(cells)
+    def minors_alike(self: LedgerRing, place: str, ids: Any, cells: Any) -> Any:
         places.extend([place] * len(cells))
-        return many(self, place, cells)
+        return many(self, place, ids, cells)
 
     with monkeypatch.context() as patch:
         patch.setattr(LedgerRing, "unseal", unseal)
-        patch.setattr(LedgerRing, "unseal_minors", unseal_minors)
+        patch.setattr(LedgerRing, "_minors_alike", minors_alike)
         yield places
 
 
