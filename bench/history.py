@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from bench.client import BadAnswer, Client, checked, request_bytes
 from bench.measure import Contestant, ratio
-from bench.pages import FRESH, ROUNDS
+from bench.pages import ROUNDS
 from bench.plain import connect, fill_history
-from bench.seed import row
+from bench.seed import FRESH, row
 from bench.server import Server
 from bench.stage import Goal, Results, Stage, named, run
 from models.embedded.postgres import OWNER

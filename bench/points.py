@@ -23,9 +23,9 @@ from typing import Any, Final
 
 from bench.client import Client, checked, request_bytes
 from bench.measure import Slice
-from bench.pages import FRESH, ONE, PAGE_ROWS
+from bench.pages import ONE, PAGE_ROWS
 from bench.plain import connect
-from bench.seed import BATCH, PAGE, Person, batch, nodes_of, open_books, row, upload
+from bench.seed import BATCH, FRESH, PAGE, Person, batch, nodes_of, open_books, row, upload
 from bench.server import started_crowd
 from bench.stage import ROWS, Stage, run, say
 from bench.writes import CREATE

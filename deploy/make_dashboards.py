@@ -104,6 +104,9 @@ DASHBOARDS: Final[dict[str, tuple[str, list[Panel]]]] = {
             ("Sealed months read", "ops", [
                 (f"sum by (how) (rate(segments_read_total{RATE}))", "{{how}}"),
             ]),
+            ("Reads that were made before", "ops", [
+                (f"sum by (how) (rate(response_cache_total{RATE}))", "{{how}}"),
+            ]),
             ("How late the event loop is, 99 of 100", "s", [
                 (quantile(0.99, "event_loop_lag_seconds"), "late"),
             ]),

@@ -263,9 +263,9 @@ def _input(call: Call) -> Mapping[str, Any]:
 
 def _subject(policy: Policy, caller: Caller, call: Call, family: UUID | None) -> tuple[str, str]:
     """Whom a count belongs to, and within that of what."""
-    address = f"address {network_of(caller.address)}"
     if policy.per == "PERSON" and caller.actor is not None:
         return f"user {caller.actor.user_id.hex}", ""
+    address = f"address {network_of(caller.address)}"
     if policy.per in {"LOGIN", "ACCOUNT"}:
         account = f"account {searchable_email(str(_input(call).get('email', '')))}"
         return (address, account) if policy.per == "LOGIN" else (account, "")

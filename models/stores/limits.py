@@ -179,6 +179,54 @@ def _milliseconds() -> int:
     return int(monotonic() * 1_000)
 
 
+class _Window:
+    """The hits of one key in their order, and the sum of their units."""
+
+    __slots__ = ("hits", "span", "used")
+
+    def __init__(self, span: int) -> None:
+        self.span = span
+        self.hits = array("Q")
+        self.used = 0
+
+    def age(self, now: int) -> None:
+        """Let go of what is over."""
+        hits, edge = self.hits, now - self.span
+        over = 0
+        while over < len(hits) and hits[over] >> _UNIT_BITS <= edge:
+            self.used -= hits[over] & _UNIT_MASK
+            over += 1
+        del hits[:over]
+
+    def add(self, units: int, now: int) -> None:
+        """A hit of this moment."""
+        self.hits.append(now << _UNIT_BITS | units)
+        self.used += units
+
+    def give_back(self, units: int) -> None:
+        """Undo the newest hit of so many units."""
+        for at in range(len(self.hits) - 1, -1, -1):
+            if self.hits[at] & _UNIT_MASK == units:
+                del self.hits[at]
+                self.used -= units
+                break
+
+    def stand(self, share: Share, now: int) -> Standing:
+        """Where a limit stands before a share is taken."""
+        hits = self.hits
+        over, wait = self.used + share.units - share.limit, 0
+        if over > 0:
+            wait = self.span
+            for hit in hits:
+                over -= hit & _UNIT_MASK
+                if over <= 0:
+                    wait = (hit >> _UNIT_BITS) + self.span - now
+                    break
+        oldest = (hits[0] >> _UNIT_BITS) + self.span - now if hits else 0
+        newest = now - (hits[-1] >> _UNIT_BITS) if hits else 0
+        return Standing(self.used, wait, oldest, newest)
+
+
 class LocalWindows:
     """Windows of this process alone, exact to the millisecond.
 
@@ -188,26 +236,26 @@ class LocalWindows:
 
     def __init__(self, clock: Callable[[], int] = _milliseconds) -> None:
         self._clock = clock
-        self._hits: OrderedDict[str, tuple[int, array[int]]] = OrderedDict()
+        self._windows: OrderedDict[str, _Window] = OrderedDict()
         self._taken = 0
 
     def __len__(self) -> int:
         """How many windows are kept."""
-        return len(self._hits)
+        return len(self._windows)
 
     def take(self, shares: Sequence[Share]) -> Verdict:
         """Take all shares or none."""
         now = self._clock()
         self._sweep(now)
         held = [self._live(share, now) for share in shares]
-        standings = [_stand(hits, share, now) for hits, share in zip(held, shares, strict=True)]
+        standings = [one.stand(share, now) for one, share in zip(held, shares, strict=True)]
         admitted = not any(
             one.wait_ms and share.units for one, share in zip(standings, shares, strict=True)
         )
         if admitted:
-            for at, (hits, share) in enumerate(zip(held, shares, strict=True)):
+            for at, (window, share) in enumerate(zip(held, shares, strict=True)):
                 if share.units:
-                    hits.append(now << _UNIT_BITS | share.units)
+                    window.add(share.units, now)
                     old = standings[at]
                     left = old.next_ms or share.seconds * 1_000
                     standings[at] = Standing(old.used + share.units, 0, left, 0)
@@ -216,45 +264,25 @@ class LocalWindows:
     def give_back(self, shares: Sequence[Share]) -> None:
         """Undo the newest hits of shares that were refused elsewhere."""
         for share in shares:
-            _, hits = self._hits.get(share.key, (0, array("Q")))
-            for at in range(len(hits) - 1, -1, -1):
-                if share.units and hits[at] & _UNIT_MASK == share.units:
-                    del hits[at]
-                    break
+            window = self._windows.get(share.key)
+            if window is not None and share.units:
+                window.give_back(share.units)
 
-    def _live(self, share: Share, now: int) -> "array[int]":
-        span = share.seconds * 1_000
-        _, hits = self._hits.pop(share.key, (0, array("Q")))
-        self._hits[share.key] = (span, hits)
-        edge = now - span
-        over = 0
-        while over < len(hits) and hits[over] >> _UNIT_BITS <= edge:
-            over += 1
-        del hits[:over]
-        return hits
+    def _live(self, share: Share, now: int) -> _Window:
+        window = self._windows.pop(share.key, None) or _Window(share.seconds * 1_000)
+        self._windows[share.key] = window
+        window.span = share.seconds * 1_000
+        window.age(now)
+        return window
 
     def _sweep(self, now: int) -> None:
         self._taken += 1
-        if self._taken % _SWEEP_EVERY and len(self._hits) <= _MOST_KEYS:
+        if self._taken % _SWEEP_EVERY and len(self._windows) <= _MOST_KEYS:
             return
-        while self._hits:
-            key, (span, hits) = next(iter(self._hits.items()))
-            if len(self._hits) <= _MOST_KEYS and hits and (hits[-1] >> _UNIT_BITS) + span > now:
+        while self._windows:
+            key, window = next(iter(self._windows.items()))
+            hits = window.hits
+            stands = hits and (hits[-1] >> _UNIT_BITS) + window.span > now
+            if len(self._windows) <= _MOST_KEYS and stands:
                 return
-            del self._hits[key]
-
-
-def _stand(hits: "array[int]", share: Share, now: int) -> Standing:
-    span = share.seconds * 1_000
-    used = sum(hit & _UNIT_MASK for hit in hits)
-    over, wait = used + share.units - share.limit, 0
-    if over > 0:
-        wait = span
-        for hit in hits:
-            over -= hit & _UNIT_MASK
-            if over <= 0:
-                wait = (hit >> _UNIT_BITS) + span - now
-                break
-    oldest = (hits[0] >> _UNIT_BITS) + span - now if hits else 0
-    newest = now - (hits[-1] >> _UNIT_BITS) if hits else 0
-    return Standing(used, wait, oldest, newest)
+            del self._windows[key]

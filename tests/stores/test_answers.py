@@ -47,6 +47,7 @@ async def test_the_bodies_of_a_process_are_bounded_and_the_last_used_stay() -> N
     assert answers.near(named(9)) is None
 
 
+@pytest.mark.case("E08")
 async def test_bodies_fade_though_nobody_asks() -> None:
     answers = Answers(kept_seconds=0.04)
     answers.put(uuid4(), named(1), "op", BODY, 0.001)
