@@ -42,9 +42,8 @@ test: $(DEV) $(ASSETS) ## Run all tests
 test-long: $(DEV) $(ASSETS) ## Run the tests that take long: fleets, key rotation under load, generated documents
 	@$(PYTHON) -m pytest -n 2 -m long
 
-soak: $(DEV) ## Look for new counterexamples for as long as it takes, half an hour and more
-	@POCKETTREND_EXAMPLES=soak $(PYTHON) -m pytest -n 2 --timeout=3600 --randomly-seed=$$(date +%s) \
-	  -k "machine or generated or property or exact or splits or differential or table"
+soak: $(DEV) ## Random commands against a model with faults on, half an hour (MINUTES=30, SEED=N plays one again)
+	@$(PYTHON) -m tests.model.soak --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED))
 
 drill: $(DEV) ## Kill each part of a whole fleet in turn under load, MINUTES long (10), and say what it cost
 	@$(PYTHON) -m tests.drill --minutes $(or $(MINUTES),10)

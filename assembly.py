@@ -126,13 +126,22 @@ def master_keys(settings: Settings) -> KeyProvider:
     return KmsKeys(_aws("kms"), settings.kms_keys, before=before)
 
 
+_AWS_SECONDS: Final = {
+    # A long poll takes its time, the answer included.
+    "sqs": 10.0,
+    "s3": 5.0,
+    # A key is a few bytes: whoever waits for one hears within her query's time that it is not there.
+    "kms": 1.5,
+}
+"""How long an answer of a service may take."""
+
+
 @lru_cache
 def _aws(service: str) -> "Aws":
     """One client of a service for this process; its library is imported only where it is used."""
     from models.stores.aws import Aws  # noqa: PLC0415
 
-    # A long poll takes its time, the answer included.
-    return Aws(service, read_seconds=10) if service == "sqs" else Aws(service)
+    return Aws(service, read_seconds=_AWS_SECONDS[service])
 
 
 def _file_keys(settings: Settings) -> LocalKeys:

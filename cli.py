@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import sys
+from datetime import datetime
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Final
@@ -222,6 +223,45 @@ def verify() -> None:
         for line in report.lines():
             typer.echo(line)
         return FAILED if report.differences else 0
+
+    raise SystemExit(run_with_services(work, beside=True))
+
+
+@cli.command()
+def audit(
+    *,
+    email: Annotated[
+        str | None, typer.Option(help="Only what this person did (default: everybody).")
+    ] = None,
+    since: Annotated[
+        datetime | None, typer.Option(help="Only what was done since then (UTC).")
+    ] = None,
+) -> None:
+    """List who signed in, changed or removed what and when: a line each, parts parted by tabs.
+
+    No line holds an amount, a text or an address.
+    """
+
+    async def work(running: "Running") -> int:
+        from operating import show_audit  # noqa: PLC0415
+
+        return await show_audit(running.services, email=email, since=since)
+
+    raise SystemExit(run_with_services(work, beside=True))
+
+
+@cli.command()
+def revoke_sessions(
+    *,
+    email: Annotated[str, typer.Option(help="Whose sessions end.")],
+    tokens: Annotated[bool, typer.Option("--tokens", help="End her personal tokens, too.")] = False,
+) -> None:
+    """End every session of a person at once, on all devices; she may sign in again."""
+
+    async def work(running: "Running") -> int:
+        from operating import end_sessions_of  # noqa: PLC0415
+
+        return await end_sessions_of(running.services, email, tokens=tokens)
 
     raise SystemExit(run_with_services(work, beside=True))
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from assembly import Role
+    from graph.context import Services
     from models.backup import Made, Server
     from models.backup.archive import Head
     from models.embedded.parts import EmbeddedParts, Endpoints
@@ -278,3 +279,31 @@ def _roles(settings: Settings, endpoints: "Endpoints | None") -> tuple[str, str]
 
     owner = database_of(settings, endpoints, "owner")["user"]
     return owner, database_of(settings, endpoints, "app")["user"]
+
+
+async def show_audit(services: "Services", *, email: str | None, since: datetime | None) -> int:
+    """Print who did what; the exit code."""
+    from resolvers.overseeing import deeds  # noqa: PLC0415
+    from resolvers.users import user_by_email  # noqa: PLC0415
+
+    only = None if email is None else await user_by_email(services.database, email)
+    if email is not None and only is None:
+        typer.echo("pockettrend: nobody signs in with this address.", err=True)
+        return FAILED
+    moment = None if since is None else since.replace(tzinfo=UTC)
+    async for deed in deeds(services.database, only=only, since=moment):
+        typer.echo(deed.line())
+    return 0
+
+
+async def end_sessions_of(services: "Services", email: str, *, tokens: bool) -> int:
+    """End somebody's sessions and say how many; the exit code."""
+    from resolvers.users import user_by_email  # noqa: PLC0415
+
+    user_id = await user_by_email(services.database, email)
+    if user_id is None:
+        typer.echo("pockettrend: nobody signs in with this address.", err=True)
+        return FAILED
+    ended, gone = await services.sessions.shut_out(user_id, tokens=tokens)
+    typer.echo(f"sessions ended: {ended:,}" + (f"; personal tokens: {gone:,}" if tokens else ""))
+    return 0

@@ -32,6 +32,13 @@ _SERIALIZATION: Final = frozenset({"40001", "40P01", LOCK_TIMEOUT})
 _CLOSED_LINE: Final = "the handler is closed"
 """In the words of uvloop: a line was written to that the other side had just closed."""
 _MAX_SHOWN: Final = 5
+_RETRY_SECONDS: Final = 5
+"""After which a part that was away may be well again."""
+_NO_DATABASE: Final = "The database does not answer now; repeat the request."
+
+
+def _away(message: str) -> Unavailable:
+    return Unavailable(message, retry_after_seconds=_RETRY_SECONDS)
 
 
 def as_app_error(error: BaseException) -> AppError | None:
@@ -42,18 +49,21 @@ def as_app_error(error: BaseException) -> AppError | None:
         return DataIntegrity("A stored value failed its authenticity check.")
     if isinstance(error, KeyMissing):
         return DataIntegrity("The keys of this ledger are gone; its figures cannot be read.")
+    if isinstance(error, OSError) and not isinstance(error, TimeoutError | ConnectionError):
+        # Such as a KMS or a file store: those who call them say which one in the log.
+        return _away("A part that this needs does not answer now; repeat the request.")
     if isinstance(error, PoolTimeout | OSError):
-        return Unavailable("The database does not answer now; repeat the request.")
+        return _away(_NO_DATABASE)
     if isinstance(error, DBAPIError):
         state = sqlstate(error)
         if state in _SERIALIZATION:
             return Conflict("Other writes were in the way; repeat the request.")
         if state in _AWAY or error.connection_invalidated:
-            return Unavailable("The database does not answer now; repeat the request.")
+            return _away(_NO_DATABASE)
     if isinstance(error, RuntimeError) and _CLOSED_LINE in str(error):
-        return Unavailable("The database does not answer now; repeat the request.")
+        return _away(_NO_DATABASE)
     if isinstance(error, SQLAlchemyError) and "closed" in str(error).lower():
-        return Unavailable("The database does not answer now; repeat the request.")
+        return _away(_NO_DATABASE)
     return None
 
 

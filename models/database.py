@@ -256,7 +256,7 @@ class Database:
         return await self._execute(held, sql, arguments, many)
 
     async def execute_joined(
-        self, held: Held, queued: Sequence[tuple[Prepared, Mapping[str, Any]]]
+        self, held: Held, queued: Sequence[tuple[Prepared, Sequence[Mapping[str, Any]]]]
     ) -> None:
         """Run several statements for their effect, in one round trip."""
         sql, arguments = self._joined.write(self.engine.dialect, queued)

@@ -117,34 +117,45 @@ class Joined:
     _PLACE: Final = re.compile(r"\$([0-9]+)")
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[Prepared, ...], str] = OrderedDict()
+        self._known: OrderedDict[Hashable, str] = OrderedDict()
 
     def write(
-        self, dialect: Dialect, queued: Sequence[tuple[Prepared, Mapping[str, Any]]]
+        self, dialect: Dialect, queued: Sequence[tuple[Prepared, Sequence[Mapping[str, Any]]]]
     ) -> tuple[str, list[Any]]:
         """The text of them all, and their values in order."""
-        parts = [(one.written(dialect), values) for one, values in queued]
-        key = tuple(one for one, _ in queued)
-        text = self._known.get(key)
-        if text is None:
-            text = self._known[key] = self._text([one for one, _ in parts])
+        key = tuple((one, len(rows) > 1) for one, rows in queued)
+        values: list[Any] = []
+        texts = []
+        for one, rows in queued:
+            written = one.written(dialect)
+            if written.expands:
+                raise TypeError("A statement whose lists are written out has no text to join.")
+            text, arguments = written.sql, written.arguments
+            if len(rows) == 1:
+                mine = arguments(rows[0])
+            elif isinstance(one, Inserted):
+                spread = one.spread(dialect)
+                text, mine = spread.sql, spread.arguments(map(arguments, rows))
+            else:
+                raise TypeError("Only an insert takes many rows at once.")
+            texts.append((text, len(values)))
+            values += mine
+        joined = self._known.get(key)
+        if joined is None:
+            joined = self._known[key] = self._text(texts)
             if len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
         else:
             self._known.move_to_end(key)
-        return text, [value for one, values in parts for value in one.arguments(values)]
+        return joined, values
 
-    def _text(self, parts: "Sequence[Written]") -> str:
-        texts, before = [], 0
-        for part in parts:
-            if part.expands:
-                raise TypeError("A statement whose lists are written out has no text to join.")
-            shift = before
-            texts.append(
-                self._PLACE.sub(lambda found: f"${int(found[1]) + shift}", part.sql)  # noqa: B023 - used at once
-            )
-            before += len(part.names)
-        *first, last = texts
+    def _text(self, texts: Sequence[tuple[str, int]]) -> str:
+        """Statements, with how many values lie before those of each, as one."""
+
+        def moved(text: str, before: int) -> str:
+            return self._PLACE.sub(lambda found: f"${int(found[1]) + before}", text)
+
+        *first, last = [moved(text, before) for text, before in texts]
         named = ", ".join(f"part{number} AS ({text})" for number, text in enumerate(first, 1))
         return f"WITH {named} {last}" if named else last
 

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 Statement = Executable | Prepared
 Params = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
-_FEW: Final = 4
-"""Rows that go one by one with other statements; more of them go by themselves."""
 _QUEUED: Final = 12
 
 
@@ -177,18 +175,19 @@ class Writing(_Driven):
 
     def __init__(self, held: Held, database: "Database") -> None:
         super().__init__(held, database)
-        self._queued: list[tuple[Prepared, Mapping[str, Any]]] = []
+        self._queued: list[tuple[Prepared, Sequence[Mapping[str, Any]]]] = []
 
     async def later(self, statement: Prepared, params: Params = None) -> None:
         """Keep a statement for the next round trip."""
-        rows = [params or {}] if params is None or isinstance(params, Mapping) else list(params)
+        rows = [params or {}] if params is None or isinstance(params, Mapping) else params
+        inserts = isinstance(statement, Inserted)
         again = any(one is statement for one, _ in self._queued)
-        if len(rows) > _FEW or (again and not isinstance(statement, Inserted)):
+        if not inserts and (len(rows) > 1 or again):
             await self.run(statement, params)
-            return
-        if len(self._queued) + len(rows) > _QUEUED:
-            await self.send()
-        self._queued += [(statement, row) for row in rows]
+        elif rows:
+            if len(self._queued) == _QUEUED:
+                await self.send()
+            self._queued.append((statement, rows))
 
     async def aside(self, statement: Statement, params: Params = None) -> Sequence[Row[Any]]:
         """Rows of a statement; what was kept stays where it is."""

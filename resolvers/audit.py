@@ -19,6 +19,7 @@ EVENTS: Final = {
     "SIGNED_OUT": "A session was ended by its owner.",
     "SESSION_REVOKED": "A session was ended from another one.",
     "SESSIONS_REVOKED": "All other sessions were ended.",
+    "SESSIONS_ENDED": "An operator ended all sessions.",
     "TOKEN_REUSED": "A refresh token came a second time: its session was ended.",
     "PASSWORD_CHANGED": "The password was changed.",
     "PASSWORD_RESET": "The password was reset by mail.",

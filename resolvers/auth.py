@@ -45,11 +45,11 @@ from resolvers.users import (
     actor_of,
     email_key,
     get_user,
-    searchable_email,
+    user_by_email,
     user_row,
 )
 
-__all__ = ["Admission", "Auth", "LoginInput", "RegisterInput", "Secret", "SignIn", "user_by_email"]
+__all__ = ["Admission", "Auth", "LoginInput", "RegisterInput", "Secret", "SignIn"]
 
 _U: Final = table(User)
 _S: Final = table(Session)
@@ -78,15 +78,10 @@ class Auth:
     ) -> None:
         self._database = database
         self._failures = failures
-        self._ledgers = ledgers
+        self.ledgers = ledgers
         self._passwords = passwords
         self._tokens = tokens
         self._sessions = sessions
-
-    @property
-    def ledgers(self) -> Ledgers:
-        """Where what they do is written."""
-        return self._ledgers
 
     @property
     def database(self) -> Database:
@@ -148,7 +143,7 @@ class Auth:
             return await self._open_session(write.tx, user, now, agent_name(user_agent), new_id())
 
         try:
-            outcome = await self._ledgers.write(actor, work, first=found_ledger)
+            outcome = await self.ledgers.write(actor, work, first=found_ledger)
         except DBAPIError as error:
             known = constraint_of(error) == "uq_users_email_key"
             if sqlstate(error) == UNIQUE_VIOLATION and known:
@@ -333,11 +328,7 @@ class Auth:
     async def logout(
         self, actor: Actor | None, refresh_token: str | None, repeat: Repeat | None = None
     ) -> bool:
-        """End a session, known by its access token or its refresh token; either suffices.
-
-        A key that comes with a bearer is kept; whoever sends a refresh token alone may do so as
-        often as she likes.  Whether the answer is a stored one.
-        """
+        """End a session, known by its access or its refresh token; whether that was replayed."""
         user_id, session_id = None, None
         if actor is not None and actor.session_id is not None:
             user_id, session_id = actor.user_id, actor.session_id
@@ -358,12 +349,11 @@ class Auth:
             for row in await tx.rows(over.returning(_S.c.ledger_id)):
                 await note(tx, row.ledger_id, "SIGNED_OUT", session_id=ended)
 
+        replayed = False
         if actor is not None:
-            outcome = await self._ledgers.once(actor, work, repeat=repeat, answer=None)
-            replayed = outcome.replayed
+            replayed = (await self.ledgers.once(actor, work, repeat=repeat, answer=None)).replayed
         else:
             await self._database.change(user_id, work)
-            replayed = False
         await self._sessions.deny([ended])
         return replayed
 
@@ -406,11 +396,3 @@ class Auth:
                 select(_S.c.id).where(_S.c.ledger_id == actor.ledger_id, _S.c.revoked_at.is_(None))
             )
         await self._sessions.forget([row.id for row in rows])
-
-
-async def user_by_email(database: Database, email: str) -> UUID | None:
-    """Whose address it is, however it is spelled."""
-    key = {"key": searchable_email(email)}
-    found = await database.call(text("SELECT user_by_email(:key) AS id"), key)
-    user_id: UUID | None = found[0].id
-    return user_id

@@ -17,11 +17,10 @@ from typing import Any, Final, Generic, Protocol, TypeVar, cast
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from sqlalchemy import and_, bindparam, exists, select, text, update
+from sqlalchemy import bindparam, update
 from sqlalchemy.exc import DBAPIError
 
-from models.base import among_named, table, utc_now
-from models.budgets import Budget
+from models.base import table, utc_now
 from models.changes import Change
 from models.database import LOCK_TIMEOUT, Database, Transaction, sqlstate
 from models.ids import new_id
@@ -37,6 +36,7 @@ from resolvers.errors import (
     StaleObject,
 )
 from resolvers.events import Record, feed_rows, image_of
+from resolvers.ledger_states import State, states
 from resolvers.repeats import Repeat, claim, look, store
 from resolvers.totals import move_totals
 from resolvers.wire import wire
@@ -48,7 +48,6 @@ _LEDGERS: Final = table(Ledger)
 _MEMBERSHIPS: Final = table(Membership)
 _CHANGES: Final = table(Change)
 _JOBS: Final = table(Job)
-_TAKE_PEN: Final = text("SELECT take_pen(:ledger)")
 _ADD_JOBS: Final = Inserted(
     _JOBS, ("id", "kind", "ledger_id", "actor_id", "subject_id", "run_at", "created_at")
 )
@@ -59,40 +58,6 @@ _ADD_CHANGES: Final = Inserted(
         "content_mac", "prev_hash", "hash",
     ),
 )  # fmt: skip
-_LOCK: Final = Prepared(
-    select(_LEDGERS.c.id, _LEDGERS.c.version, _LEDGERS.c.head_hash)
-    .where(among_named(_LEDGERS.c.id, "ledgers"))
-    .order_by(_LEDGERS.c.id)
-    .with_for_update()
-)
-_ROLES: Final = Prepared(
-    select(_MEMBERSHIPS.c.ledger_id, _MEMBERSHIPS.c.role).where(
-        among_named(_MEMBERSHIPS.c.ledger_id, "ledgers"),
-        _MEMBERSHIPS.c.user_id == bindparam("actor"),
-    )
-)
-_PLANS: Final = table(Budget)
-# Money that moves is looked at by a job where there are budgets, and one waiting job is enough: it
-# reads all that was written until it holds the ledger's lock.
-UNHEARD: Final = and_(
-    exists().where(_PLANS.c.ledger_id == _LEDGERS.c.id),
-    ~exists().where(
-        _JOBS.c.subject_id == _LEDGERS.c.id,
-        _JOBS.c.kind == "notice_budgets",
-        _JOBS.c.state == "WAITING",
-    ),
-)
-_STATES: Final = Prepared(
-    select(
-        _LEDGERS.c.id,
-        _LEDGERS.c.version,
-        _LEDGERS.c.head_hash,
-        _MEMBERSHIPS.c.role,
-        UNHEARD.label("unheard"),
-    )
-    .join_from(_LEDGERS, _MEMBERSHIPS, _MEMBERSHIPS.c.ledger_id == _LEDGERS.c.id)
-    .where(among_named(_LEDGERS.c.id, "ledgers"), _MEMBERSHIPS.c.user_id == bindparam("actor"))
-)
 _MOVE_ON: Final = Prepared(
     update(_LEDGERS)
     .where(_LEDGERS.c.id == bindparam("ledger"))
@@ -244,8 +209,8 @@ class Ledgers:
             if first is not None:
                 await first(tx)
             await tx.unlock({*ledgers, actor.ledger_id})
-            enter = self._enter if at_once else self._lock
-            writes = await enter(tx, actor, ledgers, own_affair=own_affair)
+            found = await states(tx, actor.user_id, ledgers, locked=at_once, own_affair=own_affair)
+            writes = self._writes(tx, actor, ledgers, found, own_affair=own_affair)
             write = writes.pop(target)
             write.beside = writes
             value = await work(write)
@@ -334,36 +299,12 @@ class Ledgers:
         finally:
             turn.release()
 
-    async def _enter(
-        self, tx: Transaction, actor: Actor, ledgers: Sequence[UUID], *, own_affair: bool
-    ) -> dict[UUID, LedgerWrite]:
-        """Read ledgers and roles behind the lock that the transaction began with."""
-        found = await tx.rows(_STATES, {"ledgers": list(ledgers), "actor": actor.user_id})
-        states = {row.id: row for row in found}
-        roles = {row.id: row.role for row in found}
-        return self._writes(tx, actor, ledgers, states, roles, own_affair=own_affair)
-
-    async def _lock(
-        self, tx: Transaction, actor: Actor, ledgers: Sequence[UUID], *, own_affair: bool
-    ) -> dict[UUID, LedgerWrite]:
-        """Lock the ledgers, then read the roles: whoever was removed meanwhile commits nothing."""
-        if own_affair:
-            for one in ledgers:
-                await tx.run(_TAKE_PEN, {"ledger": one})
-        locked = await tx.rows(_LOCK, {"ledgers": list(ledgers)})
-        # A statement of its own: the one that waits for a lock still sees the time before it.
-        roles = await tx.rows(_ROLES, {"ledgers": list(ledgers), "actor": actor.user_id})
-        role_in = {row.ledger_id: row.role for row in roles}
-        held = {row.id: row for row in locked}
-        return self._writes(tx, actor, ledgers, held, role_in, own_affair=own_affair)
-
     @staticmethod
     def _writes(
         tx: Transaction,
         actor: Actor,
         ledgers: Sequence[UUID],
-        held: Mapping[UUID, Any],
-        role_in: Mapping[UUID, str],
+        found: Mapping[UUID, State],
         *,
         own_affair: bool,
     ) -> dict[UUID, LedgerWrite]:
@@ -371,10 +312,10 @@ class Ledgers:
         now = utc_now()
         writes = {}
         for ledger_id in ledgers:
-            role = role_in.get(ledger_id)
-            if role is None:
+            state = found.get(ledger_id)
+            if state is None:
                 raise NotFound("There is no such group.")
-            if ledger_id not in held or (role == "VIEWER" and not own_affair):
+            if state.version is None or (state.role == "VIEWER" and not own_affair):
                 raise Forbidden("A viewer may look but not change anything.")
             writes[ledger_id] = LedgerWrite(
                 tx=tx,
@@ -383,10 +324,10 @@ class Ledgers:
                 ring=tx.ring(ledger_id),
                 now=now,
                 today=actor.today,
-                role=role,
-                version=held[ledger_id].version + 1,
-                head=held[ledger_id].head_hash,
-                unheard=getattr(held[ledger_id], "unheard", None),
+                role=state.role,
+                version=state.version + 1,
+                head=state.head,
+                unheard=state.unheard,
             )
         return writes
 

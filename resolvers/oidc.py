@@ -33,7 +33,7 @@ from models.sealing import SealBroken, derive, open_bytes, seal_bytes
 from models.users import User
 from resolvers.access import Actor
 from resolvers.audit import note
-from resolvers.auth import Auth, user_by_email
+from resolvers.auth import Auth
 from resolvers.auth_inputs import RegisterInput, Secret, SignIn
 from resolvers.errors import (
     AppError,
@@ -48,6 +48,7 @@ from resolvers.inputs import Input, parse
 from resolvers.ledgers import Outcome
 from resolvers.notifications import leave_security
 from resolvers.repeats import Repeat
+from resolvers.users import user_by_email
 
 _log: Final = structlog.get_logger("oidc")
 _LIVES: Final = timedelta(minutes=10)

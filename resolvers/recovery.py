@@ -13,7 +13,6 @@ from models.database import Transaction
 from models.stores.sessions import SessionCache
 from models.users import User, UserRow
 from resolvers.access import Actor
-from resolvers.auth import user_by_email
 from resolvers.auth_inputs import Secret
 from resolvers.errors import AppError, ErrorCode, Invalid
 from resolvers.failures import Failures
@@ -24,7 +23,7 @@ from resolvers.notifications import leave_security
 from resolvers.passwords import Passwords
 from resolvers.repeats import Repeat
 from resolvers.sessions import end_sessions, void_resets
-from resolvers.users import actor_of, get_user
+from resolvers.users import actor_of, get_user, user_by_email
 
 _M: Final = table(MailedToken)
 _U: Final = table(User)

@@ -23,13 +23,13 @@ from models.ids import new_id
 from models.jobs import Job as JobTable
 from models.sealing import derive, open_bytes, seal_bytes
 from models.stores.mail import Mailer
-from resolvers.auth import Auth, RegisterInput, SignIn, user_by_email
+from resolvers.auth import Auth, RegisterInput, SignIn
 from resolvers.inputs import parse
 from resolvers.jobs import Handler, Job, fence
 from resolvers.ledgers import Ledgers
 from resolvers.mails import compose, deliver, token_hash
 from resolvers.recovery import invalid_token
-from resolvers.users import email_key
+from resolvers.users import email_key, user_by_email
 
 MAIL_REGISTER: Final = "mail_register"
 LIVES: Final = timedelta(hours=24)

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 
 from models import ids
-from models.auth import MailedToken, Session, SessionRow
+from models.auth import MailedToken, PersonalToken, Session, SessionRow
 from models.base import table, utc_now
 from models.database import Transaction
 from models.stores.sessions import SessionCache
@@ -21,10 +21,11 @@ from resolvers.ledgers import Ledgers, Outcome
 from resolvers.notifications import leave_security
 from resolvers.passwords import Passwords
 from resolvers.repeats import Repeat
-from resolvers.users import get_user
+from resolvers.users import actor_of, get_user
 
 _S: Final = table(Session)
 _M: Final = table(MailedToken)
+_T: Final = table(PersonalToken)
 _U: Final = table(User)
 MOST_SHOWN: Final = 100
 
@@ -123,6 +124,25 @@ class Sessions:
             return await end_sessions(tx, actor, "PASSWORD", keep=actor.session_id)
 
         return await self._denied(actor, work, repeat)
+
+    async def shut_out(self, user_id: UUID, *, tokens: bool) -> tuple[int, int]:
+        """An operator ends every session of a person, and personal tokens if meant; how many.
+
+        She may sign in again: who has her password too is kept out by a reset of it.
+        """
+
+        async def work(tx: Transaction) -> tuple[list[UUID], int]:
+            actor = actor_of(await get_user(tx, user_id))
+            ended, gone = await end_sessions(tx, actor, "OPERATOR"), 0
+            if tokens:
+                mine = (_T.c.ledger_id == actor.ledger_id, _T.c.revoked_at.is_(None))
+                gone = await tx.run(update(_T).where(*mine).values(revoked_at=utc_now()))
+            await note(tx, actor.ledger_id, "SESSIONS_ENDED", sessions=len(ended), tokens=gone)
+            return ended, gone
+
+        ended, gone = await self._database.change(user_id, work)
+        await self._cache.deny(ended)
+        return len(ended), gone
 
 
 async def list_sessions(tx: Transaction, actor: Actor) -> list[SessionRow]:

@@ -8,9 +8,10 @@ from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, select, text, update
 
 from models.base import table
+from models.database import Database
 from models.database import Transaction as Tx
 from models.users import User, UserRow
 from resolvers.access import Actor
@@ -175,3 +176,11 @@ async def update_profile(
     if new.name != old.name:
         write.enqueue(SYNC_PROFILE, new.id)
     return new
+
+
+async def user_by_email(database: Database, email: str) -> UUID | None:
+    """Whose address it is, however it is spelled."""
+    key = {"key": searchable_email(email)}
+    found = await database.call(text("SELECT user_by_email(:key) AS id"), key)
+    user_id: UUID | None = found[0].id
+    return user_id

@@ -9,7 +9,6 @@ from models import ids
 from models.base import among
 from models.groups import GroupRow, ShareRow
 from models.invitations import InvitationRow
-from resolvers.auth import user_by_email
 from resolvers.errors import Unauthenticated
 from resolvers.events import Record
 from resolvers.groups.rows import groups_by_id
@@ -20,7 +19,7 @@ from resolvers.ledgers import Ledgers, LedgerWrite
 from resolvers.money import format_minor
 from resolvers.notifications import add_notification
 from resolvers.notifications.words import Words, group_expense, invitation, money, settlement
-from resolvers.users import actor_of, get_user
+from resolvers.users import actor_of, get_user, user_by_email
 
 TOLD_AT_ONCE: Final = 20
 """Somebody who comes back to a busy group is told of the newest."""

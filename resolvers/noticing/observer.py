@@ -14,7 +14,8 @@ from models.statements import Prepared
 from models.uploads import Upload
 from resolvers.budgets.rows import B
 from resolvers.events import Record
-from resolvers.ledgers import UNHEARD, LedgerWrite
+from resolvers.ledger_states import UNHEARD
+from resolvers.ledgers import LedgerWrite
 from resolvers.noticing.budgets import MONEY, mark_plans
 from resolvers.noticing.groups import tell_of_shares
 from resolvers.notifications.words import import_finished

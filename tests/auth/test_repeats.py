@@ -96,7 +96,7 @@ async def test_tokens_takeouts_and_mails(client: httpx2.AsyncClient, ada: Person
     listed = await ask(client, ada, "{ viewer { personalTokens { id } } }")
     assert listed["data"]["viewer"]["personalTokens"] == [{"id": token}]
     bob = await register(client)
-    taken = "mutation ($key: String) { requestTakeout(idempotencyKey: $key) { export { url } } }"
+    taken = "mutation ($key: String) { requestTakeout(idempotencyKey: $key) { export { downloadUrl } } }"
     await twice(client, bob, taken)
     mailed = "mutation ($key: String) { resendVerification(idempotencyKey: $key) { accepted } }"
     reused = await ask(client, bob, mailed, key="one")

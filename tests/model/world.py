@@ -38,6 +38,9 @@ def one_of(things: list[T], pick: int) -> T | None:
 class World(RuleBasedStateMachine):
     """Three people in one currency; each step picks a person and a door."""
 
+    thorough = False
+    """Whether reports are looked at after every step and not only at the end."""
+
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
@@ -85,7 +88,7 @@ class World(RuleBasedStateMachine):
         """Three people with two accounts each."""
         self.money = money
         for index, name in enumerate(("Ada", "Ben", "Cy")):
-            signed = self.run(register(self.client, name=name, baseCurrency=money.currency))
+            signed = self.sign_up(name)
             self.signed.append(signed)
             person = Person(signed.id)
             self.people.append(person)
@@ -103,6 +106,10 @@ class World(RuleBasedStateMachine):
                 )
                 person.opening[account["id"]] = one
             self.learn_categories(index)
+
+    def sign_up(self, name: str) -> Any:
+        """Somebody new."""
+        return self.run(register(self.client, name=name, baseCurrency=self.money.currency))
 
     def learn_categories(self, who: int) -> None:
         """Take over the starter set (and what shared expenses have added)."""

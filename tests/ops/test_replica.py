@@ -102,6 +102,7 @@ async def caught_up(fleet: Fleet) -> None:
     await asyncio.to_thread(wait_for, fleet.caught_up)
 
 
+@pytest.mark.case("X10")
 def test_a_report_is_read_from_a_replica_that_has_everything(fleet: Fleet) -> None:
     async def scenario(fleet, running, client, _ada, account) -> None:
         await spend(client, account, "-12.34")
@@ -125,6 +126,7 @@ def test_a_report_is_read_from_a_replica_that_has_everything(fleet: Fleet) -> No
     run(fleet, scenario)
 
 
+@pytest.mark.case("X10")
 def test_whoever_wrote_reads_what_was_written(fleet: Fleet) -> None:
     async def scenario(fleet, running, client, _ada, account) -> None:
         await caught_up(fleet)

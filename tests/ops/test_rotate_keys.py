@@ -14,6 +14,7 @@ from tests.ops.test_serve import served
 pytestmark = [pytest.mark.long, pytest.mark.serve]
 
 
+@pytest.mark.case("E05")
 def test_keys_rotate_under_a_serving_product(tmp_path: Path) -> None:
     data = tmp_path / "data"
     failures: list[str] = []
