@@ -136,8 +136,8 @@ class SharedWindows:
                 pass
         if not guarded:
             return None
-        verdict = await self._guarded.take(shares)
-        if verdict.admitted:
+        verdict: Verdict | None = await self._guarded.take(shares)
+        if verdict is not None and verdict.admitted:
             self._owe(shares)
         return verdict
 
