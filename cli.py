@@ -256,7 +256,11 @@ def revoke_sessions(
     email: Annotated[str, typer.Option(help="Whose sessions end.")],
     tokens: Annotated[bool, typer.Option("--tokens", help="End her personal tokens, too.")] = False,
 ) -> None:
-    """End every session of a person at once, on all devices; she may sign in again."""
+    """End every session of a person at once, on all devices; she may sign in again.
+
+    For an account that somebody else has got into: within a second no access token of hers is
+    taken any more.  Her password stays as it is, so have her choose another one.
+    """
 
     async def work(running: "Running") -> int:
         from operating import end_sessions_of  # noqa: PLC0415

@@ -312,7 +312,8 @@ class Database:
     ) -> T:
         """Run work in one READ COMMITTED transaction and commit it.
 
-        Ledgers to ``lock`` are locked as it begins, those that the person may write.  Serialization failures and deadlocks run the work again; it must hold no other effect.
+        Ledgers to ``lock`` are locked as it begins, those that the person may write.
+        Serialization failures and deadlocks run the work again; it must hold no other effect.
         """
         for attempt in range(1, _ATTEMPTS + 1):
             try:

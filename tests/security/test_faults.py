@@ -18,8 +18,8 @@ from app import create_app, start
 from graph.errors import as_app_error
 from models.database import connect
 from models.embedded.parts import Endpoints
+from resolvers import ledgers
 from resolvers.errors import ErrorCode
-from resolvers.ledgers import Ledgers
 from settings import Settings
 from tests.doors import Person, register
 from tests.security.faults import FaultProxy, fault_proxy
@@ -149,17 +149,17 @@ async def test_writes_in_each_others_way_are_tried_again_a_few_times(
     status: int,
 ) -> None:
     tried = 0
-    whole = Ledgers._lock
+    whole = ledgers.states
 
-    async def collide(self: Any, tx: Any, *words: Any, **more: Any) -> Any:
+    async def collide(tx: Any, *words: Any, **more: Any) -> Any:
         nonlocal tried
         tried += 1
         if tried <= failures:
             raised = f"DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{state}'; END $$"
             await tx.run(text(raised))
-        return await whole(self, tx, *words, **more)
+        return await whole(tx, *words, **more)
 
-    monkeypatch.setattr(Ledgers, "_lock", collide)
+    monkeypatch.setattr(ledgers, "states", collide)
     answer = await client.post("/v1/accounts", json=ACCOUNT, headers=ada.headers)
     assert answer.status_code == status
     assert tried == 4
