@@ -19,7 +19,7 @@ FIND_PYTHON = for one in python3.13 python3.12 python3.11 python3; do \
 	  if $$one -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
 	  then echo $$one; break; fi; done
 
-.PHONY: help serve worker test test-long soak check bench bench-full schema migrate fix lock assets clean
+.PHONY: help serve worker test test-long soak drill check bench bench-full schema migrate fix lock assets clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ test-long: $(DEV) $(ASSETS) ## Run the tests that take long: fleets, key rotatio
 
 soak: $(DEV) ## Random commands against a model with faults on, half an hour (MINUTES=30, SEED=N plays one again)
 	@$(PYTHON) -m tests.model.soak --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED))
+
+drill: $(DEV) ## Kill each part of a whole fleet in turn under load, MINUTES long (10), and say what it cost
+	@$(PYTHON) -m tests.drill --minutes $(or $(MINUTES),10)
 
 check: $(DEV) ## What CI runs: format, lint, types, walls between rooms, schema drift, tests
 	@.venv/bin/ruff format --check .

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import ssl
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -163,8 +164,12 @@ def _file_keys(settings: Settings) -> LocalKeys:
     return keys
 
 
-async def migrate_all(settings: Settings, endpoints: "Endpoints | None") -> bool:
-    """Bring tables and system keys up to date; True when a migration ran.
+async def migrate_all(
+    settings: Settings,
+    endpoints: "Endpoints | None",
+    applied: Callable[[str], None] = lambda _: None,
+) -> bool:
+    """Bring tables and system keys up to date; True when a migration ran.  ``applied`` is told each.
 
     Without the owner's address the schema must be the newest already.
     """
@@ -174,7 +179,7 @@ async def migrate_all(settings: Settings, endpoints: "Endpoints | None") -> bool
     app_role = APP if endpoints is not None else database_address(settings.database_url)["user"]
     owner = engine_of(settings, endpoints, owner=True)
     try:
-        ran = await migrate(owner, app_role=app_role)
+        ran = await migrate(owner, app_role=app_role, applied=applied)
         await ensure_system_keys(owner, master_keys(settings))
     finally:
         await owner.dispose()

@@ -124,9 +124,29 @@ def migrate() -> None:
     settings = read_settings()
 
     async def work(endpoints: "Endpoints | None", _parts: "EmbeddedParts | None") -> bool:
-        from app import migrate_all  # noqa: PLC0415
+        from rich.console import Console  # noqa: PLC0415
+        from rich.progress import (  # noqa: PLC0415  # noqa: PLC0415
+            MofNCompleteColumn,
+            Progress,
+            SpinnerColumn,
+            TextColumn,
+            TimeElapsedColumn,
+        )
 
-        return await migrate_all(settings, endpoints)
+        from app import migrate_all  # noqa: PLC0415
+        from models.migrate import newest_revision  # noqa: PLC0415
+
+        columns = (
+            SpinnerColumn(),
+            TextColumn("migrations"),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("", total=int(newest_revision()))
+            return await migrate_all(
+                settings, endpoints, lambda revision: bar.update(task, completed=int(revision))
+            )
 
     ran = with_parts(settings, work)
     typer.echo("migrated" if ran else "nothing to migrate")

@@ -8,10 +8,12 @@ is no cost of ours.  Takes some minutes and writes bench/measured.json.
 import json
 import platform
 import random
+import resource
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -35,12 +37,13 @@ MIX: Final = {"screen": 35, "unchanged": 25, "one": 15, "create": 15, "report": 
 """Of a hundred requests of a person who looks at her books: our guess of a day, not measured."""
 SMALL: Final = 20_000
 LARGE: Final = 100_000
-_SLICES: Final = 7
-_REQUESTS: Final = 60
-_SOCKETS: Final = (500, 1_000)
+_SLICES: Final = 16
+_REQUESTS: Final = 25
+_SOCKETS: Final = (1_000, 2_000)
 _IMPORT: Final = 10_000
 _SIGN_INS: Final = 10
 _SETTLE: Final = 4.0
+_CONNECTIONS: Final = 8
 
 Request = tuple[bytes, int]
 
@@ -99,6 +102,25 @@ def _in_turns(
     return {name: _cheapest(found) for name, found in slices.items()}
 
 
+def _side_by_side(stage: Stage, asker: "Asker", order: Sequence[str]) -> dict[str, float]:
+    """The mix by several connections at once: what waiting for each other adds, or saves."""
+    slices: list[Slice] = []
+    with ExitStack() as stack, ThreadPoolExecutor(_CONNECTIONS) as pool:
+        clients = [stack.enter_context(Client(stage.product.port)) for _ in range(_CONNECTIONS)]
+
+        def ask(client: Client, made: Sequence[Request]) -> None:
+            for body, status in made:
+                checked(client.send(body), status)
+
+        for number in range(_SLICES + 1):
+            made = [[asker.make(case) for case in order] for _ in clients]
+            keep = slices.append if number else _forget
+            with stage.meter.slice(stage.product, keep) as counted:
+                list(pool.map(ask, clients, made))
+                counted.count = len(order) * len(clients)
+    return _cheapest(slices)
+
+
 def _forget(_: Slice) -> None:
     """A slice that does not count."""
 
@@ -125,7 +147,8 @@ def _requests(stage: Stage) -> dict[str, dict[str, float]]:
         for name, plan in plans.items()
     }
     asked["sign_in"] = lambda: [(sign_in, 200)] * _SIGN_INS
-    return _in_turns(stage, asked)
+    found = _in_turns(stage, asked)
+    return found | {"mix_side_by_side": _side_by_side(stage, asker, order)}
 
 
 def _imported(stage: Stage) -> dict[str, float]:
@@ -199,6 +222,8 @@ def _told(sizes: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def _memory(stage: Stage) -> dict[str, Any]:
     """A process that has only started, and what idle subscriptions add to it."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     server = stage.start("subscribers")
     token = stage.person.headers["Authorization"]
     with started_crowd(server.port, token, 20, stage.folder):

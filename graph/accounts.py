@@ -116,6 +116,7 @@ class Account(Stored):
     archived: bool = plain("Hidden from daily use; still counted in reports.")
 
     @classmethod
+    @reads()
     def is_type_of(cls, obj: object, info: Any) -> bool:
         """Whether a row is an account."""
         return isinstance(obj, AccountRow)

@@ -74,6 +74,7 @@ class Category(Stored):
     )
 
     @classmethod
+    @reads()
     def is_type_of(cls, obj: object, info: Any) -> bool:
         """Whether a row is a category."""
         return isinstance(obj, CategoryRow)

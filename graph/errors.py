@@ -29,6 +29,8 @@ _AWAY: Final = frozenset(
     | {"25006", "53100", "53200"}
 )
 _SERIALIZATION: Final = frozenset({"40001", "40P01", LOCK_TIMEOUT})
+_CLOSED_LINE: Final = "the handler is closed"
+"""In the words of uvloop: a line was written to that the other side had just closed."""
 _MAX_SHOWN: Final = 5
 _RETRY_SECONDS: Final = 5
 """After which a part that was away may be well again."""
@@ -58,6 +60,8 @@ def as_app_error(error: BaseException) -> AppError | None:
             return Conflict("Other writes were in the way; repeat the request.")
         if state in _AWAY or error.connection_invalidated:
             return _away(_NO_DATABASE)
+    if isinstance(error, RuntimeError) and _CLOSED_LINE in str(error):
+        return _away(_NO_DATABASE)
     if isinstance(error, SQLAlchemyError) and "closed" in str(error).lower():
         return _away(_NO_DATABASE)
     return None

@@ -39,9 +39,7 @@ class Cell:
 
 def minors(column: ColumnElement[Any], place: str) -> Cell:
     """A sealed amount."""
-    return Cell(
-        column, lambda ring, ids, cells: ring.unseal_minors(place, zip(ids, cells, strict=True))
-    )
+    return Cell(column, lambda ring, ids, cells: ring.unseal_minors(place, ids, cells))
 
 
 def sealed(column: ColumnElement[Any], place: str) -> Cell:

@@ -17,6 +17,7 @@ from time import monotonic
 from typing import Any, Final, TypeVar, cast
 from uuid import UUID
 
+import asyncpg
 import structlog
 from sqlalchemy import BigInteger, Row, Uuid, column, text
 from sqlalchemy.exc import DBAPIError
@@ -26,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from models.connecting import connect
 from models.drivers import DRIVER_ERRORS, Drivers, Held, raise_told
 from models.sealing import KEY_CACHE_SECONDS, KeyMissing, RingCache
-from models.statements import Prepared, Writer
+from models.statements import Inserted, Joined, Prepared, Writer
 from models.stores.keys import KeyProvider
 from models.telemetry import note_statement
 from models.transacting import Params, Reading, Statement, Transaction, Upkeep, Writing, key_context
@@ -44,6 +45,14 @@ _BEGIN_READ: Final = (
 )
 LOCK_TIMEOUT: Final = "55P03"
 UNIQUE_VIOLATION: Final = "23505"
+
+
+def _locking(ledger_ids: Collection[UUID]) -> str:
+    """Words that lock ledgers, in ascending order; what is read behind them sees what was waited for."""
+    if not ledger_ids:
+        return ""
+    wanted = ", ".join(f"'{UUID(int=one.int)}'" for one in ledger_ids)
+    return f"; SELECT FROM ledgers WHERE id IN ({wanted}) ORDER BY id FOR UPDATE"
 
 
 def sqlstate(error: DBAPIError) -> str | None:
@@ -100,6 +109,7 @@ class Database:
             f"set_config('statement_timeout', '{int(statement_timeout_ms)}', true)"
         )
         self._writer = Writer(engine.dialect)
+        self._joined = Joined()
         self.drivers = Drivers(engine, keeps=keeps)
         self.watch: Callable[[str, Sequence[Any]], None] | None = None
         """Told the text and the values of every statement."""
@@ -144,7 +154,9 @@ class Database:
         """
         return Reading(await self._begin(_BEGIN_READ, user_id, self._begun), self, user_id)
 
-    async def _begin(self, words: str, user_id: UUID | None, more: str) -> Held:
+    async def _begin(
+        self, words: str, user_id: UUID | None, more: str, lock: Collection[UUID] = ()
+    ) -> Held:
         """A connection in a transaction as one person.
 
         A connection that was cut while nobody used it shows it at the first statement: nothing has
@@ -152,14 +164,15 @@ class Database:
         """
         # One round trip: the words are ours and an id holds nothing but its digits.
         who = "" if user_id is None else UUID(int=user_id.int)
+        text = f"{words}{who}{more}{_locking(lock)}"
         try:
-            return await self._try_begin(f"{words}{who}{more}")
+            return await self._try_begin(text)
         except DBAPIError as error:
             if not error.connection_invalidated:
                 raise
         # Whatever cut it has cut those that are kept, too.
         await self.drivers.rest()
-        return await self._try_begin(f"{words}{who}{more}")
+        return await self._try_begin(text)
 
     async def _try_begin(self, words: str) -> Held:
         held = await self.drivers.take()
@@ -167,21 +180,26 @@ class Database:
             await held.driver.execute(f"ROLLBACK; {words}" if held.begun else words)
         except BaseException as error:
             # It may have begun all the same: the next one would get this one's moment.
-            held.driver.terminate()
+            if not isinstance(error, asyncpg.PostgresError):
+                held.driver.terminate()
             await self.drivers.release(held)
             raise_told(error, held.driver)
             raise
         return held
 
     async def _change_once(
-        self, user_id: UUID | None, work: Callable[[Transaction], Awaitable[T]]
+        self,
+        user_id: UUID | None,
+        work: Callable[[Transaction], Awaitable[T]],
+        lock: Collection[UUID] = (),
     ) -> T:
         """One transaction that may change: what work leaves is committed, or nothing of it."""
-        held = await self._begin(_BEGIN_WRITE, user_id, self._begun_write)
+        held = await self._begin(_BEGIN_WRITE, user_id, self._begun_write, lock)
         writing = Writing(held, self)
         try:
             try:
                 value = await work(writing)
+                await writing.send()
             finally:
                 await writing.end()
             await held.driver.execute("COMMIT")
@@ -227,9 +245,26 @@ class Database:
             _, sql, arguments = self._writer.write(statement, params)
         elif not params:
             return 0
+        elif len(params) == 1 and isinstance(statement, Prepared):
+            # One row needs no batch of the driver, which prepares for many.
+            _, sql, arguments = self._writer.write(statement, params[0])
+        elif isinstance(statement, Inserted):
+            sql, arguments = self._writer.write_spread(statement, params)
         else:
             sql, many = self._writer.write_many(statement, params)
             arguments = many
+        return await self._execute(held, sql, arguments, many)
+
+    async def execute_joined(
+        self, held: Held, queued: Sequence[tuple[Prepared, Sequence[Mapping[str, Any]]]]
+    ) -> None:
+        """Run several statements for their effect, in one round trip."""
+        sql, arguments = self._joined.write(self.engine.dialect, queued)
+        await self._execute(held, sql, arguments, None)
+
+    async def _execute(
+        self, held: Held, sql: str, arguments: Sequence[Any], many: list[list[Any]] | None
+    ) -> int:
         if self.watch is not None:
             self.watch(sql, arguments)
         driver = held.driver
@@ -268,14 +303,20 @@ class Database:
                 except (DBAPIError, PoolTimeout, KeyMissing) as error:
                     _log.warning("upkeep.skipped", exc_info=error)
 
-    async def change(self, user_id: UUID | None, work: Callable[[Transaction], Awaitable[T]]) -> T:
+    async def change(
+        self,
+        user_id: UUID | None,
+        work: Callable[[Transaction], Awaitable[T]],
+        *,
+        lock: Collection[UUID] = (),
+    ) -> T:
         """Run work in one READ COMMITTED transaction and commit it.
 
-        Serialization failures and deadlocks run the work again; it must hold no other effect.
+        Ledgers to ``lock`` are locked as it begins, those that the person may write.  Serialization failures and deadlocks run the work again; it must hold no other effect.
         """
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return await self._change_once(user_id, work)
+                return await self._change_once(user_id, work, lock)
             except DBAPIError as error:
                 if sqlstate(error) not in _RETRIED or attempt == _ATTEMPTS:
                     raise

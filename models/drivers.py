@@ -65,7 +65,11 @@ class Drivers:
 
     async def take(self, *, clean: bool = False) -> Held:
         """A connection; unless it has to be ``clean``, in the transaction of the reading before."""
-        held = self._kept_one(begun=not clean) or self._kept_one(begun=clean)
+        held = self._kept_one(begun=not clean)
+        # Out of a pool with room, one of each kind: ending a transaction would be a round trip each
+        # time that a call comes between two readings.
+        if held is None and not (clean and self._kept and self._roomy):
+            held = self._kept_one(begun=clean)
         if held is not None and (not clean or await self._cleaned(held)):
             return held
         try:
@@ -80,6 +84,11 @@ class Drivers:
             raise DBAPIError(
                 None, None, error, hide_parameters=True, connection_invalidated=True
             ) from error
+
+    @property
+    def _roomy(self) -> bool:
+        pool: Any = self._engine.pool
+        return not self._waiting and pool.checkedout() < pool.size() // 2
 
     async def _cleaned(self, held: Held) -> bool:
         """End the transaction that a connection stands in; one that cannot goes back to the pool."""

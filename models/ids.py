@@ -4,16 +4,20 @@ A TypeID is a short type name, an underscore and the 128 bits in lower-case Croc
 (TypeID specification 0.3).  Ids made later sort later, so keyset pages follow creation.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
+from asyncpg.pgproto import pgproto
 from uuid_utils.compat import uuid7
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS: Final = [a + b for a in _ALPHABET for b in _ALPHABET]
 _VALUES: Final = {char: value for value, char in enumerate(_ALPHABET)}
 _BODY_LENGTH: Final = 26
+_PAD: Final = bytes(_BODY_LENGTH - 16)
+_LETTERS: Final = _ALPHABET.encode().ljust(256, b"?")
 _FIFTY_BITS: Final = (1 << 50) - 1
 _FORTY_BITS: Final = (1 << 40) - 1
 _MAX: Final = 1 << 128
@@ -48,6 +52,12 @@ def new_id() -> UUID:
     return made
 
 
+def quick(value: UUID) -> UUID:
+    """The same id as the driver makes them: equal to any other, and hashed in a fraction."""
+    made: UUID = pgproto.UUID(value.bytes)
+    return made
+
+
 def encode(prefix: str, value: UUID) -> str:
     """The wire form of an id."""
     number = value.int
@@ -62,9 +72,42 @@ def encode(prefix: str, value: UUID) -> str:
     )
 
 
-def encode_many(prefix: str, values: Iterable[UUID]) -> list[str]:
-    """The wire forms of many ids of one type."""
-    return [encode(prefix, value) for value in values]
+def encode_many(prefix: str, values: Sequence[UUID]) -> list[str]:
+    """The wire forms of many ids of one type: as ``encode`` one by one, in half the time.
+
+    All ids lie side by side in one long number, 26 bytes each, and their groups of five bits are
+    moved apart to a byte each: in five steps for all of them together.
+    """
+    count = len(values)
+    if not count:
+        return []
+    number = int.from_bytes(b"".join([_PAD + value.bytes for value in values]))
+    for moved, stays, by in _spreading(count):
+        number = (number & moved) << by | number & stays
+    text = number.to_bytes(_BODY_LENGTH * count).translate(_LETTERS).decode("ascii")
+    head = prefix + "_"
+    return [
+        head + text[start : start + _BODY_LENGTH] for start in range(0, len(text), _BODY_LENGTH)
+    ]
+
+
+@lru_cache(maxsize=256)
+def _spreading(count: int) -> list[tuple[int, int, int]]:
+    """Steps that turn groups of five bits into bytes: which bits move, which stay, and how far.
+
+    Group g lies at bit 5g and belongs to bit 8g: it moves by 3g, which is 48, 24, 12, 6 and 3 for
+    the bits that are set in g.
+    """
+    lane = 8 * _BODY_LENGTH
+    every = sum(1 << lane * one for one in range(count))
+    steps = []
+    at = {group: 5 * group for group in range(_BODY_LENGTH)}
+    for bit in (16, 8, 4, 2, 1):
+        moved = sum(0b11111 << at[group] for group in at if group & bit)
+        stays = sum(0b11111 << at[group] for group in at if not group & bit)
+        steps.append((moved * every, stays * every, 3 * bit))
+        at = {group: place + 3 * bit * bool(group & bit) for group, place in at.items()}
+    return steps
 
 
 def decode(prefix: str, text: object) -> UUID | None:

@@ -1,6 +1,7 @@
 """Bring a database to the newest migration, as the owner role and one starter at a time."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -37,9 +38,16 @@ async def present_revision(engine: AsyncEngine) -> str | None:
 
 
 async def migrate(
-    engine: AsyncEngine, *, app_role: str, lock_timeout_ms: int = 3_000, attempts: int = 20
+    engine: AsyncEngine,
+    *,
+    app_role: str,
+    lock_timeout_ms: int = 3_000,
+    attempts: int = 20,
+    applied: Callable[[str], None] = lambda _: None,
 ) -> bool:
     """Run what is missing; True when anything was.  ``app_role`` receives the grants.
+
+    ``applied`` is told each revision when the database has it.
 
     A migration waits for no lock longer than ``lock_timeout_ms``, since whoever comes after it
     would wait behind it: it gives up, lets the others go first, and tries again.
@@ -50,7 +58,7 @@ async def migrate(
         return False
     for attempt in range(1, attempts + 1):
         try:
-            return await _migrate(engine, app_role, lock_timeout_ms)
+            return await _migrate(engine, app_role, lock_timeout_ms, applied)
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) != _LOCK_TIMEOUT or attempt == attempts:
                 raise
@@ -59,7 +67,9 @@ async def migrate(
     raise AssertionError("the loop returns or raises")
 
 
-async def _migrate(engine: AsyncEngine, app_role: str, lock_timeout_ms: int) -> bool:
+async def _migrate(
+    engine: AsyncEngine, app_role: str, lock_timeout_ms: int, applied: Callable[[str], None]
+) -> bool:
     async with engine.connect() as connection:
         await connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
         await connection.commit()
@@ -67,7 +77,7 @@ async def _migrate(engine: AsyncEngine, app_role: str, lock_timeout_ms: int) -> 
             await connection.execute(text(f"SET lock_timeout = '{int(lock_timeout_ms)}ms'"))
             await connection.execute(text(f"SET statement_timeout = '{_STATEMENT_TIMEOUT}'"))
             await connection.commit()
-            await connection.run_sync(_upgrade, app_role)
+            await connection.run_sync(_upgrade, app_role, applied)
             await connection.commit()
         finally:
             await connection.rollback()
@@ -78,7 +88,7 @@ async def _migrate(engine: AsyncEngine, app_role: str, lock_timeout_ms: int) -> 
     return True
 
 
-def _upgrade(connection: Connection, app_role: str) -> None:
+def _upgrade(connection: Connection, app_role: str, applied: Callable[[str], None]) -> None:
     # Imported here: a start on a migrated database must not pay for it.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
@@ -87,4 +97,5 @@ def _upgrade(connection: Connection, app_role: str) -> None:
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
     config.attributes["connection"] = connection
     config.attributes["app_role"] = app_role
+    config.attributes["applied"] = applied
     command.upgrade(config, "head")

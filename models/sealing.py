@@ -10,7 +10,7 @@ key with random nonces at 2^32; keys are replaced long before, at 2^30.
 import asyncio
 import os
 import struct
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
@@ -119,28 +119,44 @@ class LedgerRing:
         minor: int = _INT64.unpack(plaintext)[0]
         return minor
 
-    def unseal_minors(self, place: str, cells: Iterable[tuple[UUID, bytes]]) -> list[int]:
+    def unseal_minors(
+        self, place: str, ids: Sequence[UUID], cells: Sequence[bytes]
+    ) -> Sequence[int]:
         """Open a column of amounts with the ids of their rows: as one by one, in half the time."""
-        head, tail = b"pt1" + self.ledger_id.bytes, place.encode()
-        unpack, number = _MINOR.unpack, _INT64.unpack
-        opened: list[int] = []
-        known, decrypt, rest = -1, None, b""
-        for row_id, cell in cells:
-            if len(cell) == _MINOR.size:
-                version, key_no, nonce, sealed = unpack(cell)
-                if key_no != known and key_no in self.keys:
-                    known, decrypt = key_no, self.keys[key_no].decrypt
-                    rest = key_no.to_bytes(4, "big") + tail
-                if version == _VERSION and key_no == known and decrypt is not None:
-                    try:
-                        plaintext = decrypt(nonce, sealed, head + row_id.bytes + rest)
-                    except InvalidTag as error:
-                        raise _not_authentic(place) from error
-                    opened.append(number(plaintext)[0])
-                    continue
-            # Whatever is wrong with it, this says it.
-            opened.append(self.unseal_minor(place, row_id, cell))
+        opened = self._minors_alike(place, ids, cells)
+        if opened is None:
+            # Whatever is wrong with one, this says it.
+            opened = [
+                self.unseal_minor(place, row_id, cell)
+                for row_id, cell in zip(ids, cells, strict=True)
+            ]
         return opened
+
+    def _minors_alike(
+        self, place: str, ids: Sequence[UUID], cells: Sequence[bytes]
+    ) -> Sequence[int] | None:
+        """Amounts that are sealed under one key; None where they are not, or one does not open."""
+        if set(map(len, cells)) != {_MINOR.size}:
+            return None
+        first = _HEADER.unpack_from(cells[0])
+        version, key_no = first[0], first[1]
+        key = self.keys.get(key_no)
+        if key is None or version != _VERSION:
+            return None
+        decrypt = key.decrypt
+        head = b"pt1" + self.ledger_id.bytes
+        rest = key_no.to_bytes(4, "big") + place.encode()
+        opened = []
+        for row_id, (one, number, nonce, sealed) in zip(
+            ids, _MINOR.iter_unpack(b"".join(cells)), strict=True
+        ):
+            if number != key_no or one != version:
+                return None
+            try:
+                opened.append(decrypt(nonce, sealed, head + row_id.bytes + rest))
+            except InvalidTag:
+                return None
+        return struct.unpack(f"<{len(opened)}q", b"".join(opened))
 
     def seal_text(self, place: str, row_id: UUID, text: str | None) -> bytes | None:
         """Seal text; None stays None."""

@@ -6,8 +6,9 @@ parts and wrapping its rows costs more than the work itself, so statements go pa
 is found by SQLAlchemy's own cache key.
 """
 
+import re
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Final, cast
@@ -37,14 +38,43 @@ class Prepared:
         return self._made
 
 
+_INTO: Final = re.compile(r"INSERT INTO (\S+) \(([^)]+)\) VALUES \((.+)\)")
+_VALUE: Final = re.compile(r"\$\d+::([A-Z ]+?)(\[\])?(?: COLLATE \"C\")?")
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """An insert of many rows that takes each column as one array."""
+
+    sql: str
+    lists: tuple[int, ...]
+    """Columns that are lists of text themselves: an array of arrays would have to be square."""
+
+    def arguments(self, rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+        """The arrays of rows of values."""
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        for index in self.lists:
+            columns[index] = [_literal(one) for one in columns[index]]
+        return columns
+
+
+def _literal(texts: Sequence[str] | None) -> str | None:
+    """An array of text as PostgreSQL writes it."""
+    if texts is None:
+        return None
+    quoted = (one.replace("\\", "\\\\").replace('"', '\\"') for one in texts)
+    return "{" + ",".join(f'"{one}"' for one in quoted) + "}"
+
+
 class Inserted(Prepared):
     """An insert of rows that name some columns."""
 
-    __slots__ = ("_names",)
+    __slots__ = ("_names", "_spread")
 
     def __init__(self, into: Table, names: Sequence[str]) -> None:
         super().__init__(insert(into))
         self._names = names
+        self._spread: Spread | None = None
 
     def written(self, dialect: Dialect) -> "Written":
         """The statement in the driver's words."""
@@ -53,11 +83,88 @@ class Inserted(Prepared):
             self._made = _written(made)
         return self._made
 
+    def spread(self, dialect: Dialect) -> Spread:
+        """The same for many rows at once; the server plans and checks it only once."""
+        if self._spread is None:
+            sql = self.written(dialect).sql
+            found = _INTO.fullmatch(sql)
+            kinds = [_VALUE.fullmatch(one) for one in found[3].split(", ")] if found else [None]
+            if found is None or None in kinds:
+                raise TypeError(f"not an insert of plain values: {sql}")
+            known = [one for one in kinds if one is not None]
+            names = found[2].split(", ")
+            arrays = ", ".join(f"${at}::{kind[1]}[]" for at, kind in enumerate(known, 1))
+            shown = ", ".join(
+                f"CAST({name} AS {kind[1]}[])" if kind[2] else name
+                for name, kind in zip(names, known, strict=True)
+            )
+            # Nothing but words of a compiled statement goes into it.
+            into = f"INSERT INTO {found[1]} ({found[2]})"
+            given = f"FROM unnest({arrays}) AS given ({found[2]})"
+            self._spread = Spread(
+                f"{into} SELECT {shown} {given}",
+                tuple(at for at, kind in enumerate(known) if kind[2]),
+            )
+        return self._spread
+
+
+class Joined:
+    """Statements without results, joined into one: they reach the server in one round trip.
+
+    All of them see what was before the first, so no two may touch the same row.
+    """
+
+    _PLACE: Final = re.compile(r"\$([0-9]+)")
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[Hashable, str] = OrderedDict()
+
+    def write(
+        self, dialect: Dialect, queued: Sequence[tuple[Prepared, Sequence[Mapping[str, Any]]]]
+    ) -> tuple[str, list[Any]]:
+        """The text of them all, and their values in order."""
+        key = tuple((one, len(rows) > 1) for one, rows in queued)
+        values: list[Any] = []
+        texts = []
+        for one, rows in queued:
+            written = one.written(dialect)
+            if written.expands:
+                raise TypeError("A statement whose lists are written out has no text to join.")
+            text, arguments = written.sql, written.arguments
+            if len(rows) == 1:
+                mine = arguments(rows[0])
+            elif isinstance(one, Inserted):
+                spread = one.spread(dialect)
+                text, mine = spread.sql, spread.arguments(map(arguments, rows))
+            else:
+                raise TypeError("Only an insert takes many rows at once.")
+            texts.append((text, len(values)))
+            values += mine
+        joined = self._known.get(key)
+        if joined is None:
+            joined = self._known[key] = self._text(texts)
+            if len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        else:
+            self._known.move_to_end(key)
+        return joined, values
+
+    def _text(self, texts: Sequence[tuple[str, int]]) -> str:
+        """Statements, with how many values lie before those of each, as one."""
+
+        def moved(text: str, before: int) -> str:
+            return self._PLACE.sub(lambda found: f"${int(found[1]) + before}", text)
+
+        *first, last = [moved(text, before) for text, before in texts]
+        named = ", ".join(f"part{number} AS ({text})" for number, text in enumerate(first, 1))
+        return f"WITH {named} {last}" if named else last
+
 
 class Forms:
     """Prepared statements of a family: one for each form that was asked for lately."""
 
-    def __init__(self) -> None:
+    def __init__(self, remembered: int = _REMEMBERED) -> None:
+        self._remembered = remembered
         self._known: OrderedDict[Hashable, Prepared] = OrderedDict()
 
     def get(self, form: Hashable, build: Callable[[], Executable]) -> Prepared:
@@ -65,7 +172,7 @@ class Forms:
         found = self._known.get(form)
         if found is None:
             found = self._known[form] = Prepared(build())
-            if len(self._known) > _REMEMBERED:
+            if len(self._known) > self._remembered:
                 self._known.popitem(last=False)
         else:
             self._known.move_to_end(form)
@@ -162,6 +269,13 @@ class Writer:
         if written.expands:
             return written, *_expanded(written, given)
         return written, written.sql, written.processed(given)
+
+    def write_spread(
+        self, statement: Inserted, rows: Sequence[Mapping[str, Any]]
+    ) -> tuple[str, list[list[Any]]]:
+        """The text of an insert of many rows at once, and its columns."""
+        written, spread = statement.written(self._dialect), statement.spread(self._dialect)
+        return spread.sql, spread.arguments(map(written.arguments, rows))
 
     def write_many(
         self, statement: Executable | Prepared, rows: Sequence[Mapping[str, Any]]

@@ -4,7 +4,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -14,7 +14,7 @@ from models.base import table
 from models.drivers import Held
 from models.ledgers import LedgerKey
 from models.sealing import KeyMissing, LedgerRing
-from models.statements import Prepared
+from models.statements import Inserted, Prepared
 from models.stores.keys import KeyProvider
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 Statement = Executable | Prepared
 Params = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+
+_QUEUED: Final = 12
 
 
 def key_context(ledger_id: UUID, key_no: int) -> bytes:
@@ -71,6 +73,18 @@ class Transaction(ABC):
     @abstractmethod
     async def run(self, statement: Statement, params: Params = None) -> int:
         """Run a statement for its effect; the count of rows it touched."""
+
+    async def later(self, statement: Prepared, params: Params = None) -> None:
+        """Run a statement for its effect, before the next one at the latest.
+
+        It may go with others in one round trip, so it must not touch a row that one of those does:
+        rows are inserted, and anything else is said once.
+        """
+        await self.run(statement, params)
+
+    async def aside(self, statement: Statement, params: Params = None) -> Sequence[Row[Any]]:
+        """Rows of a statement that sees nothing of what is left for later."""
+        return await self.rows(statement, params)
 
     async def unlock(self, ledger_ids: Iterable[UUID]) -> None:
         """Load the data keys of ledgers, so that ``ring`` needs no waiting."""
@@ -131,7 +145,7 @@ class _Driven(Transaction):
     async def rows(self, statement: Statement, params: Params = None) -> Sequence[Row[Any]]:
         """All rows of a statement."""
         async with self._turn:
-            self._stands()
+            await self._stand()
             return await self._database.fetch(self._held, statement, params)
 
     async def first(self, statement: Statement, params: Params = None) -> Row[Any] | None:
@@ -147,16 +161,50 @@ class _Driven(Transaction):
     async def run(self, statement: Statement, params: Params = None) -> int:
         """Run a statement for its effect; the count of rows it touched."""
         async with self._turn:
-            self._stands()
+            await self._stand()
             return await self._database.execute(self._held, statement, params)
 
-    def _stands(self) -> None:
+    async def _stand(self) -> None:
+        """Be ready for a statement."""
         if self._over:
             raise RuntimeError("The transaction is over.")
 
 
 class Writing(_Driven):
     """A transaction that may change."""
+
+    def __init__(self, held: Held, database: "Database") -> None:
+        super().__init__(held, database)
+        self._queued: list[tuple[Prepared, Sequence[Mapping[str, Any]]]] = []
+
+    async def later(self, statement: Prepared, params: Params = None) -> None:
+        """Keep a statement for the next round trip."""
+        rows = [params or {}] if params is None or isinstance(params, Mapping) else params
+        inserts = isinstance(statement, Inserted)
+        again = any(one is statement for one, _ in self._queued)
+        if not inserts and (len(rows) > 1 or again):
+            await self.run(statement, params)
+        elif rows:
+            if len(self._queued) == _QUEUED:
+                await self.send()
+            self._queued.append((statement, rows))
+
+    async def aside(self, statement: Statement, params: Params = None) -> Sequence[Row[Any]]:
+        """Rows of a statement; what was kept stays where it is."""
+        async with self._turn:
+            await super()._stand()
+            return await self._database.fetch(self._held, statement, params)
+
+    async def send(self) -> None:
+        """Run what was kept."""
+        async with self._turn:
+            await self._stand()
+
+    async def _stand(self) -> None:
+        await super()._stand()
+        if self._queued:
+            queued, self._queued = self._queued, []
+            await self._database.execute_joined(self._held, queued)
 
     async def end(self) -> None:
         """Nothing runs in it any more; what is under way is waited for."""

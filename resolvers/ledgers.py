@@ -1,7 +1,15 @@
 """Writing to a ledger: one transaction, idempotent on request, versioned, in the change feed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Hashable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -9,10 +17,10 @@ from typing import Any, Final, Generic, Protocol, TypeVar, cast
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from sqlalchemy import bindparam, select, text, update
+from sqlalchemy import bindparam, update
 from sqlalchemy.exc import DBAPIError
 
-from models.base import among_named, table, utc_now
+from models.base import table, utc_now
 from models.changes import Change
 from models.database import LOCK_TIMEOUT, Database, Transaction, sqlstate
 from models.ids import new_id
@@ -28,6 +36,7 @@ from resolvers.errors import (
     StaleObject,
 )
 from resolvers.events import Record, feed_rows, image_of
+from resolvers.ledger_states import State, states
 from resolvers.repeats import Repeat, claim, look, store
 from resolvers.totals import move_totals
 from resolvers.wire import wire
@@ -39,7 +48,6 @@ _LEDGERS: Final = table(Ledger)
 _MEMBERSHIPS: Final = table(Membership)
 _CHANGES: Final = table(Change)
 _JOBS: Final = table(Job)
-_TAKE_PEN: Final = text("SELECT take_pen(:ledger)")
 _ADD_JOBS: Final = Inserted(
     _JOBS, ("id", "kind", "ledger_id", "actor_id", "subject_id", "run_at", "created_at")
 )
@@ -50,18 +58,6 @@ _ADD_CHANGES: Final = Inserted(
         "content_mac", "prev_hash", "hash",
     ),
 )  # fmt: skip
-_LOCK: Final = Prepared(
-    select(_LEDGERS.c.id, _LEDGERS.c.version, _LEDGERS.c.head_hash)
-    .where(among_named(_LEDGERS.c.id, "ledgers"))
-    .order_by(_LEDGERS.c.id)
-    .with_for_update()
-)
-_ROLES: Final = Prepared(
-    select(_MEMBERSHIPS.c.ledger_id, _MEMBERSHIPS.c.role).where(
-        among_named(_MEMBERSHIPS.c.ledger_id, "ledgers"),
-        _MEMBERSHIPS.c.user_id == bindparam("actor"),
-    )
-)
 _MOVE_ON: Final = Prepared(
     update(_LEDGERS)
     .where(_LEDGERS.c.id == bindparam("ledger"))
@@ -109,6 +105,10 @@ class LedgerWrite:
     """The version that this write makes."""
     head: bytes
     """Where the chain of the feed ends so far."""
+    unheard: bool | None = None
+    """Whether moved money leaves somebody to be told, as of the lock; None where nobody looked."""
+    totals: dict[UUID, bytes] = field(default_factory=dict)
+    """Sealed running totals of accounts that were read under the lock."""
     figures: bool = False
     """Whether any figure can have changed (moves ``books``)."""
     records: list[Record] = field(default_factory=list)
@@ -196,6 +196,8 @@ class Ledgers:
         target = ledger_id or actor.ledger_id
         ledgers = sorted({target, *also})
         done: list[LedgerWrite] = []
+        # Locked as it begins, unless something has to come before.
+        at_once = repeat is None and first is None and not own_affair
 
         async def attempt(tx: Transaction) -> Outcome[T]:
             key_id: UUID | None = None
@@ -207,7 +209,8 @@ class Ledgers:
             if first is not None:
                 await first(tx)
             await tx.unlock({*ledgers, actor.ledger_id})
-            writes = await self._lock(tx, actor, ledgers, own_affair=own_affair)
+            found = await states(tx, actor.user_id, ledgers, locked=at_once, own_affair=own_affair)
+            writes = self._writes(tx, actor, ledgers, found, own_affair=own_affair)
             write = writes.pop(target)
             write.beside = writes
             value = await work(write)
@@ -226,7 +229,7 @@ class Ledgers:
             async with AsyncExitStack() as turns:
                 for one in ledgers:
                     await turns.enter_async_context(self._turn(one))
-                outcome = await self.database.change(actor.user_id, attempt)
+                outcome = await self.database.change(actor.user_id, attempt, lock=ledgers * at_once)
         except DBAPIError as error:
             if sqlstate(error) == LOCK_TIMEOUT:
                 raise _busy() from error
@@ -296,25 +299,23 @@ class Ledgers:
         finally:
             turn.release()
 
-    async def _lock(
-        self, tx: Transaction, actor: Actor, ledgers: Sequence[UUID], *, own_affair: bool
+    @staticmethod
+    def _writes(
+        tx: Transaction,
+        actor: Actor,
+        ledgers: Sequence[UUID],
+        found: Mapping[UUID, State],
+        *,
+        own_affair: bool,
     ) -> dict[UUID, LedgerWrite]:
-        """Lock the ledgers, then read the roles: whoever was removed meanwhile commits nothing."""
-        if own_affair:
-            for one in ledgers:
-                await tx.run(_TAKE_PEN, {"ledger": one})
-        locked = await tx.rows(_LOCK, {"ledgers": list(ledgers)})
-        # A statement of its own: the one that waits for a lock still sees the time before it.
-        roles = await tx.rows(_ROLES, {"ledgers": list(ledgers), "actor": actor.user_id})
-        role_in = {row.ledger_id: row.role for row in roles}
-        held = {row.id: row for row in locked}
+        """The writes that begin; raises what forbids one of them."""
         now = utc_now()
         writes = {}
         for ledger_id in ledgers:
-            role = role_in.get(ledger_id)
-            if role is None:
+            state = found.get(ledger_id)
+            if state is None:
                 raise NotFound("There is no such group.")
-            if ledger_id not in held or (role == "VIEWER" and not own_affair):
+            if state.version is None or (state.role == "VIEWER" and not own_affair):
                 raise Forbidden("A viewer may look but not change anything.")
             writes[ledger_id] = LedgerWrite(
                 tx=tx,
@@ -323,9 +324,10 @@ class Ledgers:
                 ring=tx.ring(ledger_id),
                 now=now,
                 today=actor.today,
-                role=role,
-                version=held[ledger_id].version + 1,
-                head=held[ledger_id].head_hash,
+                role=state.role,
+                version=state.version + 1,
+                head=state.head,
+                unheard=state.unheard,
             )
         return writes
 
@@ -333,13 +335,13 @@ class Ledgers:
         """Totals, feed, versions and jobs: what every write leaves behind."""
         moves = {key: delta for key, delta in write.moves.items() if delta}
         if moves:
-            await move_totals(write.tx, write.ring, moves)
+            await move_totals(write.tx, write.ring, moves, write.totals)
         if write.records and self._notice is not None:
             await self._notice(write)
         if write.records:
             await self._append(write)
         if write.jobs:
-            await write.tx.run(_ADD_JOBS, write.jobs)
+            await write.tx.later(_ADD_JOBS, write.jobs)
 
     async def _append(self, write: LedgerWrite) -> None:
         rows, last = feed_rows(
@@ -351,9 +353,9 @@ class Ledgers:
             at=write.now,
             head=write.head,
         )
-        await write.tx.run(_ADD_CHANGES, rows)
+        await write.tx.later(_ADD_CHANGES, rows)
         counted = 1 if write.figures else 0
-        await write.tx.run(
+        await write.tx.later(
             _MOVE_ON,
             {
                 "ledger": write.ledger_id,

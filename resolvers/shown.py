@@ -131,8 +131,9 @@ def along_of(
 
     ``own`` are the ids by which they were joined, ``found`` the columns of the cut beside them.
     """
-    places = {one: at for at, one in enumerate(own) if one is not None}
+    places = dict(zip(own, range(len(own)), strict=True))
+    places.pop(None, None)
     there = [at for at in places.values() if found[0][at] is not None]
     rows = cut.rows(ledger_id, ring, [[column[at] for at in there] for column in found])
     joined = dict(zip(there, rows, strict=True))
-    return {(ledger_id, one): joined.get(at) for one, at in places.items()}
+    return {(ledger_id, one): joined.get(at) for one, at in places.items() if one is not None}

@@ -37,17 +37,31 @@ _KEEP: Final = Prepared(
 )
 
 
-async def move_totals(tx: Transaction, ring: LedgerRing, moves: Mapping[UUID, int]) -> None:
-    """Change sealed running totals under the ledger's lock; raises OVERFLOW past int64."""
-    found = await tx.rows(_TOTALS, {"ledger": ring.ledger_id, "accounts": list(moves)})
+async def move_totals(
+    tx: Transaction,
+    ring: LedgerRing,
+    moves: Mapping[UUID, int],
+    known: Mapping[UUID, bytes] | None = None,
+) -> None:
+    """Change sealed running totals under the ledger's lock; raises OVERFLOW past int64.
+
+    Those that are ``known`` were read under the same lock.
+    """
+    sealed = dict(known or {})
+    missing = [one for one in moves if one not in sealed]
+    if missing:
+        found = await tx.rows(_TOTALS, {"ledger": ring.ledger_id, "accounts": missing})
+        sealed.update({row.id: row.total for row in found})
     which, totals = [], []
-    for row in found:
-        total = ring.unseal_minor("accounts.total", row.id, row.total) + moves[row.id]
+    for account_id, moved in moves.items():
+        if account_id not in sealed:
+            continue
+        total = ring.unseal_minor("accounts.total", account_id, sealed[account_id]) + moved
         if abs(total) > INT64_MAX:
             raise AppError(
                 "The account's balance would leave the range of 64-bit minor units.",
                 code=ErrorCode.OVERFLOW,
             )
-        which.append(row.id)
-        totals.append(ring.seal_minor("accounts.total", row.id, total))
-    await tx.run(_KEEP, {"ledger": ring.ledger_id, "which": which, "sealed": totals})
+        which.append(account_id)
+        totals.append(ring.seal_minor("accounts.total", account_id, total))
+    await tx.later(_KEEP, {"ledger": ring.ledger_id, "which": which, "sealed": totals})

@@ -32,6 +32,7 @@ def reads(
 ) -> Callable[[F], F]:
     """Declare what a resolver or a key looks at; it must look at nothing else of its parent.
 
+    A predicate of a type that looks at no attribute is asked once for each class of objects.
     ``many`` gives for a list of parents what the function gives for each, its other parameters
     (info, arguments left out) aside.
     """

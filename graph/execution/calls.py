@@ -7,6 +7,7 @@ else unusual is called through the resolver that Strawberry built.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
 from inspect import Parameter, isasyncgenfunction
 from itertools import repeat
 from operator import attrgetter
@@ -130,6 +131,7 @@ class Arguments:
             for one in field.arguments
         ]
         self._plain: dict[str, bool] = {}
+        self._choices: dict[tuple[str, Enum], Any] = {}
 
     def convert(self, values: Mapping[str, Any], info: Any) -> dict[str, Any]:
         """Keyword arguments of the resolver."""
@@ -137,11 +139,21 @@ class Arguments:
         for name, python_name, kind in self._known:
             if name in values:
                 value = values[name]
-                if type(value) not in _UNCHANGED or self._needs(name, kind):
-                    value = convert_argument(
-                        value, kind, self._registry, self._config, info, path=(name,)
-                    )
+                if isinstance(value, Enum):
+                    value = self._choice(name, value, kind, info)
+                elif type(value) not in _UNCHANGED or self._needs(name, kind):
+                    value = self._made(name, value, kind, info)
                 found[python_name] = value
+        return found
+
+    def _made(self, name: str, value: Any, kind: Any, info: Any) -> Any:
+        return convert_argument(value, kind, self._registry, self._config, info, path=(name,))
+
+    def _choice(self, name: str, value: Enum, kind: Any, info: Any) -> Any:
+        """A value of an enumeration, of which each is made once."""
+        found = self._choices.get((name, value))
+        if found is None:
+            found = self._choices[name, value] = self._made(name, value, kind, info)
         return found
 
     def _needs(self, name: str, kind: Any) -> bool:

@@ -1,6 +1,7 @@
 """Leaves: columns of scalars and enum values, each serialised once."""
 
 from collections.abc import Callable, Sequence
+from datetime import date, datetime
 from enum import Enum
 from math import isfinite
 from types import NoneType
@@ -16,10 +17,15 @@ from graphql import (
     is_enum_type,
 )
 from graphql.pyutils import inspect
+from graphql.pyutils.undefined import UndefinedType
 
 from graph.execution.columns import Rows, Shape, kinds_of, tidy
 from graph.execution.failures import Failure
 
+_FEW: Final = 8
+_REPEATED: Final = ({date}, {datetime})
+"""Days and moments: a page repeats a few, and writing one costs more than finding it."""
+_LOST: Final = frozenset({NoneType, UndefinedType})
 _MAX_INT: Final = 2**31 - 1
 _MIN_INT: Final = -(2**31)
 
@@ -76,17 +82,28 @@ class Leaf(Shape):
         )
         return found
 
+    def _repeated(self, values: Sequence[Any]) -> Callable[[Any], Any] | None:
+        """Text of values of which a page has many alike; None where one has none."""
+        try:
+            known = {value: self._coerce(value) for value in set(values)}
+        except Exception:  # noqa: BLE001 - one by one, each says what is wrong with it
+            return None
+        return known.__getitem__
+
     def _serialised(self, run: Rows, values: Sequence[Any]) -> list[Any]:
+        coerce = self._coerce
+        if len(values) > _FEW and set(map(type, values)) in _REPEATED:
+            coerce = self._repeated(values) or coerce
         found: list[Any] = []
         rest = iter(values)
         while True:
             try:
                 # What came before a failure stays, and the next round goes on behind it.
-                found.extend(map(self._coerce, rest))
+                found.extend(map(coerce, rest))
                 break
             except Exception as error:  # noqa: BLE001 - any failure of a scalar is the field's
                 found.append(run.fail(error))
-        if None in found or Undefined in found:
+        if not _LOST.isdisjoint(map(type, found)):
             for index, (value, made) in enumerate(zip(values, found, strict=True)):
                 if made is None or made is Undefined:
                     found[index] = run.fail(self._lost(value, made))

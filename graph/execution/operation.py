@@ -1,6 +1,6 @@
 """Plans: validated operations compiled once, and what is covered by them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from enum import Enum
 from inspect import iscoroutinefunction
 from itertools import chain
@@ -17,7 +17,6 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     GraphQLString,
-    Node,
     OperationDefinitionNode,
     OperationType,
     Undefined,
@@ -46,13 +45,13 @@ from graphql.pyutils import Path
 from graph.execution.batched import LoadMany, Narrowed
 from graph.execution.calls import Call, Constant, call_of
 from graph.execution.columns import Shape
+from graph.execution.nodes import conditions_of, descendants
 from graph.execution.run import Outcome, Run
 from graph.execution.shapes import shape_of
 from graph.execution.wanted import EVERYTHING, Wanted, settle
 
 _VARIANTS: Final = 64
 """Remembered combinations of the variables in @skip and @include, for each operation."""
-_CONDITIONS: Final = frozenset({"skip", "include"})
 _INTROSPECTION: Final = frozenset({"__schema", "__type"})
 _TYPE_NAME: Final = GraphQLField(GraphQLNonNull(GraphQLString))
 
@@ -93,7 +92,7 @@ class Plans:
         nodes = [operation, *fragments.values()]
         if any(
             isinstance(one, FieldNode) and one.name.value in _INTROSPECTION
-            for one in chain.from_iterable(map(_descendants, nodes))
+            for one in chain.from_iterable(map(descendants, nodes))
         ):
             return None
         return OperationPlan(self, operation, fragments)
@@ -121,32 +120,6 @@ def _waits_for_types(kind: Any) -> bool:
     return False
 
 
-def _descendants(node: Node) -> Iterator[Node]:
-    """A node and all below it."""
-    waiting: list[Node] = [node]
-    while waiting:
-        one = waiting.pop()
-        yield one
-        for name in one.keys:
-            below = getattr(one, name, None)
-            if isinstance(below, Node):
-                waiting.append(below)
-            elif isinstance(below, Sequence) and not isinstance(below, str):
-                waiting.extend(item for item in below if isinstance(item, Node))
-
-
-def _conditions(nodes: Sequence[Node]) -> tuple[str, ...]:
-    """Names of the variables that decide what is selected."""
-    found: dict[str, None] = {}
-    for node in chain.from_iterable(map(_descendants, nodes)):
-        for directive in getattr(node, "directives", None) or ():
-            if directive.name.value in _CONDITIONS:
-                for argument in directive.arguments or ():
-                    if isinstance(argument.value, VariableNode):
-                        found[argument.value.name.value] = None
-    return tuple(found)
-
-
 class OperationPlan:
     """One operation, ready to run with any variables."""
 
@@ -162,7 +135,7 @@ class OperationPlan:
         self.operation = operation
         self.fragments = dict(fragments)
         self.details = {name: FragmentDetails(one) for name, one in fragments.items()}
-        self._conditions = _conditions([operation, *fragments.values()])
+        self._conditions = conditions_of([operation, *fragments.values()])
         self._variants: dict[tuple[bool, ...], list[Selection]] = {}
         self._signatures = [
             get_variable_signature(self.schema, one) for one in operation.variable_definitions or ()
@@ -336,7 +309,7 @@ class Field:
         self.narrowed: Narrowed | None = None
         self.wanted: Wanted = EVERYTHING
         self._fixed: dict[str, Any] | None = None
-        self._direct: list[tuple[str, str]] | None = None
+        self._direct: list[tuple[str, str, bool]] | None = None
         self._prepare_arguments()
 
     def selection(self, kind: GraphQLObjectType) -> Selection:
@@ -360,16 +333,15 @@ class Field:
     def _prepare_arguments(self) -> None:
         """Part literal arguments, known already, from those that are a variable."""
         node = self.nodes[0]
-        direct: list[tuple[str, str]] = []
+        direct: list[tuple[str, str, bool]] = []
         fixed = []
         for one in node.arguments or ():
             if isinstance(one.value, VariableNode):
                 definition = self.definition.args[one.name.value]
                 out = getattr(definition, "out_name", None) or one.name.value
-                if is_non_null_type(definition.type):
-                    return
-                direct.append((out, one.value.name.value))
-            elif any(isinstance(below, VariableNode) for below in _descendants(one.value)):
+                required = is_non_null_type(definition.type)
+                direct.append((out, one.value.name.value, required))
+            elif any(isinstance(below, VariableNode) for below in descendants(one.value)):
                 return
             else:
                 fixed.append(one)
@@ -385,16 +357,19 @@ class Field:
     def arguments(self, variables: VariableValues) -> dict[str, Any]:
         """Argument values by their names in the schema; raises GraphQLError."""
         if self._direct is None or self._fixed is None:
-            return get_argument_values(
-                self.definition,
-                self.nodes[0],
-                variables,
-                None,
-                self._plan.plans.hide_suggestions,
-            )
+            return self._by_the_book(variables)
         found = dict(self._fixed)
         coerced = variables.coerced
-        for name, variable in self._direct:
-            if variable in coerced:
-                found[name] = coerced[variable]
+        for name, variable, required in self._direct:
+            value = coerced.get(variable)
+            if value is not None or (variable in coerced and not required):
+                found[name] = value
+            elif required:
+                # Absent or null: that is wrong, or there is a default.
+                return self._by_the_book(variables)
         return found
+
+    def _by_the_book(self, variables: VariableValues) -> dict[str, Any]:
+        return get_argument_values(
+            self.definition, self.nodes[0], variables, None, self._plan.plans.hide_suggestions
+        )

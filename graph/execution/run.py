@@ -11,6 +11,7 @@ from graphql.type.definition import GraphQLResolveInfoHelpers
 
 from graph.execution.columns import Shape, Waiting, awaits
 from graph.execution.failures import Failure, Walk
+from graph.execution.filling import fill
 from graph.execution.shapes import Many
 from graph.execution.wanted import EVERYTHING, Wanted
 
@@ -108,10 +109,7 @@ class Run:
                 except Waiting:
                     await self._awaited(one.shape, values)
                     done.append(one.shape.complete(self, one, values))
-            rows = block.rows
-            for key, column in zip(block.selection.keys, done, strict=True):
-                for row, cell in zip(rows, column, strict=True):
-                    row[key] = cell
+            fill(block.rows, block.selection.keys, done)
 
     # What calls and shapes need.
 
@@ -206,16 +204,15 @@ class Run:
 
     async def _load(self, batch: Any, columns: list[_Wanted]) -> None:
         """One call for all the columns of a level that load alike."""
-        keys = {
-            key: None
-            for column in columns
-            for key in column.keys
-            if key is not None and type(key) is not Failure
-        }
+        found: dict[Any, None] = {}
+        for column in columns:
+            found |= dict.fromkeys(column.keys)
+        found.pop(None, None)
+        keys = [key for key in found if type(key) is not Failure]
         if not keys:
             return
         try:
-            loaded = await self._plan.load_many(self._context, batch, list(keys))
+            loaded = await self._plan.load_many(self._context, batch, keys)
             values = dict(zip(keys, loaded, strict=True))
         except Exception as error:  # noqa: BLE001 - a load that fails fails all that asked for it
             values = dict.fromkeys(keys, error)
@@ -224,17 +221,15 @@ class Run:
 
     def _spread(self, column: _Wanted, values: dict[Any, Any]) -> None:
         if column.show is None:
-            # Absent keys and failures stand there already.
-            found = column.values
-            for index, key in enumerate(column.keys):
-                if key is not None and key in values:
-                    found[index] = values[key]
+            # A key of None is a null; a failure stands for itself.
+            values[None] = None
+            column.values[:] = map(values.get, column.keys, column.values)
             return
         for index, key in enumerate(column.keys):
             if key is None or type(key) is Failure:
                 continue
             value = values[key]
-            if column.show is not None and not isinstance(value, Exception):
+            if not isinstance(value, Exception):
                 try:
                     value = column.show(index, value)
                 except Exception as error:  # noqa: BLE001 - a view is code of the schema

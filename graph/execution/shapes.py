@@ -21,6 +21,7 @@ from graphql import (
 )
 from graphql.pyutils import inspect, is_iterable
 
+from graph.execution.batched import reads_of
 from graph.execution.columns import Rows, Shape, Waiting, kinds_of, tidy
 from graph.execution.failures import Failure
 from graph.execution.leaves import Leaf
@@ -85,23 +86,31 @@ class Many(Shape):
 class One(Shape):
     """An object of a known type."""
 
-    __slots__ = ("_is_type_of", "_type")
+    __slots__ = ("_asks", "_right", "_type")
 
     def __init__(self, kind: GraphQLObjectType, *, required: bool) -> None:
         super().__init__(required=required)
         self._type = kind
-        self._is_type_of = kind.is_type_of
+        self._asks = kind.is_type_of is not None
+        self._right: set[type] | None = None
+        """Classes that were told to be right, where a predicate says that it looks at no more."""
+        told = reads_of(kind.is_type_of)
+        if told is not None and not told.attributes:
+            self._right = set()
 
     def complete(self, run: Rows, field: Any, values: list[Any]) -> list[Any]:
         """An empty row for each object."""
         kinds, plain = kinds_of(values)
         if not plain:
             tidy(run, values)
-        if plain and NoneType not in kinds and self._is_type_of is None and not field.shared:
-            rows: list[dict[str, Any]] = [{} for _ in values]
-            if rows:
-                run.enqueue(field, self._type, values, rows)
-            return rows
+        if plain and (not self._asks or self._are_right(run, field, kinds, values)):
+            if field.shared:
+                return self._shared(run, field, kinds, values)
+            if NoneType not in kinds:
+                rows: list[dict[str, Any]] = [{} for _ in values]
+                if rows:
+                    run.enqueue(field, self._type, values, rows)
+                return rows
         found: list[Any] = []
         batch = _Distinct(shared=field.shared)
         known = batch.seen.get
@@ -118,6 +127,32 @@ class One(Shape):
         if batch.sources:
             run.enqueue(field, self._type, batch.sources, batch.rows)
         return found
+
+    def _are_right(self, run: Rows, field: Any, kinds: set[type], values: list[Any]) -> bool:
+        """Whether all are of the type for sure: each class is asked about once for all times."""
+        if self._right is None:
+            return False
+        for kind in kinds - self._right:
+            if kind is not NoneType:
+                one = next(value for value in values if type(value) is kind)
+                try:
+                    right = self._type.is_type_of and self._type.is_type_of(one, run.info(field))
+                except Exception:  # noqa: BLE001 - asked one by one, it says so again
+                    return False
+                if right is not True:
+                    return False
+                self._right.add(kind)
+        return True
+
+    def _shared(self, run: Rows, field: Any, kinds: set[type], values: list[Any]) -> list[Any]:
+        """Rows of values that many parents share: one for each."""
+        distinct = {id(value): value for value in values if value is not None}
+        rows: dict[int, Any] = {one: {} for one in distinct}
+        if rows:
+            run.enqueue(field, self._type, list(distinct.values()), list(rows.values()))
+        if NoneType not in kinds:
+            return [rows[id(value)] for value in values]
+        return [self.absent(run, field) if value is None else rows[id(value)] for value in values]
 
 
 class Abstract(Shape):

@@ -28,6 +28,8 @@ def cookie_of(connection: HTTPConnection, public_url: str) -> SessionCookie:
     """What a request says of the cookie, and whether its page may."""
     headers = connection.headers
     origin = headers.get("origin")
+    if origin is None and "cookie" not in headers and HEADER not in headers:
+        return SessionCookie()
     rules = getattr(connection.state, "edge", None)
     trusted = origin is not None and (
         _site(origin) == _site(public_url) or (rules is not None and rules.allows_origin(origin))

@@ -18,7 +18,7 @@ from resolvers.personal_tokens import is_personal
 
 def request_id_of(request: Request) -> str:
     """The id under which this request is logged and answered."""
-    found = getattr(request.state, "request_id", None)
+    found = request.scope.get("state", {}).get("request_id")
     return found if isinstance(found, str) else new_id().hex
 
 
@@ -51,8 +51,14 @@ async def actor_of_request(services: Services, request: Request) -> Actor | None
 
 def pairs_of(request: Request) -> list[tuple[str, str]]:
     """Name and value of each parameter in the query string."""
-    text: bytes = request.scope["query_string"]
-    return parse_qsl(text.decode("latin-1"), keep_blank_values=True) if text else []
+    raw: bytes = request.scope["query_string"]
+    if not raw:
+        return []
+    text = raw.decode("latin-1")
+    if "%" in text or "+" in text:
+        return parse_qsl(text, keep_blank_values=True)
+    pairs = [one.partition("=") for one in text.split("&") if one]
+    return [(name, value) for name, _, value in pairs]
 
 
 def asks_anew(request: Request) -> bool:

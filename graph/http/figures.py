@@ -1,11 +1,11 @@
 """Figures of what is asked for and what it costs behind the doors, in families of few values."""
 
-from functools import cache
 from typing import Any, Final, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.types import Scope
 
+from graph.http.folded import Counted, Family, Folded
 from models.stores.redis import Cache
 from models.telemetry import Tally
 from resolvers.errors import ErrorCode
@@ -23,7 +23,7 @@ class Figures:
 
     def __init__(self, registry: CollectorRegistry, *, total: Mode, last: Mode) -> None:
         """``total`` and ``last`` say how gauges of several processes become one."""
-        self._kinds: dict[str, Histogram] = {}
+        self._kinds: dict[str, Folded] = {}
         self.operations = Histogram(
             "operation_duration_seconds",
             "Time of one operation: a root field of the graph, or a stored operation.",
@@ -82,10 +82,16 @@ class Figures:
             registry=registry,
             multiprocess_mode=last,
         )
-        # Finding a family's member by its labels costs more than counting.
-        self._operation = cache(self.operations.labels)
-        self._cost = cache(self.cost.labels)
-        self._answer = cache(self.answers.labels)
+        self._operation = Family(lambda *names: Folded(self.operations.labels(*names)))
+        self._cost = Family(lambda name: Counted(self.cost.labels(name)))
+        self._answer = Family(lambda how: Counted(self.answers.labels(how)))
+        self._statement = Family(lambda kind: Folded(self.statements.labels(kind)))
+        self._per_request = Folded(self.per_request)
+
+    def flush(self) -> None:
+        """Hand over what was noted of requests."""
+        for one in (self._operation, self._cost, self._answer, self._statement, self._per_request):
+            one.flush()
 
     def observe(self, scope: Scope, status: int, seconds: float, tally: Tally) -> None:
         """A request ended."""
@@ -93,14 +99,14 @@ class Figures:
         operation = state.get("root")
         if operation is not None:
             failed = status >= 400 or bool(tally.codes)
-            self._operation(operation, "error" if failed else "ok").observe(seconds)
+            self._operation.get(operation, "error" if failed else "ok").observe(seconds)
             if tally.cost is not None:
-                self._cost(operation).inc(tally.cost)
+                self._cost.get(operation).inc(tally.cost)
             if "cached" in state:
-                self._answer(state["cached"]).inc()
+                self._answer.get(state["cached"]).inc()
         for code in tally.codes:
             self.errors.labels(code if code in _CODES else "OTHER").inc()
-        self.per_request.observe(tally.statements)
+        self._per_request.observe(tally.statements)
 
     def statement(self, text: str, seconds: float) -> None:
         """A statement came back."""
@@ -108,7 +114,7 @@ class Figures:
         if kind is None:
             word = text.lstrip()[:6].upper().rstrip()
             named = word if word in _KINDS else "SELECT" if word.startswith("WITH") else "OTHER"
-            kind = self.statements.labels(named)
+            kind = self._statement.get(named)
             if len(self._kinds) >= _REMEMBERED:
                 self._kinds.clear()
             self._kinds[text] = kind

@@ -188,6 +188,8 @@ class Exchange:
             or self._dress is None
             or not isinstance(body, bytes)
             or response.background is not None
+            # A stream of events is a Response with an empty body, and sends itself.
+            or type(response).__call__ is not Response.__call__
         ):
             await response(self.scope, receive, self.send)
             return

@@ -1,7 +1,7 @@
 """The header fields of a request, read once: many parts look at a few of them each."""
 
 from starlette.datastructures import Headers
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
 
@@ -31,6 +31,27 @@ class _Asked(Request):
     def headers(self) -> Headers:
         """The fields, as they were read at the front."""
         found: Headers = self.scope["state"]["heads"]
+        return found
+
+    @property
+    def method(self) -> str:
+        """The method."""
+        found: str = self.scope["method"]
+        return found
+
+    async def body(self) -> bytes:
+        """The whole body; most come in one piece."""
+        found: bytes | None = getattr(self, "_body", None)
+        if found is None:
+            pieces, more = [], True
+            while more:
+                message = await self.receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                pieces.append(message.get("body", b""))
+                more = message.get("more_body", False)
+            self._stream_consumed = True
+            found = self._body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         return found
 
 

@@ -163,7 +163,7 @@ def _as_json(_logger: Any, _method: str, event: Event) -> str:
 def template_of(scope: Scope) -> str:
     """The route's template, such as /v1/accounts/{id}: a path itself may hold anything."""
     state = scope.get("state", {})
-    named = state.get("route") if isinstance(state, Mapping) else None
+    named = state.get("route") if isinstance(state, dict) else None
     if isinstance(named, str):
         return named
     return getattr(scope.get("route"), "path", None) or "(unknown)"

@@ -28,6 +28,7 @@ from starlette.types import Scope
 
 from graph.http.bare import error_response
 from graph.http.figures import Figures
+from graph.http.folded import Family, Folded
 from graph.http.health import Operator
 from graph.http.logs import template_of
 from models.telemetry import Tally
@@ -66,7 +67,10 @@ class Metrics:
         registry = self.registry = CollectorRegistry()
         self._build = {"build": build, "profile": profile}
         self._describe(registry)
-        self._known: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
+        self._running = 0
+        self._known = Family(
+            lambda *labels: Folded(self.latency.labels(*labels), self.requests.labels(*labels))
+        )
         names = ("method", "route")
         self.requests = Counter(
             "http_requests", "Requests answered.", (*names, "status"), registry=registry
@@ -221,7 +225,10 @@ class Metrics:
 
     def began(self, scope: Scope) -> None:
         """A request came."""
-        (self.in_progress if scope["type"] == "http" else self.sockets).inc()
+        if scope["type"] == "http":
+            self._running += 1
+        else:
+            self.sockets.inc()
 
     def observe(self, scope: Scope, status: int, seconds: float, tally: Tally) -> None:
         """A request ended."""
@@ -229,7 +236,7 @@ class Metrics:
             self.sockets.dec()
             self.socket_seconds.observe(seconds)
             return
-        self.in_progress.dec()
+        self._running -= 1
         if scope.get("state", {}).get("streams"):
             # How long somebody listened says nothing about how fast we answer.
             return
@@ -237,12 +244,7 @@ class Metrics:
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
         route = template_of(scope)
         kind = f"{status // 100}xx"
-        key = (method, route, kind)
-        known = self._known.get(key)
-        if known is None:
-            known = self._known[key] = (self.requests.labels(*key), self.latency.labels(*key))
-        known[0].inc()
-        known[1].observe(seconds)
+        self._known.get(method, route, kind).observe(seconds)
         if status >= 500:
             self.server_errors.labels(route).inc()
         elif status in {401, 403, 429}:
@@ -258,8 +260,15 @@ class Metrics:
             self.jobs.labels(state).set(counts.get(state, 0))
         self.oldest_job.set(oldest_due_seconds)
 
+    def flush(self) -> None:
+        """Hand over what was noted of requests."""
+        self.in_progress.set(self._running)
+        self._known.flush()
+        self.figures.flush()
+
     def shown(self) -> CollectorRegistry:
         """What a scrape sees: the figures of this process, or of all that share its port."""
+        self.flush()
         if _SHARED not in os.environ:
             return self.registry
         together = CollectorRegistry()
@@ -280,6 +289,9 @@ class Metrics:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), _LAG_EVERY_SECONDS)
             self.loop_lag.observe(max(0.0, loop.time() - due))
+            if _SHARED in os.environ:
+                # A scrape may meet another process, and does not see what is only in this one.
+                self.flush()
 
 
 Gather = Callable[[Metrics], Awaitable[None]]

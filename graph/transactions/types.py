@@ -90,6 +90,10 @@ def _amounts(rows: list[Any]) -> list[str]:
     return format_minors([row.amount_minor for row in rows], [row.currency for row in rows])
 
 
+def _kinds(rows: list[Any]) -> list[str]:
+    return list(map(kind_of, rows))
+
+
 @reads("group_transaction_id", "group_id")
 def _whole(row: TransactionRow, _: object) -> Any:
     leg = row.group_transaction_id
@@ -174,6 +178,7 @@ class Transaction(Stored):
     )
 
     @classmethod
+    @reads()
     def is_type_of(cls, obj: object, info: Any) -> bool:
         """Whether a row is a transaction."""
         return isinstance(obj, TransactionRow)
@@ -229,7 +234,7 @@ class Transaction(Stored):
         description="Transfer if linked or settling with a group, else by what it refunds, else by "
         "category, else by sign."
     )
-    @reads(*_DECIDE_KIND)
+    @reads(*_DECIDE_KIND, many=_kinds)
     def kind(row: Parent[TransactionRow]) -> TransactionKind:
         """Derived kind."""
         return TransactionKind(kind_of(row))

@@ -7,10 +7,9 @@ more, and what is left runs out by itself, after an account's deletion too.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping
 from contextlib import suppress
 from time import monotonic
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from models.sealing import SealBroken, derive, open_bytes, seal_bytes
@@ -135,16 +134,15 @@ class Answers:
             self._held -= len(found[1]) + _OVERHEAD
 
     async def _tell(self, cache: Cache) -> None:
-        """Write what waits, all of it in one go."""
+        """Write what waits."""
+        kept = int(self._kept_seconds)
         while self._waiting:
             waiting, self._waiting, self._waits = self._waiting, {}, 0
             with suppress(CacheDown):
-                await cache.call(lambda r, said=waiting: self._write(r, said))  # type: ignore[misc]
-
-    async def _write(self, redis: Any, waiting: Mapping[str, bytes]) -> None:
-        # One at a time and not as a transaction: the keys of a cluster lie on several machines.
-        for key, sealed in waiting.items():
-            await redis.set(key, sealed, ex=int(self._kept_seconds))
+                # One at a time: the keys of a cluster lie on several machines, and the time of a
+                # call is short.
+                for key, sealed in waiting.items():
+                    await cache.call(lambda r, k=key, v=sealed: r.set(k, v, ex=kept))  # type: ignore[misc]
 
     async def settle(self) -> None:
         """Wait until Redis has been told."""

@@ -19,14 +19,15 @@ from models.stores.cluster import cluster_client, look_at_all, shard_line
 
 T = TypeVar("T")
 
-_FAILURES: Final = (RedisError, RedisClusterException, OSError, TimeoutError)
+_FAILURES: Final = (RedisError, RedisClusterException, OSError, TimeoutError, RuntimeError)
+"""uvloop calls it a RuntimeError when a line is written to that was closed a moment ago."""
 _TIMEOUT_SECONDS: Final = 0.05
 _HANDSHAKE_WAYS: Final = 5
 _FAILURES_TO_OPEN: Final = 3
 _OPEN_SECONDS: Final = 1.0
 _TURNS: Final = 50
 """How many calls of a cluster wait for their answers at once; more wait for their turn."""
-_CLUSTER_WAYS: Final = 5
+_CLUSTER_WAYS: Final = 4
 """A call of a cluster may have to ask where its key has gone."""
 _PING_SECONDS: Final = 0.3
 _SILENT_SECONDS: Final = 1.5
@@ -64,6 +65,8 @@ class Cache:
         self._turns = asyncio.Semaphore(_TURNS)
         self._longest = timeout_seconds * _CLUSTER_WAYS
         if scheme in CLUSTER_SCHEMES:
+            # A call ends after its longest time; looking for all shards beside it may take more.
+            options = dict.fromkeys(options, timeout_seconds * _HANDSHAKE_WAYS)
             self.cluster = cluster_client(url or "", options, login)
             # It has the commands of one server, for keys that share a hash tag.
             self.client = cast("redis.Redis", self.cluster)

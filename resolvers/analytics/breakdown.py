@@ -14,7 +14,7 @@ from resolvers.analytics.figures import Figure, Head, figure, head_of
 from resolvers.analytics.request import ReportRequest, account_of
 from resolvers.flows import Counting, RowSet, count_flows, load_flows
 from resolvers.flows.tree import NONE
-from resolvers.money import percent
+from resolvers.money import checked_sum, percent
 from resolvers.segments.parts import Mask
 
 UNCATEGORISED = "Uncategorised"
@@ -140,5 +140,6 @@ def _rolled_up(counting: Counting, side: Mask, sign: int) -> _Sums:
     children: dict[int, list[int]] = {}
     for place, parent in enumerate(tree.parents):
         children.setdefault(parent, []).append(place)
-    whole = counting.sums(np.zeros(len(index), dtype=np.int64), 1, of=side)[0]
+    known = [one for one in own if one is not None]
+    whole = checked_sum(known) if len(known) == len(own) else None
     return _Sums(counting, side, sign, minor, together, whole, children)

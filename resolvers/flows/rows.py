@@ -60,8 +60,9 @@ class Counting:
         """Sums of the parts with the same index; None for one that a missing rate leaves open."""
         chosen = np.ones(len(index), dtype=np.bool_) if of is None else of
         sums: list[int | None] = [*sums_by(index[chosen], self.values[chosen], size)]
-        for at in np.unique(index[chosen & self.unknown]).tolist():
-            sums[at] = None
+        if self.unknown.any():
+            for at in np.unique(index[chosen & self.unknown]).tolist():
+                sums[at] = None
         return sums
 
     def counts(self, index: Ints, size: int, *, of: Mask) -> list[int]:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 from models.ids import new_id
@@ -223,6 +224,7 @@ async def carry_out(desk: Desk, batch: Batch, decisions: Sequence[Decision]) -> 
     new: list[TransactionRow] = []
     changed: list[tuple[TransactionRow, TransactionRow]] = []
     linked: list[tuple[TransactionRow, TransactionRow]] = []
+    booked: dict[int, tuple[TransactionRow, dict[str, Any]]] = {}
     for (line, key), decision in zip(batch, decisions, strict=True):
         if key is None or decision.decision not in {"NEW", "MATCHED", "TRANSFER"}:
             made.append(decision)
@@ -243,21 +245,18 @@ async def carry_out(desk: Desk, batch: Batch, decisions: Sequence[Decision]) -> 
             undo = {}
             if other is not None and other.category_id is not None:
                 undo["category"] = str(other.category_id)
-            made.append(
-                replace(decision, transaction_id=row.id, undo=undo, left_version=row.version)
-            )
+            booked[len(made)] = (row, undo)
+            made.append(decision)
     # What an import brought is told from what a person made of it by how rules left it.
     ruled = await apply_to_new(write, new)
     await insert_rows(write, ruled)
     await update_rows(write, changed)
     await relink_rows(write, linked)
-    prints = {row.id: print_of(row) for row in ruled}
-    return [
-        replace(one, undo={**(one.undo or {}), "print": prints[one.transaction_id]})
-        if one.transaction_id in prints
-        else one
-        for one in made
-    ]
+    brought = {row.id: row for row in ruled}
+    for at, (row, undo) in booked.items():
+        undo["print"] = print_of(brought[row.id])
+        made[at] = replace(made[at], transaction_id=row.id, undo=undo, left_version=row.version)
+    return made
 
 
 def _linked(write: LedgerWrite, other: TransactionRow, row: TransactionRow) -> TransactionRow:

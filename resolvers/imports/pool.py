@@ -12,14 +12,16 @@ from datetime import date, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, and_, or_, select, tuple_
+from sqlalchemy import Row, and_, false, or_, select, tuple_
 
 from models.base import among
 from models.database import Transaction as Tx
 from resolvers.imports.alike import MATCH_DAYS
 from resolvers.imports.memories import pairs_apart
 from resolvers.imports.prepare import Line
+from resolvers.imports.rows import L, M
 from resolvers.rates import RateBook, rate_book
+from resolvers.statements.apps import APP_FORMATS
 from resolvers.transactions.locks import RECONCILED
 from resolvers.transactions.rows import T
 
@@ -107,12 +109,14 @@ async def load_pool(
     amounts = {(line.currency, line.minor) for line in good}
     opposite = {(currency, -minor) for currency, minor in amounts if minor}
     days = [line.day for line in good if line.day is not None]
-    async for row, minor in _around(tx, ledger_id, import_id, accounts, min(days), max(days)):
+    apps = await _apps(tx, ledger_id, import_id)
+    span = (min(days), max(days))
+    async for row, minor in _around(tx, ledger_id, import_id, accounts, span, apps):
         one = Candidate(
             row.id, row.account_id, row.date.toordinal(), minor, row.currency, row.description,
             row.payee, row.external_id, row.content_key, row.template_id is not None,
         )  # fmt: skip
-        by_hand = row.import_id is None and row.content_key is None
+        by_hand = row.by_hand
         here = accounts.get(row.currency) == row.account_id
         if by_hand and here and (row.currency, minor) in amounts:
             pool.entered.setdefault((row.account_id, minor), []).append(one)
@@ -138,22 +142,40 @@ def _joinable(row: Row[Any]) -> bool:
     )
 
 
+async def _apps(tx: Tx, ledger_id: UUID, import_id: UUID) -> list[UUID]:
+    """Imports of what another app has exported: a hand has entered it, there instead of here."""
+    rows = await tx.rows(
+        select(M.c.id).where(
+            M.c.ledger_id == ledger_id, M.c.id != import_id, M.c.format.in_(APP_FORMATS)
+        )
+    )
+    return [row.id for row in rows]
+
+
 async def _around(
-    tx: Tx, ledger_id: UUID, import_id: UUID, accounts: dict[str, UUID], first: date, last: date
+    tx: Tx,
+    ledger_id: UUID,
+    import_id: UUID,
+    accounts: dict[str, UUID],
+    days: tuple[date, date],
+    apps: Sequence[UUID],
 ) -> Any:
     """Living rows around some days with their amounts, oldest first; reconciled ones never."""
     span = timedelta(days=MATCH_DAYS)
-    by_hand = and_(
-        among(T.c.account_id, accounts.values()),
-        T.c.import_id.is_(None),
-        T.c.content_key.is_(None),
+    first, last = days
+    here = and_(T.c.import_id.is_(None), T.c.content_key.is_(None))
+    # A row of a bank claims one of an app once.
+    claimed = select(L.c.id).where(
+        L.c.ledger_id == T.c.ledger_id, L.c.transaction_id == T.c.id, L.c.decision == "MATCHED"
     )
+    there = and_(among(T.c.import_id, apps), ~claimed.exists()) if apps else false()
+    by_hand = and_(among(T.c.account_id, accounts.values()), or_(here, there))
     joinable = and_(
         T.c.transfer_id.is_(None), T.c.category_id.is_(None), T.c.refund_of.is_(None),
         T.c.group_transaction_id.is_(None), T.c.split_count == 0,
     )  # fmt: skip
     statement = (
-        select(*_COLUMNS)
+        select(*_COLUMNS, by_hand.label("by_hand"))
         .where(
             T.c.ledger_id == ledger_id,
             T.c.deleted_at.is_(None),

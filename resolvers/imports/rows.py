@@ -3,15 +3,18 @@
 import json
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import fields, replace
+from operator import attrgetter
 from typing import Any, Final
 from uuid import UUID
 
+import orjson
 from sqlalchemy import ARRAY, Row, Uuid, cast, column, func, insert, literal, select, update
 
 from models.base import table
 from models.database import Transaction as Tx
 from models.imports import Import, ImportLineRow, ImportRow, ImportRunRow
 from models.sealing import LedgerRing
+from models.statements import Inserted
 from resolvers.access import Actor
 from resolvers.errors import NotFound
 from resolvers.ledgers import LedgerWrite
@@ -35,7 +38,10 @@ _CLEAR: Final = (
     "left_version",
 )  # fmt: skip
 _TOLD: Final = tuple(f.name for f in fields(ImportLineRow) if f.name not in _CLEAR)
+_told_of: Final = attrgetter(*_TOLD)
+_clear_of: Final = attrgetter(*_CLEAR)
 _SHOWN: Final = ("date", "amount", "currency", "description", "reason")
+_ADD_LINES: Final = Inserted(L, (*_CLEAR, "content"))
 LINE_COLUMNS: Final = tuple(L.c[name] for name in (*_CLEAR, "content"))
 
 
@@ -178,14 +184,17 @@ async def insert_lines(write: LedgerWrite, lines: Sequence[ImportLineRow]) -> No
     """Store decided rows with their contents sealed."""
     if not lines:
         return
-    await write.tx.run(insert(L), [_line_cells(write, line) for line in lines])
+    await write.tx.run(_ADD_LINES, [_line_cells(write, line) for line in lines])
 
 
 def _line_cells(write: LedgerWrite, line: ImportLineRow) -> dict[str, Any]:
-    told = {name: getattr(line, name) for name in _TOLD}
-    said = {k: v for k, v in told.items() if k in _SHOWN or (v is not None and v is not False)}
-    content = json.dumps(said).encode()
-    cells = {name: getattr(line, name) for name in _CLEAR}
+    said = {
+        name: value
+        for name, value in zip(_TOLD, _told_of(line), strict=True)
+        if (value is not None and value is not False) or name in _SHOWN
+    }
+    content = orjson.dumps(said)
+    cells = dict(zip(_CLEAR, _clear_of(line), strict=True))
     cells["content"] = write.ring.seal("import_rows.content", line.id, content)
     return cells
 

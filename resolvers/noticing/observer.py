@@ -1,17 +1,20 @@
 """What a write leaves for others to know, found in what it puts into the feed, before it commits."""
 
+from collections.abc import Collection
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func, select, text
+from sqlalchemy import bindparam, func, select
 
 from models import ids
 from models.base import table
 from models.imports import ImportRunRow
+from models.ledgers import Ledger
 from models.statements import Prepared
 from models.uploads import Upload
 from resolvers.budgets.rows import B
 from resolvers.events import Record
+from resolvers.ledger_states import UNHEARD
 from resolvers.ledgers import LedgerWrite
 from resolvers.noticing.budgets import MONEY, mark_plans
 from resolvers.noticing.groups import tell_of_shares
@@ -22,17 +25,9 @@ from resolvers.wire import reference
 NOTICE_BUDGETS: Final = "notice_budgets"
 NOTICE_INVITATION: Final = "notice_invitation"
 _ENDED: Final = frozenset({"COMPLETED", "FAILED", "PENDING"})
+_L: Final = table(Ledger)
 _U: Final = table(Upload)
-# One waiting job is enough: it reads all that was written until it holds the ledger's lock.
-_WANTED: Final = Prepared(
-    text(
-        """
-    SELECT EXISTS (SELECT 1 FROM budgets WHERE ledger_id = :ledger)
-      AND NOT EXISTS (SELECT 1 FROM jobs WHERE subject_id = :ledger
-        AND kind = 'notice_budgets' AND state = 'WAITING')
-    """
-    )
-)
+_WANTED: Final = Prepared(select(UNHEARD).where(_L.c.id == bindparam("ledger")))
 
 
 async def notice(write: LedgerWrite) -> None:
@@ -54,8 +49,15 @@ async def notice(write: LedgerWrite) -> None:
     plans = await _plans(write, records)
     if plans:
         await mark_plans(write, plans)
-    if kinds & MONEY and await write.tx.scalar(_WANTED, {"ledger": write.ledger_id}):
+    if kinds & MONEY and await _unheard(write, kinds):
         write.enqueue(NOTICE_BUDGETS, write.ledger_id)
+
+
+async def _unheard(write: LedgerWrite, kinds: Collection[str]) -> bool:
+    """Whether there are budgets to look at, and no job that will."""
+    if write.unheard is not None and "budget" not in kinds:
+        return write.unheard
+    return bool(await write.tx.scalar(_WANTED, {"ledger": write.ledger_id}))
 
 
 async def _plans(write: LedgerWrite, records: list[Record]) -> set[UUID]:

@@ -87,7 +87,7 @@ async def mark(tx: Tx, ledger_id: UUID, places: Iterable[Place]) -> None:
     wanted = sorted(set(places))
     if not wanted:
         return
-    await tx.run(
+    await tx.later(
         _MARK,
         {
             "ledger": ledger_id,

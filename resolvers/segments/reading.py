@@ -14,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     Date,
     Row,
+    Select,
     Uuid,
     and_,
     bindparam,
@@ -41,6 +42,7 @@ from models.segments import (
     total_of,
     total_place,
 )
+from models.statements import Prepared
 from models.telemetry import note_count
 from models.transactions import Split, Transaction
 from resolvers.segments.marks import G, Place
@@ -78,19 +80,37 @@ class _Built(NamedTuple):
     packed: bytes
 
 
+_PAGES: Final = select(
+    G.c.book, G.c.month, G.c.currency, G.c.page, G.c.version, G.c.built, G.c.count, G.c.blob
+)
+
+
+def _in_order(statement: Select[Any]) -> Select[Any]:
+    return statement.order_by(G.c.book, G.c.month, G.c.currency, G.c.page)
+
+
+_OF_SPAN: Final = _PAGES.where(
+    G.c.ledger_id == bindparam("ledger_id"),
+    G.c.month.between(bindparam("first"), bindparam("last")),
+)
+_SPAN: Final = Prepared(_in_order(_OF_SPAN))
+_SPAN_OF_BOOK: Final = Prepared(_in_order(_OF_SPAN.where(G.c.book == bindparam("book"))))
+
+
 async def read_parts(tx: Tx, ledger_id: UUID, months: Months, *, book: UUID | None = None) -> Parts:
     """All living parts of whole months, of every book or of one.
 
     One statement for the segments, one more for the rows of those that are not of now.
     """
-    conditions = [G.c.ledger_id == ledger_id, months.condition()]
-    if book is not None:
-        conditions.append(G.c.book == book)
-    rows = await tx.rows(
-        select(G.c.book, G.c.month, G.c.currency, G.c.page, G.c.version, G.c.built, G.c.count, G.c.blob)
-        .where(*conditions)
-        .order_by(G.c.book, G.c.month, G.c.currency, G.c.page)
-    )  # fmt: skip
+    if months.some is None:
+        span = {"first": months.first.replace(day=1), "last": months.last.replace(day=1)}
+        statement = _SPAN if book is None else _SPAN_OF_BOOK
+        rows = await tx.rows(statement, {"ledger_id": ledger_id, "book": book, **span})
+    else:
+        conditions = [G.c.ledger_id == ledger_id, months.condition()]
+        if book is not None:
+            conditions.append(G.c.book == book)
+        rows = await tx.rows(_in_order(_PAGES.where(*conditions)))
     await tx.unlock([ledger_id])
     ring = tx.ring(ledger_id)
     pages: dict[Place, list[Row[Any]]] = {}

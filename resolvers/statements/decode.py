@@ -7,6 +7,7 @@ from typing import Final
 import chardet
 
 from resolvers.statements.model import StatementError, codec_of
+from resolvers.statements.telling import better_codec
 
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -89,6 +90,8 @@ def decode(
     return _as_declared(data, declared) or _detect(data)
 
 
+_NARROW: Final = ("cp125", "iso8859", "koi8", "mac", "cp8", "cp4", "cp7")
+"""How encodings of one byte for each sign are called."""
 _DECLARED: Final = re.compile(
     rb"^\s*CHARSET\s*[:=]\s*([\w-]{1,20})|<\?xml[^>]{0,100}?encoding\s*=\s*[\"']([\w-]{1,20})",
     re.IGNORECASE | re.MULTILINE,
@@ -189,6 +192,8 @@ def _detect(data: bytes) -> tuple[str, str, tuple[str, ...]]:
         name = "cp1252"
     if name.startswith("iso8859") and _UPPER_CONTROLS.search(data):
         name = _WINDOWS.get(name, "cp1254" if name == "iso8859-9" else "cp1252")
+    if name.startswith(_NARROW):
+        name = better_codec(data, _WIDER.get(name, name))
     for codec in (_WIDER.get(name, name), name, "cp1252"):
         try:
             return data.decode(codec), codecs.lookup(codec).name, ()

@@ -114,86 +114,39 @@ _STATES: Final[dict[str, frozenset[str]]] = {
         ]
     ),
 }
-_DEBITS: Final = frozenset(
-    [
-        "d",
-        "dr",
-        "db",
-        "dbit",
-        "debit",
-        "debits",
-        "debet",
-        "debito",
-        "debe",
-        "dare",
-        "soll",
-        "s",
-        "af",
-        "out",
-        "outgoing",
-        "outflow",
-        "withdrawal",
-        "withdraw",
-        "expense",
-        "expenses",
-        "spending",
-        "spend",
-        "money out",
-        "paid out",
-        "payment out",
-        "-",
-        "minus",
-        "ausgabe",
-        "ausgang",
-        "belastung",
-        "lastschrift",
-        "uit",
-        "uitgaand",
-        "uitgave",
-        "cargo",
-        "gasto",
-        "egreso",
-        "depense",
-        "sortie",
-        "uscita",
-        "addebito",
-        "saida",
-        "despesa",
-        "wydatek",
-        "obciazenie",
-        "vydaj",
-        "odchozi",
-        "terheles",
-        "kiadas",
-        "utgift",
-        "ut",
-        "ud",
-        "meno",
-        "rashod",
-        "расход",
-        "списание",
-        "дебет",
-        "gider",
-        "borc",
-        "出金",
-        "支出",
-        "출금",
-        "지출",
-        "neg",
-        "negative",
-        "teret",
-        "χ",
-        "χρεωση",
-        "izmaksa",
-        "islaidos",
-    ]
+
+
+def _folded(text: str) -> frozenset[str]:
+    """Words as cells are compared: without case, accents and signs above letters."""
+    return frozenset(word if word in {"+", "-"} else fold(word) for word in text.split("|"))
+
+
+_DEBITS: Final = _folded(
+    "d|dr|db|dbit|debit|debits|debet|debito|debe|dare|soll|s|af|out|outgoing|outflow|"
+    "withdrawal|withdraw|expense|expenses|spending|spend|money out|paid out|"
+    "payment out|-|minus|ausgabe|ausgang|belastung|lastschrift|uit|uitgaand|uitgave|"
+    "cargo|gasto|egreso|depense|sortie|uscita|addebito|saida|despesa|wydatek|"
+    "obciazenie|vydaj|odchozi|terheles|kiadas|utgift|ut|ud|meno|rashod|расход|"
+    "списание|дебет|gider|borc|出金|支出|출금|지출|neg|negative|teret|χ|χρεωση|izmaksa|"
+    "islaidos|חובה|משיכה|مدين|سحب|برداشت|uttag|ถอน|ถอนเงิน|rut|rut tien|ghi no|借方|借|"
+    "引出|支払|지급|찾으신금액|debetas|debets|deebet|debite|isplata|breme|v breme|odliv|vydej|"
+    "vydavok|odchozi platba|wyplata|obciazenia|витрата|списання|видаток|дебит|изходящ|"
+    "cikis|harcama|debit card out|outbound|expenditure|money sent|withdrawals|debited|"
+    "debit entry|sortie d argent|retrait|retiro|pago emitido|saque|despesas|otto|"
+    "pano ulos"
 )
-_CREDITS: Final = word_set(
+_CREDITS: Final = _folded(
     "c|cr|crdt|credit|credits|kredit|credito|haber|avere|haben|h|bij|in|incoming|inflow|deposit|"
     "income|money in|paid in|payment in|+|plus|einnahme|eingang|gutschrift|inkomend|"
     "inkomst|abono|ingreso|recette|entree|entrata|accredito|entrada|receita|wplyw|przychod|"
     "uznanie|prijem|prichozi|jovairas|bevetel|ind|inn|tulo|prihod|приход|зачисление|кредит|"
-    "доход|gelir|alacak|k|π|πιστωση|入金|収入|收入|입금|수입|pos|positive|korist|refund"
+    "доход|gelir|alacak|k|π|πιστωση|"
+    "זכות|הפקדה|دائن|إيداع|واریز|insattning|ฝาก|ฝากเงิน|gui|ghi co|贷方|贷|存入|预入|預入|お預り|"
+    "예금|맡기신금액|kreditas|kredits|kreedit|uplata|dobro|v dobro|priliv|prijmy|"
+    "prichozi platba|wplata|uznania|надходження|зарахування|поступление|кредит|входящ|"
+    "giris|inbound|money received|deposits|credited|credit entry|depot|versement|"
+    "deposito|recebimento|receitas|pano"
+    "|入金|収入|收入|입금|수입|pos|positive|korist|refund"
 )
 _BALANCE_LINE: Final = re.compile(
     r"(?:(?:opening|closing|starting|ending|beginning|previous|new|old|current|final|initial|"

@@ -13,6 +13,7 @@ from resolvers.statements.phrases import MONEY_IN, MONEY_OUT
 from resolvers.statements.words import fold
 
 _CARDS: Final = ("CREDIT", "CARD")
+_LEAST_PROOF: Final = 2
 _RULES: Final = ("SIGNED", "NEGATED")
 
 
@@ -228,7 +229,9 @@ def _by_balance(entries: Sequence[Entry], *, negative: int) -> Verdict | None:
     negated = _proof(entries, [_times(a, -1) for a in plain], as_written=False)
     # Amounts without any minus must explain every step, or their signs are not as written.
     enough = 50 if negative else 100
-    if max(signed, negated) >= enough and signed != negated:
+    # Of two rows the balance proves one, so where none has a minus the other one stays open.
+    alone = not negative and sum(bool(e.amount) for e in entries) == _LEAST_PROOF
+    if not alone and max(signed, negated) >= enough and signed != negated:
         return _ruled(entries, "SIGNED" if signed > negated else "NEGATED")
     derived = None if negative else _from_steps(entries)
     if derived is None:

@@ -67,7 +67,7 @@ HEADER_WORDS: Final[dict[str, tuple[str, ...]]] = {
         "wyplywy|vydaj|vydaje|odchozi|terheles|kiadas|ut|uttag|utgift|utgifter|ud af konto|"
         "haevet|ut av konto|ut fra konto|panot ulos|otto|rashod|isplata|teret|isplate|"
         "расход|списание|дебет|χρεωση|borc|cikan|出金|出金額|支出|お引出し|お支払金額|支払い金額|支払金額|引出|"
-        "お支払い金額|출금|출금액|찾으신금액|rut|ghi no|debet rp|מדין|חובה|مدين"
+        "お支払い金額|출금|출금액|찾으신금액|rut|ghi no|debet rp|מדין|חובה|مدين|سحب|debetas|debets|deebet|ถอน|ถอนเงิน|借方"
     ),
     "credit": _phrases(
         "credit|credit amount|credits|deposit|deposits|deposit amount|deposit amt|deposit cr|deposited|credited|money received|"
@@ -79,10 +79,10 @@ HEADER_WORDS: Final[dict[str, tuple[str, ...]]] = {
         "insattning|insattningar|inkomst|inkomster|ind pa konto|indsat|inn pa konto|"
         "inn til konto|inn|panot|pano|prihod|uplata|uplate|korist|приход|зачисление|кредит|"
         "поступление|πιστωση|alacak|giren|入金|入金額|収入|お預入れ|お預り金額|預かり金額|預り金額|お預かり金額|お預け入れ額|预入|"
-        "存入|收入|입금|입금액|맡기신금액|gui|ghi co|kredit|kredit rp|זכות|دائن"
+        "存入|收入|입금|입금액|맡기신금액|gui|ghi co|kredit|kredit rp|זכות|دائن|إيداع|kreditas|kredits|kreedit|ฝาก|ฝากเงิน|贷方"
     ),
     "flag": _phrases(
-        "debit credit indicator|debit credit|debit or credit|credit debit|dr cr|cr dr|d c|c d|"
+        "debit credit indicator|d k|k d|debit credit|debit or credit|credit debit|dr cr|cr dr|d c|c d|"
         "db cr|credit debit indicator|drcr|crdr|transaction type|dc|af bij|bij af|creditdebet|"
         "debet credit|debetcredit|soll haben|soll haben kennzeichen|s h|h s|sign|amount sign|"
         "billing amount sign|auswirkung auf guthaben|balance impact|direction|richtung|sens|"

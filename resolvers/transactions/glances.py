@@ -6,25 +6,38 @@ the same conditions, the same policies, the same moment.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Select, and_, select
+from sqlalchemy import Select, and_, bindparam, select
 
 from models.accounts import Account
-from models.base import table
+from models.base import among_named, table
 from models.categories import Category
 from models.cuts import Cell, Column, Cut, columns_of, minors, sealed, words
 from models.database import Transaction as Tx
+from models.ids import quick
+from models.statements import Forms
 from models.transactions import TransactionRow
 from resolvers.accounts import ACCOUNTS, accounts_by_id
 from resolvers.categories import CATEGORIES, categories_by_id
 from resolvers.paging import Page
-from resolvers.shown import Along, Follows, Join, Shown, along_of
-from resolvers.transactions.rows import AMOUNT, CATEGORY_KIND, SOURCE, T, parts_of, refunded_by_id
+from resolvers.shown import Follows, Join, Shown, along_of
+from resolvers.transactions.rows import (
+    AMOUNT,
+    CATEGORY_KIND,
+    LIVING,
+    SOURCE,
+    T,
+    parts_of,
+    refunded_by_id,
+)
 
-_REMEMBERED: Final = 256
+REMEMBERED: Final = 256
+"""Statements of so many selections are kept: clients ask the same ones again."""
+_NAMED: Final = Forms(REMEMBERED)
 _PLAIN: Final = (
     "ledger_id", "id", "account_id", "category_id", "date", "currency", "description", "payee",
     "status", "split_count", "transfer_id", "refund_of", "external_id", "import_id", "template_id",
@@ -87,8 +100,32 @@ class Glance:
             ]
         return select(*columns).select_from(source)
 
+    def living(self) -> Select[Any]:
+        """The statement over all living rows of a ledger."""
+        return self.statement().where(*LIVING)
+
+    async def named(
+        self, tx: Tx, ledger_id: UUID, keys: Page[Any], *, deleted: bool
+    ) -> Page[TransactionRow]:
+        """A page whose rows are named by its keys already: what is gone is left out."""
+
+        def build() -> Select[Any]:
+            there = T.c.deleted_at.is_not(None) if deleted else T.c.deleted_at.is_(None)
+            mine = T.c.ledger_id == bindparam("ledger_id")
+            return self.statement().where(mine, among_named(T.c.id, "ids"), there)
+
+        wanted = [key[1] for key in keys.keys]
+        statement = _NAMED.get((self, deleted), build)
+        found = await tx.rows(statement, {"ledger_id": ledger_id, "ids": wanted})
+        at = self._cut.place("id")
+        by_id = {row[at]: row for row in found}
+        rows = [by_id[one] for one in wanted if one in by_id]
+        return await self.page(tx, ledger_id, replace(keys, items=rows))
+
     async def page(self, tx: Tx, ledger_id: UUID, found: Page[Any]) -> Page[TransactionRow]:
         """A page of rows out of what the statement gave, with what was read along."""
+        # It is a part of every key that follows.
+        ledger_id = quick(ledger_id)
         columns = columns_of(found.items, self._width)
         ring = None
         if self._sealed and found.items:
@@ -96,12 +133,12 @@ class Glance:
             ring = tx.ring(ledger_id)
         along: dict[Any, Any] = {}
         start = len(self._cut.columns)
+        own_columns = await self._read(tx, ledger_id, columns[:start])
         for followed, join, cut in self._joins:
             end = start + len(cut.columns)
             own = columns[self._cut.place(join.own)]
             along[followed] = along_of(cut, ledger_id, ring, own, columns[start:end])
             start = end
-        own_columns = await self._read(tx, ledger_id, columns[: len(self._cut.columns)])
         rows = self._cut.rows(ledger_id, ring, own_columns)
         return Page(rows, found.keys, found.has_next, found.has_previous, along)
 
@@ -111,19 +148,18 @@ class Glance:
 
     async def _read(self, tx: Tx, ledger_id: UUID, columns: Sequence[Column]) -> list[Column]:
         """The columns with parts of splits and what refunds name in their places."""
-        read = list(columns)
-        names = self._cut.names
-        if "splits" in names:
+        read, ids = list(columns), columns[0]
+        if "splits" in self._cut.names:
             at = self._cut.place("splits")
-            ids, currencies = columns[0], columns[self._cut.place("currency")]
+            currencies = columns[self._cut.place("currency")]
             split = {
                 (ledger_id, one): currency
                 for one, currency, count in zip(ids, currencies, columns[at], strict=True)
                 if count
             }
             parts = await parts_of(tx, split)
-            read[at] = [tuple(parts.get((ledger_id, one), ())) for one in ids]
-        if "refunded" in names:
+            read[at] = [tuple(parts.get((ledger_id, one), ())) if parts else () for one in ids]
+        if "refunded" in self._cut.names:
             at = self._cut.place("refunded")
             named = [None if one is None else (ledger_id, one) for one in columns[at]]
             known = await refunded_by_id(tx, [one for one in named if one is not None])
@@ -131,7 +167,7 @@ class Glance:
         return read
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@lru_cache(maxsize=REMEMBERED)
 def _known(attributes: frozenset[str], follows: tuple[Follows, ...]) -> Glance | None:
     return Glance(attributes, follows) if attributes <= _CELLS.keys() else None
 
@@ -141,6 +177,3 @@ def glance_of(shown: Shown | None) -> Glance | None:
     if shown is None or shown.attributes is None:
         return None
     return _known(shown.attributes, tuple(shown.follows))
-
-
-__all__ = ["Along", "Glance", "glance_of"]

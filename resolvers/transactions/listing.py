@@ -16,7 +16,6 @@ from sqlalchemy import (
     Uuid,
     and_,
     any_,
-    bindparam,
     cast,
     func,
     literal,
@@ -35,11 +34,12 @@ from resolvers.errors import FieldError, Invalid
 from resolvers.money import checked_sum
 from resolvers.paging import Listing, Order, Page, PageRequest, fetch_page
 from resolvers.shown import Shown
-from resolvers.transactions.glances import glance_of
+from resolvers.transactions.glances import REMEMBERED, Glance, glance_of
 from resolvers.transactions.inputs import TransactionFilter
 from resolvers.transactions.rows import (
     CATEGORY_KIND,
     COLUMNS,
+    LIVING,
     SOURCE,
     Key,
     S,
@@ -52,8 +52,7 @@ from resolvers.transactions.scanning import scan
 _R: Final = T.alias("refunded")
 NO_FILTER: Final = TransactionFilter()
 _FORMS: Final = Forms()
-_GLANCES: Final = Forms()
-_LIVING: Final = (T.c.ledger_id == bindparam("ledger_id"), T.c.deleted_at.is_(None))
+_GLANCES: Final = Forms(REMEMBERED)
 _NEWEST: Final = Order((T.c.date, T.c.id), descending=True)
 _OLDEST: Final = Order((T.c.date, T.c.id))
 
@@ -151,7 +150,7 @@ def bounds_of(wanted: TransactionFilter) -> tuple[Decimal | None, Decimal | None
 
 
 def _all_living() -> Select[Any]:
-    return select(*COLUMNS).select_from(SOURCE).where(*_LIVING)
+    return select(*COLUMNS).select_from(SOURCE).where(*LIVING)
 
 
 async def list_transactions(
@@ -171,31 +170,48 @@ async def list_transactions(
     descending = sort.endswith("DESC")
     order = _NEWEST if descending else _OLDEST
     glance = glance_of(shown)
-    if glance is not None and wanted == NO_FILTER and not _needs_scan(wanted, sort):
-        listed = Listing(
-            _GLANCES,
-            glance,
-            lambda: glance.statement().where(*_LIVING),
-            {"ledger_id": ledger_id},
-            glance.keyed,
-        )
-        return await glance.page(tx, ledger_id, await fetch_page(tx, listed, order, request))
-    if (wanted is NO_FILTER or wanted == NO_FILTER) and not _needs_scan(wanted, sort):
+    if _needs_scan(wanted, sort):
+        return await _scanned(tx, ledger_id, wanted, sort, request, glance)
+    if wanted is NO_FILTER or wanted == NO_FILTER:
         # What is asked most of all is prepared.
-        listed = Listing(_FORMS, (), _all_living, {"ledger_id": ledger_id})
+        if glance is not None:
+            build, forms, keyed = glance.living, _GLANCES, glance.keyed
+        else:
+            build, forms, keyed = _all_living, _FORMS, None
+        listed = Listing(forms, glance, build, {"ledger_id": ledger_id}, keyed)
         page = await fetch_page(tx, listed, order, request)
-        rows = await open_transactions(tx, page.items)
-        return Page(rows, page.keys, page.has_next, page.has_previous)
-    conditions = await conditions_of(tx, ledger_id, wanted)
-    if not _needs_scan(wanted, sort):
-        statement: Select[Any] = select(*COLUMNS).select_from(SOURCE).where(*conditions)
-        page = await fetch_page(tx, statement, order, request)
-        rows = await open_transactions(tx, page.items)
-        return Page(rows, page.keys, page.has_next, page.has_previous)
+    else:
+        conditions = await conditions_of(tx, ledger_id, wanted)
+        whole = select(*COLUMNS).select_from(SOURCE)
+        statement = whole if glance is None else glance.statement(whole_source=True)
+        page = await fetch_page(tx, statement.where(*conditions), order, request)
+    if glance is not None:
+        return await glance.page(tx, ledger_id, page)
+    rows = await open_transactions(tx, page.items)
+    return Page(rows, page.keys, page.has_next, page.has_previous)
+
+
+async def _scanned(
+    tx: Tx,
+    ledger_id: UUID,
+    wanted: TransactionFilter,
+    sort: str,
+    request: PageRequest,
+    glance: Glance | None,
+) -> Page[TransactionRow]:
+    """A page of what only opened amounts can decide or sort."""
+
+    async def conditions() -> list[ColumnElement[bool]]:
+        return await conditions_of(tx, ledger_id, wanted)
+
     scanned = await scan(tx, ledger_id, wanted, conditions, bounds_of(wanted))
     keys, follows, before = scanned.page(
-        request, by_amount=sort.startswith("AMOUNT"), descending=descending
+        request, by_amount=sort.startswith("AMOUNT"), descending=sort.endswith("DESC")
     )
+    if glance is not None:
+        return await glance.named(
+            tx, ledger_id, Page([], keys, follows, before), deleted=bool(wanted.deleted)
+        )
     wanted_keys: list[Key] = [(ledger_id, key[1]) for key in keys]
     full = await transactions_by_id(tx, wanted_keys, deleted=wanted.deleted)
     return Page([row for row in full if row is not None], keys, follows, before)
@@ -203,10 +219,13 @@ async def list_transactions(
 
 async def count_transactions(tx: Tx, actor: Actor, wanted: TransactionFilter = NO_FILTER) -> int:
     """How many transactions a filter leaves."""
-    conditions = await conditions_of(tx, actor.ledger_id, wanted)
+
+    async def conditions() -> list[ColumnElement[bool]]:
+        return await conditions_of(tx, actor.ledger_id, wanted)
+
     if _needs_scan(wanted, "DATE_DESC"):
         return len(await scan(tx, actor.ledger_id, wanted, conditions, bounds_of(wanted)))
-    statement = select(func.count()).select_from(SOURCE).where(*conditions)
+    statement = select(func.count()).select_from(SOURCE).where(*await conditions())
     return int(await tx.scalar(statement))
 
 

@@ -10,7 +10,7 @@ from models.accounts import AccountRow
 from models.base import among
 from models.categories import CategoryRow
 from models.transactions import RefundedRow
-from resolvers.accounts import accounts_by_id
+from resolvers.accounts import accounts_to_book
 from resolvers.categories import categories_by_id
 from resolvers.errors import FieldError
 from resolvers.ledgers import LedgerWrite
@@ -118,9 +118,7 @@ async def load_references(
     ledger = write.ledger_id
     refs = References()
     if account_ids:
-        keys = [(ledger, one) for one in account_ids]
-        found = await accounts_by_id(write.tx, keys)
-        refs.accounts = {row.id: row for row in found if row is not None}
+        refs.accounts = {row.id: row for row in await accounts_to_book(write, account_ids)}
     if category_ids:
         keys = [(ledger, one) for one in category_ids]
         kinds = await categories_by_id(write.tx, keys)

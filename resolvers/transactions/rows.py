@@ -36,6 +36,7 @@ COLUMNS: Final = (
 )  # fmt: skip
 
 
+LIVING: Final = (T.c.ledger_id == bindparam("ledger_id"), T.c.deleted_at.is_(None))
 _FOUND: Final = (
     select(*COLUMNS)
     .select_from(SOURCE)
@@ -93,9 +94,13 @@ async def open_transactions(tx: Tx, rows: Iterable[Row[Any]]) -> list[Transactio
     refunded = await refunded_by_id(tx, [(r.ledger_id, r.refund_of) for r in found if r.refund_of])
     if len(ledgers) != 1:
         rings = {ledger_id: tx.ring(ledger_id) for ledger_id in ledgers}
-        amounts = [rings[r.ledger_id].unseal_minor(AMOUNT, r.id, r.amount) for r in found]
+        amounts: Sequence[int] = [
+            rings[r.ledger_id].unseal_minor(AMOUNT, r.id, r.amount) for r in found
+        ]
     else:
-        amounts = tx.ring(*ledgers).unseal_minors(AMOUNT, ((r.id, r.amount) for r in found))
+        amounts = tx.ring(*ledgers).unseal_minors(
+            AMOUNT, [r.id for r in found], [r.amount for r in found]
+        )
     opened = []
     for cells, minor in zip(map(_cells, found), amounts, strict=True):
         # In the order of COLUMNS: a name for each, where looking each up in its row costs more.

@@ -4,7 +4,7 @@ Amounts are sealed, so the database cannot compare them.  Living rows lie packed
 open a month at a time; what else a filter wants of them the database decides and answers as ids.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -83,9 +83,10 @@ class Scanned:
         if request.size == 0:
             return [], False, False
         values = self.minor if by_amount else self.day
-        up = self._chosen(values, request, descending=descending)
-        order = up[np.lexsort((self.id_lo[up], self.id_hi[up], values[up]))]
         from_the_top = descending != request.backward
+        up = self._chosen(values, request, descending=descending)
+        up = _outermost(up, values[up], request.size + 1, highest=from_the_top)
+        order = up[np.lexsort((self.id_lo[up], self.id_hi[up], values[up]))]
         more = len(order) > request.size
         taken = (order[-request.size :] if from_the_top else order[: request.size]).tolist()
         if descending:
@@ -125,6 +126,19 @@ class Scanned:
         return found
 
 
+def _outermost(places: Ints, values: Ints, size: int, *, highest: bool) -> Ints:
+    """Places of the highest or lowest values: so many, and all that are as high or low.
+
+    What lies further in is on no page of that size, and sorting it would be most of the work.
+    """
+    if len(places) <= size:
+        return places
+    at = len(values) - size if highest else size - 1
+    bound = np.partition(values, at)[at]
+    found: Ints = places[values >= bound if highest else values <= bound]
+    return found
+
+
 def _minor(bound: Decimal, digits: int) -> Fraction:
     """A bound in minor units, exact: it may be finer than they are."""
     exact: Fraction = Fraction(bound) * 10**digits
@@ -135,12 +149,12 @@ async def scan(
     tx: Tx,
     ledger_id: UUID,
     wanted: TransactionFilter,
-    conditions: Sequence[ColumnElement[bool]],
+    conditions: Callable[[], Awaitable[Sequence[ColumnElement[bool]]]],
     bounds: Bounds,
 ) -> Scanned:
     """The transactions that a filter leaves; ``conditions`` are what the database can decide."""
     if wanted.deleted:
-        return await _scan_rows(tx, ledger_id, wanted, conditions, bounds)
+        return await _scan_rows(tx, ledger_id, wanted, await conditions(), bounds)
     first, last = wanted.from_ or FIRST_DAY, wanted.to or LAST_DAY
     if first > last:
         return _whole(Parts.of([]))
@@ -151,7 +165,7 @@ async def scan(
     others = (name for name in type(wanted).model_fields if name not in _SEGMENTS_KNOW)
     if all(getattr(wanted, name) is None for name in others):
         return found
-    return await _agreed(tx, ledger_id, found, wanted, conditions)
+    return await _agreed(tx, ledger_id, found, wanted, await conditions())
 
 
 def _whole(parts: Parts) -> Scanned:

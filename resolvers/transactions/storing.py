@@ -1,6 +1,7 @@
 """Transactions written to the database: cells sealed, totals moved, changes recorded."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 from sqlalchemy import ARRAY, Uuid, bindparam, cast, column, delete, func, insert, update
@@ -19,6 +20,7 @@ _PLAIN: Final = (
     "group_id", "content_key", "deleted_at", "version", "created_at", "updated_at",
     "occurrence_date", "group_transaction_id",
 )  # fmt: skip
+_plain_of: Final = attrgetter(*_PLAIN)
 _LINKS: Final = ("category_id", "transfer_id", "refund_of")
 _ADD: Final = Inserted(T, (*_PLAIN, "tags", "locked", "amount", "notes"))
 _FIXED: Final = frozenset({"ledger_id", "id", "created_at"})
@@ -28,7 +30,7 @@ _CHANGED: Final = (
 
 
 def _cells(write: LedgerWrite, row: TransactionRow) -> dict[str, Any]:
-    cells = {name: getattr(row, name) for name in _PLAIN}
+    cells: dict[str, Any] = dict(zip(_PLAIN, _plain_of(row), strict=True))
     cells["tags"] = list(row.tags)
     cells["locked"] = list(row.locked)
     cells["amount"] = write.ring.seal_minor("transactions.amount", row.id, row.amount_minor)
@@ -59,7 +61,7 @@ async def insert_rows(write: LedgerWrite, rows: Sequence[TransactionRow]) -> Non
     """
     if not rows:
         return
-    await write.tx.run(_ADD, [_cells(write, row) for row in rows])
+    await write.tx.later(_ADD, [_cells(write, row) for row in rows])
     parts = _parts(write, rows)
     if parts:
         await write.tx.run(insert(S), parts)

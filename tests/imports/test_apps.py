@@ -285,6 +285,35 @@ async def test_a_hostile_database_ends_in_order(
     assert (run.status, run.error_code) == ("FAILED" if code else "COMPLETED", code)
 
 
+async def test_a_bank_joins_what_an_app_has_brought_like_what_a_hand_entered(
+    world: World,
+) -> None:
+    first = await bring(world, YNAB)
+    checking = next(row for row in await world.booked() if row.payee == "Landlord").account_id
+    before = len(await world.booked())
+    bank = (
+        "Date,Text,Amount\n2026-01-27,LANDLORD RENT 01,-500.00\n2026-01-26,CAFE 4711,-3.20\n"
+        "2026-01-28,CAFE 4712,-3.20\n2026-01-29,CAFE 4713,-3.20\n"
+    )
+    run = await world.bring_in(bank, checking)
+    assert {name: count for name, count in run.counts.items() if count} == {
+        "rows": 4, "matched": 3, "new": 1,
+    }  # fmt: skip
+    assert len(await world.booked()) == before + 1
+    again = await world.bring_in(bank, checking)
+    assert again.counts["duplicate"] == 4
+    # The app's export once more adds nothing either, and each of them can be taken back.
+    second = await bring(world, YNAB)
+    assert second.counts["new"] == 0
+    left = []
+    for one in (again, run, second, first):
+        told = parse(ImportRevert, {})
+        await world.write(lambda write, one=one, told=told: revert_import(write, one.id, told))
+        assert (await world.work(one.id)).kept == 0
+        left.append(len(await world.booked()))
+    assert left == [before + 1, before, before, 0]
+
+
 async def test_a_name_that_is_not_in_the_group_is_refused_at_once(world: World) -> None:
     run = await bring(world, SPLITWISE)
     with pytest.raises(Invalid) as refused:

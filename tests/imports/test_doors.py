@@ -283,6 +283,45 @@ async def test_an_import_is_taken_back(door: Door, client: Any, ada: Person, wor
     assert again["counts"] == first["counts"]
 
 
+async def test_twice_overlapping_taken_back_and_again_to_the_row(
+    door: Door, client: Any, ada: Person, worker: None
+) -> None:
+    head = "Date,Description,Amount\n"
+    first = f"{head}2026-01-02,Coffee,-3.20\n2026-01-03,Rent,-800.00\n2026-01-25,Wages,2500.00\n"
+    over = f"{head}2026-01-25,Wages,2500.00\n2026-01-25,Wages,2500.00\n2026-02-01,Rent,-800.00\n"
+    giro = await account(door)
+
+    async def bring_in(text: str) -> tuple[str, dict[str, int]]:
+        stored = await upload(client, door, text.encode())
+        told = {"uploadId": stored["id"], "accountId": giro}
+        found = await finished(door, (await door.call("CreateImport", told))["id"])
+        assert found["status"] == "COMPLETED"
+        return found["id"], {name: n for name, n in found["counts"].items() if n}
+
+    async def ledger() -> list[tuple[str, str, str]]:
+        rows = (await door.call("ListTransactions", limit=100))["items"]
+        return sorted((row["date"], row["description"], row["amount"]) for row in rows)
+
+    await bring_in(first)
+    january = await ledger()
+    assert (await bring_in(first))[1] == {"rows": 3, "duplicate": 3}
+    assert await ledger() == january
+    second, counts = await bring_in(over)
+    assert counts == {"rows": 3, "duplicate": 1, "new": 2}
+    both = [
+        ("2026-01-02", "Coffee", "-3.20"), ("2026-01-03", "Rent", "-800.00"),
+        ("2026-01-25", "Wages", "2500.00"), ("2026-01-25", "Wages", "2500.00"),
+        ("2026-02-01", "Rent", "-800.00"),
+    ]  # fmt: skip
+    assert await ledger() == both
+    await GraphQLDoor(client, ada).query(REVERT, id=second)
+    assert (await finished(door, second))["status"] == "REVERTED"
+    assert await ledger() == january == both[:3]
+    assert (await bring_in(over))[1] == counts
+    assert await ledger() == both
+    assert (await door.call("GetAccount", id=giro))["balance"] == "3396.80"
+
+
 async def test_a_file_that_is_no_table_says_so(door: Door, client: Any, worker: None) -> None:
     stored = await upload(client, door, b"Dear customer,\nthank you for asking.\n")
     body = {"uploadId": stored["id"], "accountId": await account(door)}

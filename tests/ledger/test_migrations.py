@@ -71,7 +71,9 @@ async def test_migrations_make_what_the_tables_declare(parts: Endpoints, running
             password=parts.owner_password,
         )
         if name == "drift_migrated":
-            assert await migrate(engine, app_role="pockettrend_app") is True
+            told: list[str] = []
+            assert await migrate(engine, app_role="pockettrend_app", applied=told.append) is True
+            assert told == [f"{one:04}" for one in range(1, int(newest_revision()) + 1)]
             assert await migrate(engine, app_role="pockettrend_app") is False
             async with engine.connect() as connection:
                 number = await connection.scalar(text("SELECT version_num FROM alembic_version"))

@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 import redis
 
 from models.embedded.child import dies_with_parent
-from models.embedded.valkey import server_binary
+from models.embedded.valkey import configuration, server_binary
 
 SHARDS: Final = 3
 SLOTS: Final = 16_384
@@ -204,3 +204,22 @@ def six_nodes(folder: Path) -> Iterator[Nodes]:
         yield nodes
     finally:
         nodes.stop()
+
+
+@contextmanager
+def one_server(folder: Path) -> Iterator[str]:
+    """A single Valkey on a port, as one between machines has it; its address."""
+    password, port = secrets.token_hex(16), _free_ports(1)[0]
+    text = configuration(folder / "valkey.sock", password).replace("port 0", f"port {port}")
+    command = [*dies_with_parent(signal.SIGTERM), str(server_binary()), "-"]
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, cwd=folder
+    )
+    assert process.stdin is not None
+    process.stdin.write(text + "bind 127.0.0.1\n")
+    process.stdin.close()
+    try:
+        yield f"redis://{USERNAME}:{password}@127.0.0.1:{port}/0"
+    finally:
+        process.kill()
+        process.wait()

@@ -118,11 +118,24 @@ def test_no_key_is_written_without_a_tag() -> None:
     assert untagged == {"signals", "probe"}
 
 
-async def test_keys_of_two_shards_are_refused_together(clustered: Running) -> None:
+async def test_keys_of_two_shards_are_refused_together(clustered: Running, nodes: Nodes) -> None:
     assert clustered.cache is not None
     with pytest.raises(CacheDown):
         await clustered.cache.call(lambda redis: redis.mget(["pt:{a}:x", "pt:{b}:x"]))
-    await until(lambda: clustered.cache is not None and not clustered.cache.down)
+    await answers(clustered.cache, nodes)
+
+
+async def test_a_line_that_was_closed_a_moment_ago_is_no_defect_of_ours(
+    clustered: Running, nodes: Nodes
+) -> None:
+    async def write(_: object) -> None:
+        # In the words of uvloop, as a drill met them when a primary died.
+        raise RuntimeError("unable to perform operation on <TCPTransport closed=True>")
+
+    assert clustered.cache is not None
+    with pytest.raises(CacheDown):
+        await clustered.cache.call(write)
+    await answers(clustered.cache, nodes)
 
 
 @pytest.mark.case("R03")

@@ -3,13 +3,17 @@
 import asyncio
 import datetime as dt
 import ipaddress
+import shutil
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import redis as sync_redis
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -25,6 +29,7 @@ from models.embedded.postgres import APP
 from models.stores.redis import Cache, CacheDown
 from models.stores.tls import MODES, context_of
 from settings import Settings
+from tests.ops.test_serve import free_port
 
 pytestmark = pytest.mark.anyio
 _SSL_REQUEST = bytes.fromhex("0000000804d2162f")
@@ -214,6 +219,98 @@ async def test_redis(
             else:
                 with pytest.raises(CacheDown):
                     await cache.call(lambda redis: redis.ping())
+        finally:
+            await cache.close()
+
+
+@contextmanager
+def redis_with_tls(
+    folder: Path, names: tuple[str, ...], authority: Authority, *, cluster: bool
+) -> Iterator[str]:
+    """A real Redis that speaks nothing but TLS (the embedded one speaks none); its host and port."""
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("a Redis with TLS is not installed here (apt-get install redis-server)")
+    authority.server(*names)
+    pem, port = authority.folder / f"server-{names[0]}.pem", free_port()
+    while cluster and port > 50_000:
+        # The line between nodes is ten thousand ports above.
+        port = free_port() - 20_000
+    words = {
+        "port": "0", "tls-port": str(port), "bind": "127.0.0.1", "tls-cert-file": str(pem),
+        "tls-key-file": str(pem), "tls-ca-cert-file": str(authority.file), "tls-auth-clients": "no",
+        "requirepass": "secret", "save": "", "dir": str(folder),
+    }  # fmt: skip
+    if cluster:
+        words |= {"cluster-enabled": "yes", "tls-cluster": "yes"}
+    text = "\n".join(f'{name} "{value}"' for name, value in words.items())
+    process = subprocess.Popen(
+        [program, "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    )
+    assert process.stdin is not None
+    process.stdin.write(text + "\n")
+    process.stdin.close()
+    try:
+        with sync_redis.Redis(
+            host="127.0.0.1", port=port, password="secret", ssl=True, ssl_cert_reqs="none",
+            ssl_check_hostname=False,
+        ) as admin:  # fmt: skip
+            for _ in range(400):
+                with suppress(sync_redis.ConnectionError):
+                    admin.ping()
+                    break
+                time.sleep(0.05)
+            if cluster:
+                admin.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16_383)
+                while b"cluster_state:ok" not in admin.execute_command("CLUSTER", "INFO"):
+                    time.sleep(0.05)
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("scheme", ["rediss", "rediss+cluster"])
+@pytest.mark.parametrize("whose", ["right", "name", "stranger"])
+async def test_a_redis_that_speaks_tls_itself(
+    settings: Settings,
+    tmp_path: Path,
+    authority: Authority,
+    stranger: Authority,
+    whose: str,
+    scheme: str,
+) -> None:
+    names = ("cache.example.org",) if whose == "name" else ("127.0.0.1", "localhost")
+    signer = stranger if whose == "stranger" else authority
+    with redis_with_tls(tmp_path, names, signer, cluster="+" in scheme) as where:
+        url = SecretStr(f"{scheme}://:secret@{where}")
+        cache = cache_of(
+            settings.model_copy(update={"redis_url": url, "tls_ca": authority.file}), None
+        )
+        assert isinstance(cache, Cache)
+        heard: list[bytes] = []
+        try:
+            if whose != "right":
+                for _ in range(3):
+                    with pytest.raises(CacheDown):
+                        await cache.call(lambda redis: redis.get("pt:{a}:x"))
+                return
+            # A busy machine takes longer for a handshake than a call may take: ask again.
+            for _ in range(200):
+                with suppress(CacheDown):
+                    await cache.call(lambda redis: redis.set("pt:{a}:x", b"1"))
+                    assert await cache.call(lambda redis: redis.get("pt:{a}:x")) == b"1"
+                    break
+                await asyncio.sleep(0.05)
+            else:
+                pytest.fail("it never answered")
+            async for message in cache.messages("pt:signals"):
+                if isinstance(message, bytes):
+                    heard.append(message)
+                    break
+                with suppress(CacheDown):
+                    await cache.publish("pt:signals", b"moved")
+            assert heard == [b"moved"]
         finally:
             await cache.close()
 

@@ -11,11 +11,14 @@ from typing import Any
 import asyncpg
 import httpx2
 import pytest
+import uvloop
 from sqlalchemy import text
 
 from app import create_app, start
+from graph.errors import as_app_error
 from models.database import connect
 from models.embedded.parts import Endpoints
+from resolvers.errors import ErrorCode
 from resolvers.ledgers import Ledgers
 from settings import Settings
 from tests.doors import Person, register
@@ -187,3 +190,27 @@ async def test_a_server_that_may_not_write_is_read_from(behind: Behind, parts: E
     behind.database.cut()
     made = await behind.client.post("/v1/accounts", json=ACCOUNT, headers=ada.headers)
     assert made.status_code == 201
+
+
+@pytest.mark.case("X09")
+def test_a_line_that_has_just_been_closed_is_a_part_that_is_away() -> None:
+    """What uvloop, which serves, says of it; a drill met it when parts were killed."""
+
+    async def written() -> BaseException:
+        server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+        host, port = server.sockets[0].getsockname()[:2]
+        _, writer = await asyncio.open_connection(host, port)
+        writer.transport.abort()
+        await asyncio.sleep(0.05)
+        server.close()
+        try:
+            writer.transport.writelines([b"a", b"b"])
+        except RuntimeError as error:
+            return error
+        pytest.fail("it was written")
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        told = as_app_error(runner.run(written()))
+    assert told is not None
+    assert told.code is ErrorCode.UNAVAILABLE
+    assert as_app_error(RuntimeError("of our own")) is None

@@ -11,7 +11,7 @@ from graphql import GraphQLObjectType, get_named_type, is_leaf_type
 from graph.context import Context, Services
 from models.sealing import LedgerRing
 from tests.doors import GraphQLDoor, Person
-from tests.execution.both import ENGINE, compared
+from tests.execution.both import ENGINE, compared, fresh
 from tests.statements import counted
 
 pytestmark = pytest.mark.anyio
@@ -57,32 +57,42 @@ async def book(client: httpx2.AsyncClient, person: Person, rows: int) -> GraphQL
 def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The places of what is opened meanwhile."""
     places: list[str] = []
-    one, many = LedgerRing.unseal, LedgerRing.unseal_minors
+    one, many = LedgerRing.unseal, LedgerRing._minors_alike
 
     def unseal(self: LedgerRing, place: str, *rest: Any) -> Any:
         places.append(place)
         return one(self, place, *rest)
 
-    def unseal_minors(self: LedgerRing, place: str, cells: Any) -> Any:
-        cells = list(cells)
+    def minors_alike(self: LedgerRing, place: str, ids: Any, cells: Any) -> Any:
         places.extend([place] * len(cells))
-        return many(self, place, cells)
+        return many(self, place, ids, cells)
 
     with monkeypatch.context() as patch:
         patch.setattr(LedgerRing, "unseal", unseal)
-        patch.setattr(LedgerRing, "unseal_minors", unseal_minors)
+        patch.setattr(LedgerRing, "_minors_alike", minors_alike)
         yield places
+
+
+async def asked(services: Services, person: Person, text: str, **variables: Any) -> dict[str, Any]:
+    """The data of an answer that no cache has given."""
+    compiled = ENGINE.compile(text, trusted=True)
+    answer = await ENGINE.run(await context_of(services, person), compiled, variables)
+    assert answer.raw_errors == []
+    assert answer.data is not None
+    return answer.data
 
 
 async def test_a_page_with_its_edges_is_one_statement(
     client: httpx2.AsyncClient, ada: Person, services: Services
 ) -> None:
-    door = await book(client, ada, 6)
-    await door.query(PAGE, first=1)
+    await book(client, ada, 6)
+    context = await context_of(services, ada)
+    compiled = ENGINE.compile(PAGE, trusted=True)
     for size in (1, 10):
         with counted(services.database) as seen:
-            answer = await door.query(PAGE, first=size)
-        assert len(answer["data"]["transactions"]["nodes"]) == size
+            answer = await ENGINE.run(fresh(context), compiled, {"first": size})
+        assert answer.data is not None
+        assert len(answer.data["transactions"]["nodes"]) == size
         assert len(seen) == 1
         for unseen in ("notes", "opening", "number", "tags", "locked", "content_key"):
             assert unseen not in seen[0]
@@ -91,30 +101,31 @@ async def test_a_page_with_its_edges_is_one_statement(
 async def test_what_is_not_shown_is_not_opened(
     client: httpx2.AsyncClient, ada: Person, monkeypatch: pytest.MonkeyPatch, services: Services
 ) -> None:
-    door = await book(client, ada, 4)
+    await book(client, ada, 4)
+    page = "{{ transactions(first: 3) {{ nodes {{ {0} }} }} }}".format
     with opened(monkeypatch) as places, counted(services.database) as seen:
-        answer = await door.query(
-            "{ transactions(first: 3) { nodes { id date account { name } } } }"
-        )
-    assert len(answer["data"]["transactions"]["nodes"]) == 3
+        data = await asked(services, ada, page("id date account { name }"))
+    assert len(data["transactions"]["nodes"]) == 3
     assert places == []
     assert not any("amount" in one for one in seen)
     with opened(monkeypatch) as places:
-        await door.query("{ transactions(first: 3) { nodes { amount } } }")
+        await asked(services, ada, page("amount"))
     assert places == ["transactions.amount"] * 3
     with opened(monkeypatch) as places:
-        await door.query("{ transactions(first: 3) { nodes { account { openingBalance } } } }")
+        await asked(services, ada, page("account { openingBalance }"))
     assert places == ["accounts.opening"] * 2, "once for each account, however many rows it has"
 
 
 async def test_edges_far_apart_load_alike_and_once(
     client: httpx2.AsyncClient, ada: Person, services: Services
 ) -> None:
-    door = await book(client, ada, 4)
+    await book(client, ada, 4)
+    context = await context_of(services, ada)
     text = """{ transactions(first: 2) { nodes { account { name }
       transfer { account { name } account2: account { institution } } } } }"""
     with counted(services.database) as seen:
-        await door.query(text)
+        answer = await ENGINE.run(context, ENGINE.compile(text, trusted=True), {})
+    assert answer.raw_errors == []
     tables = [one.partition("FROM ")[2].split()[0] for one in seen]
     assert tables == ["transactions", "transactions"], "both accounts were read along"
 

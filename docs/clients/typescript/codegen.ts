@@ -2,8 +2,7 @@
 import type { CodegenConfig } from "@graphql-codegen/cli";
 
 const config: CodegenConfig = {
-  // In this repository the exported schema; elsewhere the address of a server:
-  // { "https://api.example.org/graphql": { headers: { Authorization: `Bearer ${token}` } } }
+  // The exported schema, or the address of a server of the local profile: production gives none.
   schema: process.env.SCHEMA ?? "../../../schema.graphql",
   documents: ["src/**/*.ts", "!src/generated/**"],
   generates: {

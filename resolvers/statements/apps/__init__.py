@@ -5,7 +5,7 @@ from resolvers.statements.apps.firefly import read_firefly
 from resolvers.statements.apps.mint import read_mint
 from resolvers.statements.apps.model import Export, Ledger, Movement, Part, Path, Plan
 from resolvers.statements.apps.splitwise import chosen, read_splitwise
-from resolvers.statements.apps.tables import sheet_of
+from resolvers.statements.apps.tables import APPS, sheet_of
 from resolvers.statements.apps.ynab import read_plan, read_register
 from resolvers.statements.archives import is_takeout, opened
 from resolvers.statements.formats.xlsx import is_workbook
@@ -23,6 +23,8 @@ __all__ = [
     "read_export",
 ]
 
+APP_FORMATS = tuple(APPS)
+"""What imports of other apps' exports are called."""
 _REGISTER = ("register.csv",)
 _PLAN = ("plan.csv", "budget.csv")
 _DATABASE = "db.sqlite"

@@ -31,7 +31,10 @@ export const CODES = [
 
 export type ErrorCode = (typeof CODES)[number];
 
-/** One field that is wrong, named by its path in the input: "amount", "splits[1].categoryId". */
+/**
+ * One field that is wrong, named by its path in the input: "amount", "splits.1.categoryId". What does not
+ * even fit its type is named by the variable that it came in: "input.amount".
+ */
 export interface FieldError {
   path: string;
   code: string;

@@ -1,0 +1,101 @@
+"""Where ledgers stand as a write begins, and who may write them, read under their lock."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import and_, bindparam, exists, select, text
+
+from models.base import among_named, table
+from models.budgets import Budget
+from models.database import Transaction
+from models.jobs import Job
+from models.ledgers import Ledger, Membership
+from models.statements import Prepared
+
+_LEDGERS: Final = table(Ledger)
+_MEMBERSHIPS: Final = table(Membership)
+_JOBS: Final = table(Job)
+_PLANS: Final = table(Budget)
+_TAKE_PEN: Final = text("SELECT take_pen(:ledger)")
+_LOCK: Final = Prepared(
+    select(_LEDGERS.c.id, _LEDGERS.c.version, _LEDGERS.c.head_hash)
+    .where(among_named(_LEDGERS.c.id, "ledgers"))
+    .order_by(_LEDGERS.c.id)
+    .with_for_update()
+)
+_ROLES: Final = Prepared(
+    select(_MEMBERSHIPS.c.ledger_id, _MEMBERSHIPS.c.role).where(
+        among_named(_MEMBERSHIPS.c.ledger_id, "ledgers"),
+        _MEMBERSHIPS.c.user_id == bindparam("actor"),
+    )
+)
+# Money that moves is looked at by a job where there are budgets, and one waiting job is enough: it
+# reads all that was written until it holds the ledger's lock.
+UNHEARD: Final = and_(
+    exists().where(_PLANS.c.ledger_id == _LEDGERS.c.id),
+    ~exists().where(
+        _JOBS.c.subject_id == _LEDGERS.c.id,
+        _JOBS.c.kind == "notice_budgets",
+        _JOBS.c.state == "WAITING",
+    ),
+)
+_STATES: Final = Prepared(
+    select(
+        _LEDGERS.c.id,
+        _LEDGERS.c.version,
+        _LEDGERS.c.head_hash,
+        _MEMBERSHIPS.c.role,
+        UNHEARD.label("unheard"),
+    )
+    .join_from(_LEDGERS, _MEMBERSHIPS, _MEMBERSHIPS.c.ledger_id == _LEDGERS.c.id)
+    .where(among_named(_LEDGERS.c.id, "ledgers"), _MEMBERSHIPS.c.user_id == bindparam("actor"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A ledger as somebody who is in it finds it."""
+
+    role: str
+    version: int | None
+    """None where it could not be locked for writing."""
+    head: bytes = b""
+    """Where the chain of its feed ends."""
+    unheard: bool | None = None
+    """Whether moved money leaves a job; None where that was not read."""
+
+
+async def states(
+    tx: Transaction,
+    user_id: UUID,
+    ledgers: Sequence[UUID],
+    *,
+    locked: bool = False,
+    own_affair: bool = False,
+) -> dict[UUID, State]:
+    """Ledgers and roles behind their lock, which a transaction may have begun with."""
+    if not locked:
+        return await _locked_states(tx, user_id, ledgers, own_affair=own_affair)
+    found = await tx.rows(_STATES, {"ledgers": list(ledgers), "actor": user_id})
+    return {row.id: State(row.role, row.version, row.head_hash, row.unheard) for row in found}
+
+
+async def _locked_states(
+    tx: Transaction, user_id: UUID, ledgers: Sequence[UUID], *, own_affair: bool
+) -> dict[UUID, State]:
+    """Lock the ledgers, then read the roles: whoever was removed meanwhile commits nothing."""
+    if own_affair:
+        for one in ledgers:
+            await tx.run(_TAKE_PEN, {"ledger": one})
+    locked = await tx.rows(_LOCK, {"ledgers": list(ledgers)})
+    # A statement of its own: the one that waits for a lock still sees the time before it.
+    roles = await tx.rows(_ROLES, {"ledgers": list(ledgers), "actor": user_id})
+    held = {row.id: row for row in locked}
+    return {
+        row.ledger_id: State(row.role, held[row.ledger_id].version, held[row.ledger_id].head_hash)
+        if row.ledger_id in held
+        else State(row.role, None)
+        for row in roles
+    }
