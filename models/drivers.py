@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import asyncpg
+from asyncpg.pgproto.pgproto import BufferError as PacketError
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import PoolProxiedConnection
 
 _KEPT_SECONDS: Final = 0.05
-DRIVER_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError)
+_BABBLED: Final = (asyncpg.InternalClientError, PacketError)
+"""What the driver raises when what it reads is no word of the server's."""
+DRIVER_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, *_BABBLED)
 
 
 @dataclass(slots=True)
@@ -75,8 +78,9 @@ class Drivers:
         except DRIVER_ERRORS as error:
             raise_told(error)
             raise
-        except self._refusals as error:
-            # A connection that could not be opened comes as the dialect's own error.
+        except (self._refusals, LookupError, UnicodeDecodeError) as error:
+            # A connection that could not be opened comes as the dialect's own error, or as whatever
+            # the driver stumbles over when a server babbles instead of greeting.
             raise DBAPIError(
                 None, None, error, hide_parameters=True, connection_invalidated=True
             ) from error
@@ -183,6 +187,9 @@ class Drivers:
 def raise_told(error: BaseException, driver: Any = None) -> None:
     """A failure of the driver as SQLAlchemy tells it, so that both ways fail alike."""
     if isinstance(error, DRIVER_ERRORS):
+        if driver is not None and isinstance(error, _BABBLED):
+            # Nobody knows what comes next on this line.
+            driver.terminate()
         lost = driver is None or driver.is_closed()
         kind = DBAPIError
         if isinstance(error, asyncpg.IntegrityConstraintViolationError):

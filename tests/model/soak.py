@@ -44,7 +44,7 @@ FAULTS: Final = ("cut", "half-open", "garbage", "delay", "kill")
 PARTS: Final = ("database", "cache")
 STEPS: Final = 40
 EXAMPLES: Final = 4
-_PATIENCE_SECONDS: Final = 20.0
+_PATIENCE_SECONDS: Final = 60.0
 _HARMED: Final = "harmed"
 _SHARE: Final = 0.06
 """How many commands meet a fault."""

@@ -62,7 +62,7 @@ class World(RuleBasedStateMachine):
         async def wait() -> T:
             return await awaited
 
-        return asyncio.run_coroutine_threadsafe(wait(), self.loop).result(60)
+        return asyncio.run_coroutine_threadsafe(wait(), self.loop).result(120)
 
     def call(
         self, door: type[Door], who: int, operation: str, body: Any = None, **more: Any

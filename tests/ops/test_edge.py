@@ -302,6 +302,7 @@ def test_metrics_are_many_and_their_labels_bounded() -> None:
     assert any('route="/things/{id}"' in line and line.endswith(" 20.0") for line in counts)
 
 
+@pytest.mark.case("L01")
 def test_logs_are_json_lines_without_what_people_wrote(capsys, monkeypatch) -> None:
     root = logging.getLogger()
     kept = (root.handlers, root.level)

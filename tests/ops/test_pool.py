@@ -1,13 +1,20 @@
 """Cut database connections: the next request finds a good one, for reads, writes and gates."""
 
+import asyncio
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from graph.context import Services
+from graph.errors import as_app_error
+from models.database import Database, connect
 from models.embedded.parts import Endpoints
+from models.stores.keys import LocalKeys
 from tests.doors import PASSWORD, Person
 
 pytestmark = pytest.mark.anyio
@@ -71,3 +78,26 @@ async def test_a_connection_that_is_cut_in_use_is_not_used_twice(
         await services.database.change(None, work)
     assert runs == 1
     assert await services.database.call(text("SELECT 1"))
+
+
+@pytest.mark.case("X09")
+async def test_a_server_that_babbles_is_away_and_no_mistake_of_ours() -> None:
+    async def babble(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A word that ends before it says anything.
+        writer.write(b"Z\x00\x00\x00\x04")
+        writer.close()
+
+    with tempfile.TemporaryDirectory(prefix="pt-b") as folder:
+        server = await asyncio.start_unix_server(babble, Path(folder) / ".s.PGSQL.5432")
+        address = {"host": folder, "port": 5432, "name": "x", "user": "x", "password": "x"}
+        database = Database(connect(**address, connect_seconds=1), LocalKeys(bytes(32)))
+        try:
+            with pytest.raises((DBAPIError, OSError)) as told:
+                async with database.read(None):
+                    raise AssertionError("it answered")
+            known = as_app_error(told.value)
+            assert known is not None
+            assert (str(known.code), known.retry_after_seconds) == ("UNAVAILABLE", 5)
+        finally:
+            await database.close()
+            server.close()

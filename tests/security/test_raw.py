@@ -81,12 +81,13 @@ async def test_a_request_of_two_meanings_has_none(port: int, content: bytes) -> 
 
 
 @pytest.mark.case("R06")
+@pytest.mark.parametrize("many", [150, pytest.param(500, marks=pytest.mark.long)])
 async def test_who_trickles_or_says_nothing_keeps_nobody_waiting(
-    port: int, monkeypatch: pytest.MonkeyPatch
+    port: int, monkeypatch: pytest.MonkeyPatch, many: int
 ) -> None:
     assert server.HEAD_SECONDS <= 10
     monkeypatch.setattr(server, "HEAD_SECONDS", 1.0)
-    lines = [await asyncio.open_connection("127.0.0.1", port) for _ in range(150)]
+    lines = [await asyncio.open_connection("127.0.0.1", port) for _ in range(many)]
     for number, (_, writer) in enumerate(lines):
         if number % 2:
             writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\nX-Slow: ")

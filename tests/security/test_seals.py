@@ -61,19 +61,20 @@ def test_a_value_opens_in_its_own_place_only(minor: int, moved: str) -> None:
         other.unseal_minor(place, uuid4() if moved == "row" else row, sealed)
 
 
-def _nonces(send: Any, keys: LedgerRing) -> None:
+def _nonces(send: Any, keys: LedgerRing, count: int) -> None:
     row = uuid4()
-    send.send_bytes(b"".join(keys.seal_minor(PLACE, row, 1)[5:17] for _ in range(25_000)))
+    send.send_bytes(b"".join(keys.seal_minor(PLACE, row, 1)[5:17] for _ in range(count)))
     send.close()
 
 
 @pytest.mark.case("E04")
-def test_forked_workers_never_repeat_a_nonce() -> None:
+@pytest.mark.parametrize("count", [25_000, pytest.param(250_000, marks=pytest.mark.long)])
+def test_forked_workers_never_repeat_a_nonce(count: int) -> None:
     """A generator that is seeded before the fork would."""
     keys, context = ring(), multiprocessing.get_context("fork")
     seen: set[bytes] = set()
     lines = [context.Pipe(duplex=False) for _ in range(4)]
-    workers = [context.Process(target=_nonces, args=(send, keys)) for _, send in lines]
+    workers = [context.Process(target=_nonces, args=(send, keys, count)) for _, send in lines]
     for worker in workers:
         worker.start()
     for receive, _ in lines:
@@ -81,7 +82,7 @@ def test_forked_workers_never_repeat_a_nonce() -> None:
         seen.update(packed[at : at + 12] for at in range(0, len(packed), 12))
     for worker in workers:
         worker.join()
-    assert len(seen) == 100_000
+    assert len(seen) == 4 * count
 
 
 @pytest.mark.case("E07")

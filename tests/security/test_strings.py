@@ -6,7 +6,15 @@ from urllib.parse import quote
 
 import httpx2
 import pytest
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLList,
+    GraphQLNonNull,
+    get_nullable_type,
+)
 
+from graph.schema import schema
 from resolvers import inputs
 from resolvers.errors import Invalid
 from resolvers.inputs import Input, parse
@@ -157,6 +165,49 @@ async def test_no_parameter_reaches_a_statement_as_sql(
         found = await eager.get(f"/v1/accounts/{quote(text, safe='')}", headers=eve.headers)
         assert found.status_code in {200, 404}, text
     assert await door.call("ListTransactions") == before
+
+
+def filled(kind: Any, text: str, depth: int = 0) -> Any:
+    """A value of a type of the schema all of whose texts are one text."""
+    plain = get_nullable_type(kind)
+    if isinstance(plain, GraphQLList):
+        return [filled(plain.of_type, text, depth + 1)]
+    if isinstance(plain, GraphQLInputObjectType):
+        return {
+            name: filled(one.type, text, depth + 1)
+            for name, one in plain.fields.items()
+            if depth < 3 or isinstance(one.type, GraphQLNonNull)
+        }
+    if isinstance(plain, GraphQLEnumType):
+        return next(iter(plain.values))
+    return {"Int": 1, "Boolean": True}.get(plain.name, text)
+
+
+@pytest.mark.case("T12")
+@pytest.mark.long
+async def test_no_argument_of_the_graph_reaches_a_statement_as_sql(
+    eager: httpx2.AsyncClient, eve: Person
+) -> None:
+    """Every text of every argument, deep inputs included, is refused or taken as it is."""
+    graph = schema()._schema
+    tried = 0
+    for word, kind in (("query", graph.query_type), ("mutation", graph.mutation_type)):
+        assert kind is not None
+        for name, field in kind.fields.items():
+            if not field.args:
+                continue
+            head = ", ".join(f"${one}: {arg.type}" for one, arg in field.args.items())
+            given = ", ".join(f"{one}: ${one}" for one in field.args)
+            document = f"{word}({head}) {{ {name}({given}) {{ __typename }} }}"
+            for text in SQL:
+                values = {one: filled(arg.type, text) for one, arg in field.args.items()}
+                body = {"query": document, "variables": values}
+                answer = await eager.post("/graphql", json=body, headers=eve.headers)
+                codes = [one["extensions"]["code"] for one in answer.json().get("errors", ())]
+                assert answer.status_code < 500, (document, values)
+                assert "INTERNAL_ERROR" not in codes, (document, values, answer.text)
+                tried += 1
+    assert tried > 1_000
 
 
 @pytest.mark.case("T12")
