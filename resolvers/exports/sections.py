@@ -239,5 +239,7 @@ NOT_TOLD: Final[Mapping[str, str]] = {
     "limit_hits": "counters of requests under keyed hashes",
     "erasures": "people who are gone",
     "jobs": "work of ours, by ids only",
+    "published_rates": "what a bank publishes for everybody",
+    "rate_sources": "when the bank was last asked",
 }
 """Tables that no section tells of, and why."""
