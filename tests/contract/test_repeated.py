@@ -25,7 +25,7 @@ ACCOUNT = {"name": "Giro", "type": "CHECKING", "currency": "EUR", "openingBalanc
 
 async def seen(services: Services, door: Door, operation: str, **values: Any) -> tuple[Any, int]:
     """What an operation answers, and how many statements that took."""
-    with counted(services.database) as statements:
+    with counted(services.database, kept=True) as statements:
         found = await door.call(operation, **values)
     return found, len(statements)
 
@@ -119,7 +119,7 @@ async def test_errors_are_made_anew(services: Services, client: Any, ada: Person
     mixed = '{accounts(first: 1){nodes{id}} account(id: "acct_nonsense"){id}}'
     head = ada.headers
     for _ in range(2):
-        with counted(services.database) as statements:
+        with counted(services.database, kept=True) as statements:
             answer = await client.post("/graphql", json={"query": mixed}, headers=head)
         assert answer.json()["errors"][0]["extensions"]["code"] == "NOT_FOUND"
         assert len(statements) > 1
@@ -135,11 +135,11 @@ async def test_who_asks_for_a_fresh_answer_gets_one(
 ) -> None:
     fresh = {**ada.headers, "Cache-Control": "no-cache"}
     for _ in range(2):
-        with counted(services.database) as statements:
+        with counted(services.database, kept=True) as statements:
             answer = await client.get("/v1/accounts", headers=fresh)
         assert (answer.status_code, "etag" in answer.headers) == (200, True)
         assert len(statements) > 1
-        with counted(services.database) as statements:
+        with counted(services.database, kept=True) as statements:
             await client.post("/graphql", json={"query": BOOKS}, headers=fresh)
         assert [one for one in statements if "visible_versions" in one] == []
 
@@ -184,7 +184,7 @@ async def test_what_versions_do_not_tell_is_not_cached(
     services: Services, client: Any, ada: Person, query: str, cached: bool
 ) -> None:
     for time in range(2):
-        with counted(services.database) as statements:
+        with counted(services.database, kept=True) as statements:
             answer = await client.post("/graphql", json={"query": query}, headers=ada.headers)
         assert "errors" not in answer.json(), answer.text
         looked = any("visible_versions" in one for one in statements[:1])

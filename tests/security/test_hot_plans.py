@@ -18,6 +18,7 @@ from models.embedded.parts import Endpoints, temporary_parts
 from settings import Settings
 from tests.doors import GraphQLDoor, register
 from tests.security.test_tenants import HOT, PLAIN, scans
+from tests.statements import anew
 
 pytestmark = [pytest.mark.anyio, pytest.mark.long, pytest.mark.timeout(400)]
 TENANTS, EACH = 100, 11_880
@@ -108,7 +109,8 @@ async def look(running: Running, door: Any, who: Any, operation: str, variables:
     await door.call(operation, **variables)
     database.watch = lambda statement, values: asked.append((statement, values))
     try:
-        await door.call(operation, **variables)
+        with anew():
+            await door.call(operation, **variables)
     finally:
         database.watch = None
     reads = [
