@@ -17,14 +17,15 @@ from assembly import (
     cache_of,
     engine_of,
     files_of,
+    keys_of,
     limits_of,
     mailer_of,
-    master_keys,
     migrate_all,
     passwords_of,
     provider_of,
     queue_of,
     replica_of,
+    system_keys_of,
     warm,
 )
 from graph.context import Services
@@ -46,7 +47,6 @@ from models.stores.answers import Answers
 from models.stores.broker import LocalBroker
 from models.stores.redis import Cache
 from models.stores.sessions import AnnouncedSessions, NoSessions, RedisSessions, RememberedSessions
-from models.system_keys import load_system_keys
 from models.telemetry import COUNTERS, LISTENERS, Tally
 from resolvers.auth import Auth
 from resolvers.erasure import Erasures
@@ -222,12 +222,12 @@ async def start(
     """Connect everything; the caller closes it."""
     public_url = settings.base_url(port)
     engine = engine_of(settings, endpoints, owner=False)
-    keys = master_keys(settings)
+    keys = await keys_of(settings, engine)
     loop = asyncio.get_running_loop()
     # Hashing the code and one password take tens of milliseconds each: beside the connections.
     build = loop.run_in_executor(None, build_name)
     passwords = loop.run_in_executor(None, passwords_of, settings)
-    system, _ = await asyncio.gather(load_system_keys(engine, keys), warm(engine))
+    system, _ = await asyncio.gather(system_keys_of(settings, engine, keys), warm(engine))
     options: dict[str, Any] = {
         "trust_addresses": not settings.production,
         "keeps": settings.db_pooler != "transaction",

@@ -18,7 +18,7 @@ from models.embedded.postgres import APP, OWNER, SUPERUSER
 from models.limits import DatabaseWindows, SharedWindows
 from models.migrate import migrate, newest_revision, present_revision
 from models.replica import Replica
-from models.sealing import derive
+from models.sealing import SealBroken, derive
 from models.stores.addresses import TLS_SCHEMES
 from models.stores.files import FileStore, LocalFiles
 from models.stores.keys import KeyProvider, LocalKeys
@@ -26,7 +26,12 @@ from models.stores.limits import RedisWindows
 from models.stores.mail import FolderMailer, Mailer, SmtpMailer
 from models.stores.redis import Cache
 from models.stores.tls import TlsMode, context_of, trust
-from models.system_keys import ensure_system_keys
+from models.system_keys import (
+    SystemKeys,
+    ensure_system_keys,
+    has_system_keys,
+    load_system_keys,
+)
 from resolvers.auth import Auth
 from resolvers.bounds import Bounds
 from resolvers.limits import LOCAL_WIDTH, Limits
@@ -164,6 +169,33 @@ def _file_keys(settings: Settings) -> LocalKeys:
     return keys
 
 
+async def keys_of(settings: Settings, engine: AsyncEngine) -> KeyProvider:
+    """The master keys of a database; raises SettingsError where they are lost or another's.
+
+    No new key is made beside a database whose keys another one has wrapped.
+    """
+    where = f"{settings.key_file}" if not settings.kms_keys else "KMS"
+    lost = not settings.kms_keys and not settings.key_file.exists()
+    if lost and await has_system_keys(engine):
+        problem = (
+            f"POCKETTREND_MASTER_KEY_FILE: {where} is not there, and the database's keys are "
+            "wrapped by the master key that was in it; put it back."
+        )
+        raise SettingsError([problem])
+    return master_keys(settings)
+
+
+async def system_keys_of(settings: Settings, engine: AsyncEngine, keys: KeyProvider) -> SystemKeys:
+    """The installation's keys; raises SettingsError where the master key is another one."""
+    try:
+        return await load_system_keys(engine, keys)
+    except SealBroken:
+        where = f"the master key in {settings.key_file}" if not settings.kms_keys else "KMS' key"
+        raise SettingsError(
+            [f"{where[0].upper()}{where[1:]} is not the one that wraps the keys of this database."]
+        ) from None
+
+
 async def migrate_all(
     settings: Settings,
     endpoints: "Endpoints | None",
@@ -179,8 +211,9 @@ async def migrate_all(
     app_role = APP if endpoints is not None else database_address(settings.database_url)["user"]
     owner = engine_of(settings, endpoints, owner=True)
     try:
+        keys = await keys_of(settings, owner)
         ran = await migrate(owner, app_role=app_role, applied=applied)
-        await ensure_system_keys(owner, master_keys(settings))
+        await ensure_system_keys(owner, keys)
     finally:
         await owner.dispose()
     return ran

@@ -77,8 +77,7 @@ def run_backup(target: Path) -> None:
 def run_restore(source: Path, *, master_key: Path | None, keep_sessions: bool) -> int:
     """Bring an archive back and verify it; the exit code."""
     settings = read_settings()
-    if master_key is not None:
-        _place_key(settings, master_key)
+    placed = master_key is not None and _place_key(settings, master_key)
     if not settings.kms_keys and not settings.key_file.exists():
         refuse(
             [f"The backup's master key must lie in {settings.key_file}, or name it: --master-key."]
@@ -97,7 +96,13 @@ def run_restore(source: Path, *, master_key: Path | None, keep_sessions: bool) -
             typer.echo(f"missing file: {name}")
         return FAILED if report.differences or missing else 0
 
-    return _told(lambda: with_parts(settings, work))
+    try:
+        return _told(lambda: with_parts(settings, work))
+    except SystemExit:
+        if placed:
+            # A key that did not fit must not stand in the way of the one that does.
+            settings.key_file.unlink(missing_ok=True)
+        raise
 
 
 def run_rotation(days: int, *, master: bool) -> None:
@@ -105,13 +110,14 @@ def run_rotation(days: int, *, master: bool) -> None:
     settings = read_settings()
 
     async def work(endpoints: "Endpoints | None", _parts: "EmbeddedParts | None") -> None:
-        from assembly import engine_of, master_keys, require_newest  # noqa: PLC0415
+        from assembly import engine_of, keys_of, require_newest  # noqa: PLC0415
         from models.base import utc_now  # noqa: PLC0415
         from models.database import Database  # noqa: PLC0415
         from resolvers.rotation import rotate_all  # noqa: PLC0415
 
         await require_newest(engine_of(settings, endpoints, owner=False))
-        database = Database(engine_of(settings, endpoints, owner=False), master_keys(settings))
+        engine = engine_of(settings, endpoints, owner=False)
+        database = Database(engine, await keys_of(settings, engine))
         try:
             with _bars() as progress:
                 before = utc_now() - timedelta(days=days)
@@ -169,8 +175,11 @@ def _told(run: Callable[[], T]) -> T:
         refuse(str(error).splitlines(), FAILED)
 
 
-def _place_key(settings: Settings, given: Path) -> None:
-    """Copy the master key of a backup to where this installation looks for its own."""
+def _place_key(settings: Settings, given: Path) -> bool:
+    """Copy the master key of a backup to where this installation looks for its own.
+
+    False where it lies there already.
+    """
     from models.stores.keys import LocalKeys  # noqa: PLC0415
 
     there = settings.key_file
@@ -180,12 +189,13 @@ def _place_key(settings: Settings, given: Path) -> None:
         if there.exists():
             if there.read_text().strip() != text:
                 refuse([f"{there} holds another master key than {given}."])
-            return
+            return False
         there.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         there.touch(mode=0o600, exist_ok=False)
         there.write_text(text + "\n")
     except (OSError, ValueError):
         refuse([f"{given} must be a file with {_KEY_BYTES * 2} hexadecimal digits."])
+    return True
 
 
 async def make(
@@ -193,24 +203,27 @@ async def make(
 ) -> "Made":
     """Write an archive of the database and files that the settings name."""
     from app import build_name  # noqa: PLC0415
-    from assembly import engine_of, files_of, master_keys  # noqa: PLC0415
+    from assembly import engine_of, files_of, keys_of, system_keys_of  # noqa: PLC0415
     from models.backup import RestoreRefused, find_tools, make_backup  # noqa: PLC0415
     from models.migrate import present_revision  # noqa: PLC0415
 
     engine = engine_of(settings, endpoints, owner=False)
     try:
         revision = await present_revision(engine)
+        if revision is None:
+            raise RestoreRefused("The database is empty: there is nothing to back up.")
+        # An archive under a key that does not open its database could never be brought back.
+        keys = await keys_of(settings, engine)
+        await system_keys_of(settings, engine, keys)
     finally:
         await engine.dispose()
-    if revision is None:
-        raise RestoreRefused("The database is empty: there is nothing to back up.")
     build = await asyncio.to_thread(build_name)
     return await make_backup(
         target,
         server=_server(settings, endpoints, "backup"),
         tools=find_tools(settings.pg_tools),
         files=files_of(settings),
-        keys=master_keys(settings),
+        keys=keys,
         revision=revision,
         build=build,
         roles=_roles(settings, endpoints),

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, version
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
 from urllib.parse import urlsplit
@@ -71,6 +72,13 @@ def _token(secret: SecretStr) -> SecretStr:
 
 
 Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, Between]
+
+
+def _networks(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Addresses and networks; raises ValueError for anything else."""
+    for word in words:
+        ip_network(word, strict=False)
+    return words
 
 
 class Settings(PartSettings):
@@ -172,7 +180,7 @@ class Settings(PartSettings):
         "addresses such as https://app.example.org/signed-in, between commas",
         (),
     )
-    trusted_proxies: Words = field(
+    trusted_proxies: Annotated[Words, AfterValidator(_networks)] = field(
         "Addresses of proxies whose X-Forwarded-For and -Proto are believed, between commas.",
         "IP addresses or networks, between commas",
         (),

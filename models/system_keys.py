@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from joserfc.jwk import ECKey
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -14,6 +14,7 @@ from models.sealing import new_key
 from models.stores.keys import KeyProvider
 
 _KEYS: Final = table(SystemKey)
+_THERE: Final = text("SELECT to_regclass('public.system_keys')")
 CHAIN: Final = "chain"
 TOKENS: Final = "tokens"
 
@@ -59,6 +60,14 @@ async def _add(
         )
         .on_conflict_do_nothing()
     )
+
+
+async def has_system_keys(engine: AsyncEngine) -> bool:
+    """Whether a database holds keys already, which only their master key opens."""
+    async with engine.connect() as connection:
+        if (await connection.execute(_THERE)).scalar_one() is None:
+            return False
+        return (await connection.execute(select(_KEYS.c.key_no).limit(1))).first() is not None
 
 
 async def load_system_keys(engine: AsyncEngine, keys: KeyProvider) -> SystemKeys:

@@ -37,6 +37,7 @@ _DEPTH: Final = 14
 _REASON: Final = 100
 """Characters of a close frame's reason, which has 123 bytes."""
 
+_GONE: Final = End(1001, "gone")
 TOO_SLOW: Final = End(1013, "Read faster; come back with your last cursor")
 NOT_JSON: Final = End(4400, "A message is a JSON object in a text frame")
 FORBIDDEN: Final = End(4403, "Forbidden")
@@ -160,6 +161,10 @@ class Socket(ABC):
                     await self.websocket.send_text(text)
             except TimeoutError as error:
                 raise HangUp(TOO_SLOW) from error
+            except WebSocketDisconnect as error:
+                # Who has gone is told no reason, and nothing went wrong.
+                self.over(None)
+                raise HangUp(_GONE) from error
         if metrics is not None:
             metrics.sent(self.transport)
 
