@@ -10,6 +10,7 @@ from websockets.exceptions import ConnectionClosed
 
 from graph.changes import ChangeCursors
 from graph.context import Services
+from graph.http import updates_ws
 from models.embedded.parts import Endpoints
 from models.embedded.postgres import SUPERUSER
 from resolvers.feed import Seen
@@ -309,3 +310,28 @@ async def test_a_client_that_hangs_up_leaves_nothing(dial: Any, ada: Person) -> 
         talk.connection.transport.abort()
         with pytest.raises(ConnectionClosed):
             await talk.hear()
+
+
+async def test_who_leaves_in_the_middle_is_no_error_of_ours(
+    dial: Any, client: Any, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door = RestDoor(client, ada)
+    account = (await door.call("CreateAccount", CASH))["id"]
+    row = {"accountId": account, "date": "2026-01-05", "amount": "-1.00", "description": "x" * 400}
+    for _ in range(4):
+        await door.call("CreateTransactions", transactions=[row] * 500)
+    masked: list[Exception] = []
+    whole = updates_ws.masked
+
+    def note(error: Exception, request_id: str) -> Any:
+        masked.append(error)
+        return whole(error, request_id)
+
+    monkeypatch.setattr(updates_ws, "masked", note)
+    for _ in range(3):
+        talk, _ = await ready(dial, ada, cursor="start")
+        for _ in range(3):
+            await talk.hear()
+        talk.connection.transport.abort()
+        await asyncio.sleep(0.3)
+    assert masked == []

@@ -63,7 +63,7 @@ def test_an_unknown_name_is_refused_with_a_hint(clean_settings, name: str, hint:
         "PROFILE", "PORT", "DEMO", "DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "DB_POOLER",
         "DB_POOL_SIZE", "REGISTRATION", "RATE_LIMITS", "LOG_LEVEL", "LOG_FORMAT", "WORKER",
         "ARGON2_MEMORY_KIB", "ARGON2_PASSES", "SHUTDOWN_SECONDS", "CORS_ORIGINS", "PUBLIC_URL",
-        "PROCESSES", "SMTP_URL", "SMTP_SECONDS", "MAIL_FROM",
+        "PROCESSES", "SMTP_URL", "SMTP_SECONDS", "MAIL_FROM", "TRUSTED_PROXIES",
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_named_with_what_would_be_right(clean_settings, name: str) -> None:
