@@ -1,5 +1,6 @@
 """Settings of the parts behind the process: databases, cache, keys, files, queue and mail."""
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
@@ -30,6 +31,17 @@ def web_address(value: str) -> str:
 Between = BeforeValidator(_split)
 """Reads words between commas."""
 Words = Annotated[tuple[str, ...], NoDecode, Between]
+
+
+def _networks(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Addresses and networks; raises ValueError for anything else."""
+    for word in words:
+        ip_network(word, strict=False)
+    return words
+
+
+Networks = Annotated[Words, AfterValidator(_networks)]
+"""IP addresses and networks between commas."""
 
 
 def field(meaning: str, right: str, default: Any, **limits: Any) -> Any:

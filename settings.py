@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, version
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
 from urllib.parse import urlsplit
@@ -20,7 +19,7 @@ from models.stores.addresses import (
     redis_cluster,
     smtp_server,
 )
-from part_settings import PREFIX, Between, PartSettings, Words, field, web_address
+from part_settings import PREFIX, Between, Networks, PartSettings, Words, field, web_address
 from resolvers.bounds import DEFAULTS
 
 __all__ = [
@@ -72,13 +71,6 @@ def _token(secret: SecretStr) -> SecretStr:
 
 
 Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, Between]
-
-
-def _networks(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Addresses and networks; raises ValueError for anything else."""
-    for word in words:
-        ip_network(word, strict=False)
-    return words
 
 
 class Settings(PartSettings):
@@ -180,7 +172,7 @@ class Settings(PartSettings):
         "addresses such as https://app.example.org/signed-in, between commas",
         (),
     )
-    trusted_proxies: Annotated[Words, AfterValidator(_networks)] = field(
+    trusted_proxies: Networks = field(
         "Addresses of proxies whose X-Forwarded-For and -Proto are believed, between commas.",
         "IP addresses or networks, between commas",
         (),
