@@ -6,7 +6,8 @@ else unusual is called through the resolver that Strawberry built.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import MISSING
 from enum import Enum
 from inspect import Parameter, isasyncgenfunction
 from itertools import repeat
@@ -17,11 +18,14 @@ import strawberry
 from graphql import GraphQLField, default_field_resolver
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.arguments import convert_argument
+from strawberry.types.base import StrawberryMaybe, StrawberryOptional, has_object_definition
 from strawberry.types.field import StrawberryField
 
 from graph.execution.batched import Batched, declared_of, reads_of
 from graph.execution.failures import Failure
 
+Argument = tuple[str, str, Any]
+"""Name in the graph, name in Python, and Strawberry's type."""
 _FIRST: Final = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -123,15 +127,24 @@ class Generic(Call):
 class Arguments:
     """What Strawberry makes of the arguments, with all that can be known before."""
 
-    def __init__(self, schema: strawberry.Schema, field: StrawberryField) -> None:
+    def __init__(
+        self, schema: strawberry.Schema, known: Sequence[Argument], path: tuple[str, ...] = ()
+    ) -> None:
+        self._schema = schema
         self._config = schema.config
         self._registry = schema.schema_converter.scalar_registry
-        self._known = [
-            (schema.config.name_converter.from_argument(one), str(one.python_name), one.type)
-            for one in field.arguments
-        ]
+        self._known = known
+        self._path = path
         self._plain: dict[str, bool] = {}
         self._choices: dict[tuple[str, Enum], Any] = {}
+        self._objects: dict[str, InputObject | None] = {}
+
+    @classmethod
+    def of(cls, schema: strawberry.Schema, field: StrawberryField) -> "Arguments":
+        """Those of a field."""
+        name_of = schema.config.name_converter.from_argument
+        known = [(name_of(one), str(one.python_name), one.type) for one in field.arguments]
+        return cls(schema, known)
 
     def convert(self, values: Mapping[str, Any], info: Any) -> dict[str, Any]:
         """Keyword arguments of the resolver."""
@@ -147,7 +160,14 @@ class Arguments:
         return found
 
     def _made(self, name: str, value: Any, kind: Any, info: Any) -> Any:
-        return convert_argument(value, kind, self._registry, self._config, info, path=(name,))
+        path = (*self._path, name)
+        if type(value) is dict:
+            if name not in self._objects:
+                self._objects[name] = InputObject.of(self._schema, kind, path)
+            made = self._objects[name]
+            if made is not None:
+                return made.make(value, info)
+        return convert_argument(value, kind, self._registry, self._config, info, path=path)
 
     def _choice(self, name: str, value: Enum, kind: Any, info: Any) -> Any:
         """A value of an enumeration, of which each is made once."""
@@ -168,6 +188,43 @@ class Arguments:
         return found
 
 
+class InputObject:
+    """An input type: what Strawberry looks up at each value of it is known before."""
+
+    def __init__(self, schema: strawberry.Schema, kind: Any, path: tuple[str, ...]) -> None:
+        definition = kind.__strawberry_definition__
+        name_of = schema.config.name_converter.from_field
+        known = [
+            (name_of(one), str(one.python_name), one.resolve_type(type_definition=definition))
+            for one in definition.fields
+        ]
+        self._kind = kind
+        self._fields = Arguments(schema, known, path)
+        # As Strawberry does it, which leaves required fields to the executor.
+        self._absent = {
+            one.python_name: None
+            for one in definition.fields
+            if one.default_value is MISSING and one.default_factory is MISSING
+        }
+
+    @classmethod
+    def of(
+        cls, schema: strawberry.Schema, kind: Any, path: tuple[str, ...]
+    ) -> "InputObject | None":
+        """That of a type; None for what Strawberry converts in ways of its own."""
+        if isinstance(kind, StrawberryOptional) and not isinstance(kind, StrawberryMaybe):
+            kind = kind.of_type
+        if not has_object_definition(kind):
+            return None
+        definition: Any = kind.__strawberry_definition__
+        plain = definition.is_input and definition.from_input is None
+        return cls(schema, kind, path) if plain else None
+
+    def make(self, values: Mapping[str, Any], info: Any) -> Any:
+        """An object of coerced values."""
+        return self._kind(**{**self._absent, **self._fields.convert(values, info)})
+
+
 _UNCHANGED: Final = frozenset({str, int, bool, float, type(None)})
 
 
@@ -184,7 +241,7 @@ class Method(Call):
         self.declared = declared_of(resolver.wrapped_func)
         self.reads, self._many = _told(self._function, self.declared)
         self._waits = field.is_async
-        self._arguments = Arguments(schema, field) if field.arguments else None
+        self._arguments = Arguments.of(schema, field) if field.arguments else None
         self._info = resolver.info_parameter.name if resolver.info_parameter else None
         holders = [resolver.self_parameter, resolver.parent_parameter, resolver.root_parameter]
         self._holders = [one for one in holders if one is not None]
