@@ -1,6 +1,7 @@
 """Transactions: reading them, writing them one by one or in batches, transfers and trash."""
 
 from resolvers.transactions.bulk import BulkResult, RowResult, bulk_create, bulk_delete, bulk_update
+from resolvers.transactions.glances import look_at_transaction
 from resolvers.transactions.inputs import (
     DERIVED,
     STORED,
@@ -52,6 +53,7 @@ __all__ = [
     "delete_transactions",
     "get_transaction",
     "list_transactions",
+    "look_at_transaction",
     "page_by_account",
     "page_by_refunded",
     "page_by_template",

@@ -21,8 +21,10 @@ from models.database import Transaction as Tx
 from models.ids import quick
 from models.statements import Forms
 from models.transactions import TransactionRow
+from resolvers.access import Actor
 from resolvers.accounts import ACCOUNTS, accounts_by_id
 from resolvers.categories import CATEGORIES, categories_by_id
+from resolvers.errors import NotFound
 from resolvers.paging import Page
 from resolvers.shown import Follows, Join, Shown, along_of
 from resolvers.transactions.rows import (
@@ -31,6 +33,7 @@ from resolvers.transactions.rows import (
     LIVING,
     SOURCE,
     T,
+    get_transaction,
     parts_of,
     refunded_by_id,
 )
@@ -177,3 +180,21 @@ def glance_of(shown: Shown | None) -> Glance | None:
     if shown is None or shown.attributes is None:
         return None
     return _known(shown.attributes, tuple(shown.follows))
+
+
+async def look_at_transaction(
+    tx: Tx, actor: Actor, transaction_id: UUID | None, shown: Shown
+) -> Page[TransactionRow]:
+    """One transaction of the person as a page of its own; raises NOT_FOUND.
+
+    Only what is looked at of it is read, and what stands along with it.
+    """
+    glance = glance_of(shown)
+    if glance is None or transaction_id is None:
+        row = await get_transaction(tx, actor, transaction_id)
+        return Page((row,), (), has_next=False, has_previous=False)
+    named: Page[Any] = Page((), ((actor.ledger_id, transaction_id),), False, False)
+    found = await glance.named(tx, actor.ledger_id, named, deleted=False)
+    if not found.items:
+        raise NotFound("There is no such transaction.")
+    return found
