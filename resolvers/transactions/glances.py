@@ -16,7 +16,7 @@ from sqlalchemy import Select, and_, bindparam, select
 from models.accounts import Account
 from models.base import among_named, table
 from models.categories import Category
-from models.cuts import Cell, Column, Cut, columns_of, minors, sealed, words
+from models.cuts import Cell, Column, Cut, Linked, columns_of, minors, sealed, words
 from models.database import Transaction as Tx
 from models.ids import quick
 from models.statements import Forms
@@ -131,16 +131,16 @@ class Glance:
         if self._sealed and found.items:
             await tx.unlock([ledger_id])
             ring = tx.ring(ledger_id)
-        along: dict[Any, Any] = {}
+        along: dict[str, Linked] = {}
         start = len(self._cut.columns)
         own_columns = await self._read(tx, ledger_id, columns[:start])
         for followed, join, cut in self._joins:
             end = start + len(cut.columns)
             own = columns[self._cut.place(join.own)]
-            along[followed] = along_of(cut, ledger_id, ring, own, columns[start:end])
+            along[join.own] = along_of(cut, followed, ledger_id, ring, own, columns[start:end])
             start = end
-        rows = self._cut.rows(ledger_id, ring, own_columns)
-        return Page(rows, found.keys, found.has_next, found.has_previous, along)
+        rows = self._cut.sheet(ledger_id, ring, own_columns, along)
+        return Page(rows, found.keys, found.has_next, found.has_previous)
 
     @property
     def _width(self) -> int:
