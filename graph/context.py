@@ -175,9 +175,11 @@ class Context:
             loaded.update(zip(missing, found, strict=True))
         return [loaded[key] for key in keys]
 
-    def loaded_along(self, batch: Batch | Narrowed, found: Callable[[], Mapping[Any, Any]]) -> None:
-        """Note values of a batch that another statement has read along; asked when one is needed."""
-        self._along.setdefault(batch, []).append(found)
+    def read_along(self, rows: Sequence[Any]) -> None:
+        """Note what a statement has read along with its rows; made when a load asks for it."""
+        if isinstance(rows, Sheet):
+            for one in rows.along.values():
+                self._along.setdefault(one.follows, []).append(one.by_key)
 
     def _known(self, batch: Batch | Narrowed) -> dict[Any, Any]:
         """What is loaded of a batch, by key."""

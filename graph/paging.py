@@ -204,7 +204,5 @@ async def connection(
     cursors = Cursors(context.services.cursor_key, context.actor.user_id, scope)
     request = page_request(first, cursors.open(after), last, cursors.open(before))
     page = await fetch(await context.reader(), request)
-    if isinstance(page.items, Sheet):
-        for one in page.items.along.values():
-            context.loaded_along(one.follows, one.by_key)
+    context.read_along(page.items)
     return ConnectionView(page, cursors, count)

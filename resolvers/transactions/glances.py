@@ -21,6 +21,7 @@ from models.database import Transaction as Tx
 from models.ids import quick
 from models.statements import Forms
 from models.transactions import TransactionRow
+from resolvers.access import Actor
 from resolvers.accounts import ACCOUNTS, accounts_by_id
 from resolvers.categories import CATEGORIES, categories_by_id
 from resolvers.paging import Page
@@ -31,6 +32,7 @@ from resolvers.transactions.rows import (
     LIVING,
     SOURCE,
     T,
+    get_transaction,
     parts_of,
     refunded_by_id,
 )
@@ -177,3 +179,15 @@ def glance_of(shown: Shown | None) -> Glance | None:
     if shown is None or shown.attributes is None:
         return None
     return _known(shown.attributes, tuple(shown.follows))
+
+
+async def glance_at(
+    tx: Tx, actor: Actor, transaction_id: UUID | None, shown: Shown | None
+) -> Sequence[TransactionRow]:
+    """One transaction of the person, alone, with what was read along; raises NOT_FOUND."""
+    glance = glance_of(shown)
+    if glance is None or transaction_id is None:
+        return [await get_transaction(tx, actor, transaction_id)]
+    alone: Page[Any] = Page([], [(None, transaction_id)], has_next=False, has_previous=False)
+    found = await glance.named(tx, actor.ledger_id, alone, deleted=False)
+    return found.items or [await get_transaction(tx, actor, None)]
