@@ -173,14 +173,11 @@ class Auth:
 
     async def login(self, data: LoginInput, *, user_agent: str | None = None) -> SignIn:
         """Sign in; one answer and one time for an unknown address and a wrong password."""
-        user_id = await user_by_email(self._database, data.email)
-        user: UserRow | None = None
-        stored: str | None = None
-        if user_id is not None:
-            async with self._database.read(user_id) as tx:
-                row = await tx.first(select(*COLUMNS, _U.c.password_hash).where(_U.c.id == user_id))
-                if row is not None:
-                    user, stored = user_row(row), row.password_hash
+        # Whoever has no account is looked up all the same, as somebody whom there is not.
+        user_id = await user_by_email(self._database, data.email) or new_id()
+        async with self._database.read(user_id) as tx:
+            row = await tx.first(select(*COLUMNS, _U.c.password_hash).where(_U.c.id == user_id))
+        user, stored = (user_row(row), row.password_hash) if row is not None else (None, None)
         failed = await self._failures.count(data.email)
         right = await self._passwords.verify(stored, data.password)
         refused = InvalidCredentials("The address or the password is not right.")

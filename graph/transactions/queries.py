@@ -19,7 +19,7 @@ from graph.transactions.types import (
     TransactionSort,
 )
 from resolvers.accounts import get_account
-from resolvers.transactions import TransactionFilter, look_at_transaction
+from resolvers.transactions import TransactionFilter, glance_at
 from resolvers.transactions.listing import NO_FILTER
 
 
@@ -61,12 +61,10 @@ class TransactionQueries:
     async def transaction(self, info: Info, id: Annotated[ID, said("Its id.")]) -> Any:
         """Raises NOT_FOUND."""
         context = info.context
-        found = await look_at_transaction(
-            await context.reader(), context.actor, id_of("txn", id), wanted_of(info)
-        )
-        for batch, values in found.along.items():
-            context.loaded_along(batch, values)
-        return found.items[0]
+        tx, wanted = await context.reader(), id_of("txn", id)
+        found = await glance_at(tx, context.actor, wanted, wanted_of(info))
+        context.read_along(found)
+        return found[0]
 
     @strawberry.field(
         description="The transactions of one account.", graphql_type=TransactionConnection | None
