@@ -138,24 +138,20 @@ class LedgerRing:
         """Amounts that are sealed under one key; None where they are not, or one does not open."""
         if set(map(len, cells)) != {_MINOR.size}:
             return None
-        first = _HEADER.unpack_from(cells[0])
-        version, key_no = first[0], first[1]
+        versions, numbers, nonces, sealed = zip(*_MINOR.iter_unpack(b"".join(cells)), strict=True)
+        key_no = numbers[0]
         key = self.keys.get(key_no)
-        if key is None or version != _VERSION:
+        if key is None or set(versions) != {_VERSION} or set(numbers) != {key_no}:
             return None
-        decrypt = key.decrypt
         head = b"pt1" + self.ledger_id.bytes
         rest = key_no.to_bytes(4, "big") + place.encode()
-        opened = []
-        for row_id, (one, number, nonce, sealed) in zip(
-            ids, _MINOR.iter_unpack(b"".join(cells)), strict=True
-        ):
-            if number != key_no or one != version:
-                return None
-            try:
-                opened.append(decrypt(nonce, sealed, head + row_id.bytes + rest))
-            except InvalidTag:
-                return None
+        contexts = [head + row_id.bytes + rest for row_id in ids]
+        if len(contexts) != len(sealed):
+            return None
+        try:
+            opened = list(map(key.decrypt, nonces, sealed, contexts))
+        except InvalidTag:
+            return None
         return struct.unpack(f"<{len(opened)}q", b"".join(opened))
 
     def seal_text(self, place: str, row_id: UUID, text: str | None) -> bytes | None:
