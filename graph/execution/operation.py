@@ -45,6 +45,7 @@ from graphql.pyutils import Path
 from graph.execution.batched import LoadMany, Narrowed
 from graph.execution.calls import Call, Constant, call_of
 from graph.execution.columns import Shape
+from graph.execution.literals import variables_in, without_variables
 from graph.execution.nodes import conditions_of, descendants
 from graph.execution.run import Outcome, Run
 from graph.execution.shapes import shape_of
@@ -268,6 +269,7 @@ class Field:
         "_details",
         "_direct",
         "_fixed",
+        "_nested",
         "_plan",
         "_selections",
         "call",
@@ -310,6 +312,7 @@ class Field:
         self.wanted: Wanted = EVERYTHING
         self._fixed: dict[str, Any] | None = None
         self._direct: list[tuple[str, str, bool]] | None = None
+        self._nested: list[tuple[frozenset[str], str, dict[str, Any]]] = []
         self._prepare_arguments()
 
     def selection(self, kind: GraphQLObjectType) -> Selection:
@@ -341,8 +344,11 @@ class Field:
                 out = getattr(definition, "out_name", None) or one.name.value
                 required = is_non_null_type(definition.type)
                 direct.append((out, one.value.name.value, required))
-            elif any(isinstance(below, VariableNode) for below in descendants(one.value)):
-                return
+            elif named := variables_in(one):
+                unset = without_variables(self.definition, node, one)
+                if unset is None:
+                    return
+                self._nested.append((named, *unset))
             else:
                 fixed.append(one)
         literal = FieldNode(name=node.name, arguments=tuple(fixed), loc=node.loc)
@@ -360,6 +366,10 @@ class Field:
             return self._by_the_book(variables)
         found = dict(self._fixed)
         coerced = variables.coerced
+        for names, name, unset in self._nested:
+            if not names.isdisjoint(coerced):
+                return self._by_the_book(variables)
+            found[name] = dict(unset)
         for name, variable, required in self._direct:
             value = coerced.get(variable)
             if value is not None or (variable in coerced and not required):
