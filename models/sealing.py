@@ -107,6 +107,27 @@ class LedgerRing:
         except InvalidTag as error:
             raise _not_authentic(place) from error
 
+    def unseal_each(
+        self, places: Sequence[str], ids: Sequence[UUID], cells: Sequence[bytes]
+    ) -> list[bytes]:
+        """Open cells of as many places and rows: as one by one, in less time."""
+        heads = {one: b"pt1" + self.ledger_id.bytes + one.bytes for one in set(ids)}
+        keys = {number.to_bytes(4, "big"): key.decrypt for number, key in self.keys.items()}
+        opened = []
+        for place, row_id, cell in zip(places, ids, cells, strict=True):
+            number = cell[1:5]
+            try:
+                # A cell that is too short has no such number, or does not open.
+                if cell[:1] == _VERSION:
+                    context = heads[row_id] + number + place.encode()
+                    opened.append(keys[number](cell[5:17], cell[17:], context))
+                    continue
+            except (InvalidTag, KeyError, ValueError):
+                pass
+            # Whatever is wrong with it, this says it.
+            opened.append(self.unseal(place, row_id, cell))
+        return opened
+
     def seal_minor(self, place: str, row_id: UUID, minor: int) -> bytes:
         """Seal an amount of minor units (int64)."""
         return self.seal(place, row_id, _INT64.pack(minor))
