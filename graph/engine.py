@@ -40,6 +40,7 @@ from graph.schema import AUTH_MUTATIONS, schema
 from graph.scopes import SESSION, Scopes
 from graph.sharing import Answers, made_once
 from graph.streaming import Asked
+from models.patience import patient
 from resolvers.errors import AppError, FieldError, Invalid, Unavailable
 
 _REMEMBERED: Final = 512
@@ -229,10 +230,12 @@ class Engine:
         try:
             # Its end cancels the statement that runs, in the database too.
             async with limit:
-                if plan is not None and coerced is not None:
-                    result = await plan.run(context, coerced)
-                else:
-                    result = await self._execute(context, compiled.document, values, operation_name)
+                with patient(limit):
+                    if plan is not None and coerced is not None:
+                        result = await plan.run(context, coerced)
+                    else:
+                        document = compiled.document
+                        result = await self._execute(context, document, values, operation_name)
         except TimeoutError:
             if not limit.expired():
                 raise
