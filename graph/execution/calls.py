@@ -20,6 +20,7 @@ from strawberry.types.arguments import convert_argument
 from strawberry.types.field import StrawberryField
 
 from graph.execution.batched import Batched, declared_of, reads_of
+from graph.execution.coercing import converter
 from graph.execution.failures import Failure
 
 _FIRST: Final = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
@@ -130,6 +131,7 @@ class Arguments:
             (schema.config.name_converter.from_argument(one), str(one.python_name), one.type)
             for one in field.arguments
         ]
+        self._converters: dict[str, Callable[[Any], Any] | None] = {}
         self._plain: dict[str, bool] = {}
         self._choices: dict[tuple[str, Enum], Any] = {}
 
@@ -147,6 +149,12 @@ class Arguments:
         return found
 
     def _made(self, name: str, value: Any, kind: Any, info: Any) -> Any:
+        if name not in self._converters:
+            named = self._config.name_converter.from_field
+            self._converters[name] = converter(kind, self._registry, named)
+        compiled = self._converters[name]
+        if compiled is not None:
+            return compiled(value)
         return convert_argument(value, kind, self._registry, self._config, info, path=(name,))
 
     def _choice(self, name: str, value: Enum, kind: Any, info: Any) -> Any:
