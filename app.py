@@ -331,6 +331,8 @@ def create_app(services: Services, settings: Settings, running: Running | None =
             direct=direct(routes),
             # Around the file a form has a few fields.
             upload_bytes=services.bounds.largest + FORM_BYTES,
+            # A span stands around every request, within the trace that its head names.
+            remembers=running.tracing is None,
         )
         return outermost if running.tracing is None else running.tracing.middleware(outermost)
 

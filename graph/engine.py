@@ -364,6 +364,11 @@ def _filled(answer: Answer, result: ExecutionResult | Outcome, context: Context)
     return answer
 
 
+def is_query(operation: OperationDefinitionNode) -> bool:
+    """Whether an operation only reads, once."""
+    return operation.operation is OperationType.QUERY
+
+
 def is_mutation(operation: OperationDefinitionNode) -> bool:
     """Whether an operation writes."""
     return operation.operation is OperationType.MUTATION
