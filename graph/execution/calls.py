@@ -140,7 +140,7 @@ class Method(Call):
         self._many = None if told is None else _Many(told)
         self._link = None if told is None else told.link
         self._waits = field.is_async
-        self._arguments = Arguments.of(schema, field) if field.arguments else None
+        self._arguments = Arguments(schema, field) if field.arguments else None
         self._info = resolver.info_parameter.name if resolver.info_parameter else None
         holders = [resolver.self_parameter, resolver.parent_parameter, resolver.root_parameter]
         self._holders = [one for one in holders if one is not None]

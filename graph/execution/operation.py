@@ -21,7 +21,6 @@ from graphql import (
     OperationType,
     Undefined,
     VariableNode,
-    coerce_input_value,
     is_interface_type,
     is_non_null_type,
     is_object_type,
@@ -44,6 +43,7 @@ from graphql.pyutils import Path
 
 from graph.execution.batched import LoadMany, Narrowed
 from graph.execution.calls import Call, Constant, call_of
+from graph.execution.coercing import Coercers
 from graph.execution.columns import Shape
 from graph.execution.literals import Literal, literal
 from graph.execution.nodes import conditions_of, descendants
@@ -67,6 +67,7 @@ class Plans:
         self.schema: GraphQLSchema = schema._schema  # noqa: SLF001 - no public name
         self.load_many = load_many
         self.hide_suggestions = hide_suggestions
+        self.coercers = Coercers()
         self._calls: dict[int, tuple[Call, bool]] = {}
         self._shapes: dict[int, Shape] = {}
         self._covers = not any(map(_waits_for_types, self.schema.type_map.values()))
@@ -159,13 +160,14 @@ class OperationPlan:
         """Coerced variables; None when one is not what its definition says."""
         sources: dict[str, VariableValueSource] = {}
         coerced: dict[str, Any] = {}
+        coerced_by = self.plans.coercers.of
         for signature in self._signatures:
             if isinstance(signature, GraphQLError):
                 return None
             name = signature.name
             if name in given:
                 sources[name] = VariableValueSource(signature, given[name])
-                value = coerce_input_value(given[name], signature.type)
+                value = coerced_by(signature.type)(given[name])
                 if value is Undefined:
                     return None
                 coerced[name] = value
