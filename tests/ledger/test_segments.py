@@ -21,7 +21,7 @@ from resolvers.accounts import delete_account, purge_accounts, restore_account
 from resolvers.categories import CategoryCreate, create_category
 from resolvers.inputs import parse
 from resolvers.jobs import Worker
-from resolvers.segments import BUILD_SEGMENTS, Months, Parts, read_parts, read_totals
+from resolvers.segments import BUILD_SEGMENTS, MANY, Months, Parts, read_parts, read_totals
 from resolvers.segments.parts import find, fits, sum_of, sums_by, uuid_at, words_of
 from resolvers.transactions import (
     TransactionCreate,
@@ -297,6 +297,18 @@ def test_ids_are_found_even_if_they_share_a_half() -> None:
     asked = [UUID(int=2 << 64 | 5), UUID(int=4 << 64 | 5), UUID(int=3 << 64 | 9), UUID(int=0)]
     assert find(*words_of(asked), *words_of(known)).tolist() == [1, -1, 2, -1]
     assert find(*words_of(asked), *words_of(known[:1])).tolist() == [-1, -1, -1, -1]
+
+
+async def test_a_write_of_many_rows_in_one_month_is_built_ahead_too(
+    books: Books, root: asyncpg.Connection
+) -> None:
+    cells = {"accountId": books.giro, "date": "2026-01-05", "amount": "-1.05", "description": "x"}
+    wanted = [parse(TransactionCreate, cells) for _ in range(MANY)]
+    waiting = "SELECT count(*) FROM jobs WHERE kind = 'build_segments' AND ledger_id = $1"
+    await books.write(lambda w: create_transactions(w, wanted[1:]))
+    assert await root.fetchval(waiting, books.actor.ledger_id) == 0
+    await books.write(lambda w: create_transactions(w, wanted))
+    assert await root.fetchval(waiting, books.actor.ledger_id) == 1
 
 
 async def test_what_a_wide_write_left_is_built_before_anybody_asks(

@@ -74,6 +74,8 @@ def main() -> None:
     settings = Settings(data=Path(told["data"]), public_url="http://testserver", argon2_passes=1)
     # What every process would find out anew is found out once, before the forks.
     operations, build = load_operations(Engine(), ENDPOINTS), product.build_name()
+    for operation in operations.values():
+        _ = operation.compiled
     rest_compat.endpoint.load_operations = lambda *_: operations
     product.build_name = lambda: build
     for request, point in told["tries"]:
