@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import asyncpg
-from asyncpg.pgproto.pgproto import BufferError as PacketError
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import PoolProxiedConnection
+
+from models.frames import NONSENSE, PacketError
 
 _KEPT_SECONDS: Final = 0.05
 _BABBLED: Final = (asyncpg.InternalClientError, PacketError)
@@ -80,9 +81,9 @@ class Drivers:
         except DRIVER_ERRORS as error:
             raise_told(error)
             raise
-        except (self._refusals, LookupError, UnicodeDecodeError) as error:
+        except (self._refusals, *NONSENSE) as error:
             # A connection that could not be opened comes as the dialect's own error, or as whatever
-            # the driver stumbles over when a server babbles instead of greeting.
+            # it stumbles over when a server babbles instead of greeting.
             raise DBAPIError(
                 None, None, error, hide_parameters=True, connection_invalidated=True
             ) from error
@@ -100,7 +101,7 @@ class Drivers:
         except BaseException as error:
             held.driver.terminate()
             await self.release(held)
-            if not isinstance(error, DRIVER_ERRORS):
+            if not isinstance(error, (*DRIVER_ERRORS, *NONSENSE)):
                 raise
             return False
         return True
@@ -197,3 +198,14 @@ def raise_told(error: BaseException, driver: Any = None) -> None:
         if isinstance(error, asyncpg.IntegrityConstraintViolationError):
             kind = IntegrityError
         raise kind(None, None, error, hide_parameters=True, connection_invalidated=lost) from error
+
+
+def raise_heard(error: BaseException, driver: Any) -> None:
+    """The same of one statement: whatever its answer trips the driver up with is a lost line."""
+    raise_told(error, driver)
+    # Given up in the middle: what the server still does is nobody else's business.
+    driver.terminate()
+    if isinstance(error, NONSENSE):
+        raise DBAPIError(
+            None, None, error, hide_parameters=True, connection_invalidated=True
+        ) from error

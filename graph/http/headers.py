@@ -16,7 +16,7 @@ _EXPOSED: Final = (
     "X-Request-Id, Change-Cursor"
 )
 _PREFLIGHT_SECONDS: Final = "600"
-_SECURITY: Final[Mapping[str, str]] = {
+SECURITY: Final[Mapping[str, str]] = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
@@ -81,7 +81,7 @@ class Dress:
 
     def __init__(self, rules: EdgeRules) -> None:
         self._rules = rules
-        security = dict(_SECURITY)
+        security = dict(SECURITY)
         if rules.https:
             security["Strict-Transport-Security"] = _HSTS
         self._security = {name.lower().encode(): value.encode() for name, value in security.items()}
