@@ -13,7 +13,7 @@ from collections.abc import (
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from time import monotonic
-from typing import Any, Final, NamedTuple, TypeVar, cast
+from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -216,7 +216,7 @@ class Database:
         self, held: Held, statement: Statement, params: Params = None
     ) -> Sequence[Row[Any]]:
         """All rows of a statement, past SQLAlchemy's engine."""
-        values = cast("Mapping[str, Any] | None", params)
+        values: Any = params
         written, sql, arguments = self._writer.write(statement, values)
         if self.watch is not None:
             self.watch(sql, arguments)
@@ -230,7 +230,8 @@ class Database:
             raise
         finally:
             note_statement(sql, monotonic() - started)
-        return cast("Sequence[Row[Any]]", written.read(found))
+        rows: Sequence[Any] = written.read(found)
+        return rows
 
     async def execute(self, held: Held, statement: Statement, params: Params = None) -> int:
         """Run a statement for its effect, once or for each of many rows; the rows it touched."""

@@ -29,6 +29,7 @@ from models.telemetry import Tally, begin
 from resolvers.bounds import DEFAULTS
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_REPEATED: Final = frozenset({"GET", "POST"})
 _LEFT: Final = 499
 """A client that left before there was an answer; proxies call it so."""
 _log: Final = structlog.get_logger("http")
@@ -137,7 +138,10 @@ class Front:
         state = scope["state"]
         asked: Asked | None = state.get("asked")
         place: Remember | None = state.get("remember")
-        if asked is None or place is None or "claims" not in state:
+        # An answer to HEAD is cut off behind its head, by a server that knows the method.
+        if asked is None or place is None or scope["method"] not in _REPEATED:
+            return
+        if "claims" not in state:
             return
         given = heads.get("x-request-id")
         client = scope.get("client")

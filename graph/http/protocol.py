@@ -2,7 +2,7 @@
 
 import asyncio
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
@@ -65,8 +65,8 @@ class BoundedProtocol(HttpToolsProtocol):
             if self._arrived > HEAD_BYTES:
                 self._refuse()
             self._wait_for_head()
-        if memo is not None and name is not None and self._heads == 1 and self._between:
-            self._offer(memo, name, len(data))
+        if self._memo is not None and name is not None and self._heads == 1 and self._between:
+            self._offer(self._memo, name, len(data))
 
     def _offer(self, memo: Memo, name: bytes, length: int) -> None:
         """Let a request be remembered that came alone and in one piece; it has not begun to run."""
@@ -86,8 +86,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         self._head_ended()
         self._in_head, self._arrived = False, 0
-        ending = Ending(self)
-        self.cycle = cast("Any", ending)
+        ending: Any = Ending(self)
+        self.cycle = ending
         task = self.loop.create_task(known.front.repeat(known, ending))
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
@@ -121,6 +121,9 @@ class BoundedProtocol(HttpToolsProtocol):
         """The head is complete; what follows is a body."""
         self._in_head, self._arrived = False, 0
         self._head_ended()
+        if self.parser.should_upgrade():
+            # What comes after it may be no HTTP any more: the parser is asked about all of it.
+            self._memo = None
         if self._size > HEAD_BYTES:
             self._refuse()
         if not self._refused:
@@ -236,5 +239,6 @@ class Ending:
 
     async def whole(self, status: int, head: bytes, body: bytes, closes: bool) -> None:
         """Write a complete answer, as soon as the connection takes it."""
-        while not (self.disconnected or _whole(cast("Any", self), status, head, body, closes)):
+        cycle: Any = self
+        while not (self.disconnected or _whole(cycle, status, head, body, closes)):
             await self.flow.drain()

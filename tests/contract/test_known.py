@@ -252,6 +252,7 @@ async def test_only_reads_of_sessions_are_remembered(
         get(ada, "/accounts?limit=5", Connection="keep-alive, upgrade", Upgrade="h2c")[:-2]
         + b"Expect: 100-continue\r\n\r\n",
         get(ada, "/accounts", **{"X-Long": "x" * 8_200}),
+        get(ada, "/accounts", Connection="keep-alive, upgrade", Upgrade="h2c"),
     ]
     for request in requests:
         status = (await line.ask(request)).status
@@ -266,6 +267,19 @@ async def test_only_reads_of_sessions_are_remembered(
         head = f"Authorization: Bearer {ada.token}\r\n\r\n".encode()
         assert (await (await served.line()).ask(ending + head)).status == 200
     assert len(served.memo) <= 1
+
+
+async def test_a_head_has_no_body_however_often(served: Served, ada: Person) -> None:
+    for path in ("/v1/accounts", "/graphql?query=%7Bviewer%7Bemail%7D%7D"):
+        head = f"HEAD {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ada.token}\r\n\r\n"
+        line = await served.line()
+        for _ in range(3):
+            line.writer.write(head.encode())
+            async with asyncio.timeout(10):
+                told = await line.reader.readuntil(b"\r\n\r\n")
+            assert told.startswith(b"HTTP/1.1 200 ")
+        assert (await line.ask(request_bytes("GET", "/health"))).status == 200
+    assert len(served.memo) == 0
 
 
 async def test_nothing_that_is_remembered_holds_a_token(
