@@ -11,6 +11,7 @@ from hashlib import blake2b
 from typing import Annotated, Any, Final, Generic, TypeVar
 from uuid import UUID
 
+import orjson
 import strawberry
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -18,6 +19,7 @@ from strawberry import Parent
 
 from graph.context import Info
 from graph.edges import said
+from models.cuts import Sheet
 from models.database import Transaction
 from resolvers.errors import InvalidCursor
 from resolvers.paging import Page, PageRequest, page_request
@@ -28,8 +30,6 @@ ROWS: Final = (("nodes",), ("edges", "node"))
 """Where the rows of a connection are."""
 _MAX_CURSOR: Final = 2_000
 _NOT_OURS: Final = "The cursor was not made by this list in this order; start from the first page."
-
-_written: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 First = Annotated[int | None, said("How many rows from the start of the list, 0 to 100 (50).")]
 After = Annotated[str | None, said("Go on behind this cursor.")]
@@ -56,7 +56,7 @@ class Cursors:
 
     def seal(self, key: tuple[Any, ...]) -> str:
         """A cursor for a sort key of dates, ids, text and numbers."""
-        return self.seal_bytes(_written([_tagged(part) for part in key]).encode())
+        return self.seal_bytes(orjson.dumps([_tagged(part) for part in key]))
 
     def open(self, cursor: str | None) -> tuple[Any, ...] | None:
         """The sort key of a cursor; raises INVALID_CURSOR for any other text."""
@@ -158,16 +158,20 @@ class Connection(Generic[N]):
     @strawberry.field(description="The rows with their cursors.")
     def edges(row: Parent[ConnectionView]) -> list[Edge[N]]:
         """Rows and cursors."""
-        cursors = row.cursors
+        items, keys, cursors = row.page.items, row.page.keys, row.cursors
+        if isinstance(items, Sheet):
+            columns = {"node": items, "key": keys, "cursors": [cursors] * len(keys)}
+            return Sheet(EdgeView, EdgeView, columns)  # type: ignore[return-value]
         return [
             EdgeView(item, key, cursors)  # type: ignore[misc]
-            for item, key in zip(row.page.items, row.page.keys, strict=True)
+            for item, key in zip(items, keys, strict=True)
         ]
 
     @strawberry.field(description="The rows alone.")
     def nodes(row: Parent[ConnectionView]) -> list[N]:
         """Rows."""
-        return list(row.page.items)
+        items = row.page.items
+        return items if isinstance(items, Sheet) else list(items)  # type: ignore[return-value]
 
     @strawberry.field(description="Where this page lies in the list.", graphql_type=PageInfo)
     def page_info(row: Parent[ConnectionView]) -> Any:
@@ -199,6 +203,5 @@ async def connection(
     cursors = Cursors(context.services.cursor_key, context.actor.user_id, scope)
     request = page_request(first, cursors.open(after), last, cursors.open(before))
     page = await fetch(await context.reader(), request)
-    for batch, found in page.along.items():
-        context.loaded_along(batch, found)
+    context.read_along(page.items)
     return ConnectionView(page, cursors, count)

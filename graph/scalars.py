@@ -1,11 +1,10 @@
 """Scalars of the graph: ids, exact amounts, posting dates, instants and raw JSON."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
-from operator import attrgetter
 from typing import Any, NewType
 from uuid import UUID
 
@@ -16,6 +15,7 @@ from strawberry.scalars import ID
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types.scalar import ScalarDefinition
 
+from graph.execution import as_it_is
 from models import ids
 from resolvers.money import plain_amount
 
@@ -35,12 +35,12 @@ def id_text(prefix: str, value: UUID | None) -> ID | None:
     return None if value is None else _known(prefix, value)
 
 
-def id_texts(prefix: str, attribute: str) -> Callable[[list[Any]], list[ID | None]]:
-    """What ``id_text`` gives for an attribute of each of many rows."""
-    own = attrgetter(attribute)
+def id_texts(prefix: str) -> Callable[[Sequence[UUID | None]], list[ID | None]]:
+    """What ``id_text`` gives for each of many ids; a column often has a few of them only."""
 
-    def many(rows: list[Any]) -> list[ID | None]:
-        return [None if value is None else _known(prefix, value) for value in map(own, rows)]
+    def many(values: Sequence[UUID | None]) -> list[ID | None]:
+        known = {value: id_text(prefix, value) for value in set(values)}
+        return list(map(known.__getitem__, values))
 
     return many
 
@@ -111,10 +111,6 @@ def _object_literal(node: ValueNode, variables: Any = None) -> dict[str, Any]:
     return _object_value(value_from_ast_untyped(node, variables))
 
 
-def _as_is(value: Any) -> Any:
-    return value
-
-
 SCALARS: dict[object, ScalarDefinition] = {
     Amount: strawberry.scalar(
         name="Amount",
@@ -123,7 +119,7 @@ SCALARS: dict[object, ScalarDefinition] = {
             'it, signed from the account holder\'s view: "-12.34". As input a string or a number '
             "in plain notation. At most 10^14 minor units."
         ),
-        serialize=_as_is,
+        serialize=as_it_is,
         parse_value=_amount_value,
         parse_literal=_amount_literal,
     ),
@@ -144,7 +140,7 @@ SCALARS: dict[object, ScalarDefinition] = {
     JSONObject: strawberry.scalar(
         name="JSONObject",
         description="A JSON object with free names.",
-        serialize=_as_is,
+        serialize=as_it_is,
         parse_value=_object_value,
         parse_literal=_object_literal,
     ),
@@ -154,8 +150,8 @@ SCALARS: dict[object, ScalarDefinition] = {
             "One row of a batch as a JSON object with the fields of the single operation's input; "
             "it is checked row by row, so that one bad row is that row's error."
         ),
-        serialize=_as_is,
-        parse_value=_as_is,
+        serialize=as_it_is,
+        parse_value=as_it_is,
         parse_literal=_untyped,
     ),
 }

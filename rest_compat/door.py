@@ -9,7 +9,7 @@ from uuid import UUID
 
 from graph.context import Services
 from graph.engine import Engine
-from graph.validators import validator
+from graph.validators import Validator
 from resolvers.access import Actor
 from rest_compat.routes import Endpoint
 from rest_compat.stored import Stored
@@ -48,7 +48,8 @@ class Rest:
         """Whether answers of a row are cached: no files, no secrets, nothing with a clock in it."""
         operation = self.operations[row.operation]
         open_to_all = not (row.secret or row.expires or row.public or row.write is not None)
-        return open_to_all and self.engine.keeps(operation.compiled, operation.node)
+        compiled = operation.compiled
+        return open_to_all and self.engine.keeps(compiled, compiled.operation(operation.name))
 
     async def versions(self, actor: Actor) -> "Sequence[VisibleVersion]":
         """Where the books that a person can see stand."""
@@ -70,8 +71,12 @@ class Rest:
         """
         if written is not None and written not in [(v.ledger_id, v.version) for v in versions]:
             return None
+        return self.question(operation, variables).of(actor, versions)
+
+    def question(self, operation: str, variables: Mapping[str, Any]) -> Validator:
+        """What seals the answers to an operation with some variables."""
         given = {name: value for name, value in variables.items() if value is not None}
-        return validator(self.services.build, actor, operation, given, versions)
+        return Validator(self.services.build, operation, given)
 
 
 def validated(row: Endpoint, tag: str) -> dict[str, str]:

@@ -7,8 +7,10 @@ there, and tests compare the two.
 """
 
 from graph.execution.batched import Batched, Narrowed, batched, reads, reads_of
+from graph.execution.leaves import as_it_is
 from graph.execution.operation import OperationPlan, Plans
 from graph.execution.run import Outcome
+from graph.execution.sheets import columnar, is_sheet
 from graph.execution.wanted import Wanted, joined, wanted_of
 
 __all__ = [
@@ -18,7 +20,10 @@ __all__ = [
     "Outcome",
     "Plans",
     "Wanted",
+    "as_it_is",
     "batched",
+    "columnar",
+    "is_sheet",
     "joined",
     "reads",
     "reads_of",

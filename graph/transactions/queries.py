@@ -3,10 +3,12 @@
 from typing import Annotated, Any
 
 import strawberry
+from strawberry import UNSET
 from strawberry.scalars import ID
 
 from graph.context import Info
 from graph.edges import said
+from graph.execution import wanted_of
 from graph.inputs import parsed
 from graph.listing import connection_of
 from graph.paging import After, Before, First, Last
@@ -18,7 +20,7 @@ from graph.transactions.types import (
     TransactionSort,
 )
 from resolvers.accounts import get_account
-from resolvers.transactions import TransactionFilter, get_transaction
+from resolvers.transactions import TransactionFilter, glance_at
 from resolvers.transactions.listing import NO_FILTER
 
 
@@ -32,7 +34,9 @@ async def transaction_connection(
     before: str | None,
 ) -> Any:
     """A page of the person's transactions."""
-    wanted = NO_FILTER if filter is None else parsed(TransactionFilter, filter)
+    wanted = NO_FILTER
+    if filter is not None and any(value is not UNSET for value in vars(filter).values()):
+        wanted = parsed(TransactionFilter, filter)
     return await connection_of(info, wanted, str(sort.value), first, after, last, before)
 
 
@@ -60,7 +64,10 @@ class TransactionQueries:
     async def transaction(self, info: Info, id: Annotated[ID, said("Its id.")]) -> Any:
         """Raises NOT_FOUND."""
         context = info.context
-        return await get_transaction(await context.reader(), context.actor, id_of("txn", id))
+        tx, wanted = await context.reader(), id_of("txn", id)
+        found = await glance_at(tx, context.actor, wanted, wanted_of(info))
+        context.read_along(found)
+        return found[0]
 
     @strawberry.field(
         description="The transactions of one account.", graphql_type=TransactionConnection | None

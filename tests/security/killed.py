@@ -92,6 +92,8 @@ def main() -> None:
     )
     # What every process would find out anew is found out once, before the forks.
     operations, build = load_operations(Engine(), ENDPOINTS), product.build_name()
+    for operation in operations.values():
+        _ = operation.compiled
     rest_compat.endpoint.load_operations = lambda *_: operations
     product.build_name = lambda: build
     for line in sys.stdin:

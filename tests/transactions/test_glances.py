@@ -10,7 +10,7 @@ from graphql import GraphQLObjectType, get_named_type, is_leaf_type
 
 from graph.context import Context, Services
 from models.sealing import LedgerRing
-from tests.doors import GraphQLDoor, Person
+from tests.doors import GraphQLDoor, Person, Refused
 from tests.execution.both import ENGINE, compared, fresh
 from tests.statements import counted
 
@@ -147,7 +147,33 @@ async def context_of(services: Services, person: Person) -> Context:
     return Context(services, await services.auth.actor(person.token), "glances")
 
 
+async def test_one_transaction_with_its_edges_is_one_statement_of_what_is_looked_at(
+    client: httpx2.AsyncClient, ada: Person, bob: Person, services: Services
+) -> None:
+    await book(client, ada, 3)
+    page = await asked(services, ada, "{ transactions(first: 10) { nodes { id } } }")
+    one = """query ($id: ID!) { transaction(id: $id) {
+      id date amount account { id name } category { id name kind } } }"""
+    compiled = ENGINE.compile(one, trusted=True)
+    for node in page["transactions"]["nodes"]:
+        context = await context_of(services, ada)
+        with counted(services.database) as seen:
+            found = await compared(context, compiled, {"id": node["id"]})
+        assert found.raw_errors == []
+        assert "notes" not in seen[0]
+    with counted(services.database) as seen:
+        await asked(services, ada, one, id=node["id"])
+    assert len(seen) == 1
+    for person, wanted in ((bob, node["id"]), (ada, "txn_00000000000000000000000000"), (ada, "x")):
+        answer = await compared(await context_of(services, person), compiled, {"id": wanted})
+        assert answer.data == {"transaction": None}
+        assert [str(error.original_error) for error in answer.raw_errors] == [
+            "There is no such transaction."
+        ]
+
+
 PATHS = [
+    ("Transaction", 'transaction(id: "{id}") {{ {0} }}'),
     ("Transaction", "transactions(first: 20) {{ nodes {{ {0} }} }}"),
     ("Transaction", "transactions(first: 20) {{ edges {{ cursor node {{ {0} }} }} }}"),
     ("Transaction", "transactions(first: 20) {{ nodes {{ transfer {{ {0} }} refunded {{ {0} }} }} }}"),
@@ -164,8 +190,10 @@ async def test_every_field_alone_finds_all_that_it_looks_at(
 ) -> None:
     await book(client, ada, 6)
     context = await context_of(services, ada)
+    page = await asked(services, ada, "{ transactions(first: 1) { nodes { id } } }")
+    newest = page["transactions"]["nodes"][0]["id"]
     for one in fields_of(kind):
-        compiled = ENGINE.compile(f"{{ {path.format(one)} }}", trusted=True)
+        compiled = ENGINE.compile(f"{{ {path.format(one, id=newest)} }}", trusted=True)
         answer = await compared(context, compiled, {})
         assert answer.raw_errors == [], one
 
@@ -200,3 +228,28 @@ async def test_nobody_reads_along_what_is_not_hers(
     door = GraphQLDoor(client, bob)
     answer = await door.query(PAGE, first=10)
     assert answer["data"]["transactions"]["nodes"] == []
+
+
+async def test_one_transaction_is_one_statement_with_its_edges(
+    client: httpx2.AsyncClient, ada: Person, bob: Person, services: Services
+) -> None:
+    door = await book(client, ada, 3)
+    one = """query ($id: ID!) { transaction(id: $id) {
+      id date amount tags category { id name } account { id name } } }"""
+    listed = PAGE.replace("currency description payee status\n", "tags\n")
+    nodes = (await door.query(listed, first=50))["data"]["transactions"]["nodes"]
+    assert len(nodes) == 7
+    for node in nodes:
+        with counted(services.database) as statements:
+            found = (await door.query(one, id=node["id"]))["data"]["transaction"]
+        assert len([text for text in statements if "FROM transactions" in text]) == 1
+        assert not [text for text in statements if text.startswith("SELECT accounts")]
+        assert (found["amount"], found["tags"]) == (node["amount"], node["tags"])
+        for edge in ("category", "account"):
+            kept = node[edge] and {name: node[edge][name] for name in ("id", "name")}
+            assert found[edge] == kept
+    await door.call("DeleteTransaction", id=nodes[0]["id"])
+    for who, wanted in ((ada, nodes[0]["id"]), (bob, nodes[1]["id"]), (ada, "txn_nothing")):
+        with pytest.raises(Refused) as refused:
+            await GraphQLDoor(client, who).query(one, id=wanted)
+        assert refused.value.code == "NOT_FOUND"
