@@ -144,6 +144,11 @@ class SignInsElsewhere:
             raise NotFound("No other provider signs in here.")
         return self._provider
 
+    def named(self, redirect: str) -> str | None:
+        """How the provider is called, if there is one that may send people back to an address."""
+        known = self._provider
+        return known.name if known is not None and redirect in known.redirects else None
+
     async def begin(self, data: BeginInput) -> Begun:
         """The address that the person is sent to; raises VALIDATION_ERROR, UNAVAILABLE."""
         provider = self.provider

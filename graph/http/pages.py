@@ -39,6 +39,7 @@ STATIC_FILES: Final = frozenset(
         "session.js",
         "signin.js",
         "mailed.js",
+        "elsewhere.js",
         "examples.js",
         "graphiql.js",
         "docs.js",
@@ -76,12 +77,17 @@ class _StaticFile:
 
 
 def page_routes(
-    *, public_url: str | None = None, graphiql: bool = True, demo: bool = False
+    *,
+    public_url: str | None = None,
+    graphiql: bool = True,
+    demo: bool = False,
+    provider: str | None = None,
 ) -> list[BaseRoute]:
     """Routes of the root page and of the static files.
 
     `public_url` is the address the examples show (default: the one asked); `graphiql` says whether
-    GET /graphql answers a browser with a page, `demo` whether a demo account exists.
+    GET /graphql answers a browser with a page, `demo` whether a demo account exists, `provider`
+    how another provider is called that sends people back to the root page.
     """
 
     def root_page(request: Request) -> Response:
@@ -91,6 +97,7 @@ def page_routes(
             "socket_base": base.replace("http", "ws", 1),
             "graphiql_note": _GRAPHIQL_NOTES[graphiql],
             "demo_hidden": _hidden_unless(demo and graphiql),
+            "provider": provider or "",
         }
         return _page(request, "index.html", values, cache="no-cache")
 

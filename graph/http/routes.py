@@ -45,6 +45,9 @@ def graph_routes(
         file_route(services),
         export_route(services),
         *page_routes(
-            public_url=services.public_url, graphiql=pages, demo=demo_password is not None
+            public_url=services.public_url,
+            graphiql=pages,
+            demo=demo_password is not None,
+            provider=services.elsewhere.named(f"{services.public_url.rstrip('/')}/"),
         ),
     ]

@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from graph.http.headers import Draining
@@ -35,6 +35,8 @@ class TestProvider:
         self.claims: dict[str, Any] = {}
         """Changes to what the next token says."""
         self.sign_with = self.key
+        self.visitor: dict[str, str] = {}
+        """Who agrees when a browser comes by; nobody does where it is empty."""
         self._codes: dict[str, dict[str, Any]] = {}
 
     def visit(self, url: str, **person: Any) -> dict[str, str]:
@@ -57,6 +59,13 @@ class TestProvider:
                 "jwks_uri": f"{self.issuer}/keys",
             }
         )
+
+    async def _authorize(self, request: Request) -> Response:
+        """What a browser sees that is sent here: whoever agrees at once goes back."""
+        asked = dict(request.query_params)
+        back = self.visit(str(request.url), **self.visitor) if self.visitor else {"error": "no"}
+        query = urlencode({**back, "state": asked["state"]})
+        return RedirectResponse(f"{asked['redirect_uri']}?{query}", 303)
 
     async def _keys(self, _: Request) -> Response:
         return JSONResponse({"keys": [self.key.as_dict(private=False)]})
@@ -88,6 +97,7 @@ class TestProvider:
             routes=[
                 Route("/.well-known/openid-configuration", self._configuration),
                 Route("/keys", self._keys),
+                Route("/authorize", self._authorize),
                 Route("/token", self._token, methods=["POST"]),
             ]
         )

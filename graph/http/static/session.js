@@ -19,6 +19,7 @@
     constructor(error) {
       super(error.message ?? "The server refused.");
       this.code = error.extensions?.code ?? error.code;
+      this.details = error.extensions?.details ?? error.details ?? {};
     }
   }
 
@@ -112,6 +113,12 @@
         onChange(user);
       },
 
+      /** Take over a session that was begun in another way. */
+      adopt({ user, ...session }) {
+        keep(session, user);
+        onChange(user);
+      },
+
       async signOut() {
         const { accessToken, refreshToken } = current;
         end();
@@ -125,5 +132,5 @@
     };
   }
 
-  window.PocketTrend = { ...window.PocketTrend, createSession };
+  window.PocketTrend = { ...window.PocketTrend, createSession, mutate };
 })();
