@@ -36,10 +36,12 @@ from graph.coercion import field_error, literal_errors
 from graph.context import Context
 from graph.errors import as_app_error, masked, request_errors, response_errors
 from graph.execution import OperationPlan, Outcome, Plans
+from graph.execution.nodes import is_mutation
 from graph.schema import AUTH_MUTATIONS, schema
 from graph.scopes import SESSION, Scopes
 from graph.sharing import Answers, made_once
 from graph.streaming import Asked
+from models.patience import patient
 from resolvers.errors import AppError, FieldError, Invalid, Unavailable
 
 _REMEMBERED: Final = 512
@@ -229,10 +231,12 @@ class Engine:
         try:
             # Its end cancels the statement that runs, in the database too.
             async with limit:
-                if plan is not None and coerced is not None:
-                    result = await plan.run(context, coerced)
-                else:
-                    result = await self._execute(context, compiled.document, values, operation_name)
+                with patient(limit):
+                    if plan is not None and coerced is not None:
+                        result = await plan.run(context, coerced)
+                    else:
+                        document = compiled.document
+                        result = await self._execute(context, document, values, operation_name)
         except TimeoutError:
             if not limit.expired():
                 raise
@@ -371,21 +375,6 @@ def _filled(answer: Answer, result: ExecutionResult | Outcome, context: Context)
     answer.raw_errors = list(result.errors or ())
     answer.errors = response_errors(answer.raw_errors[:_MAX_ERRORS], context.request_id)
     return answer
-
-
-def is_query(operation: OperationDefinitionNode) -> bool:
-    """Whether an operation only reads, once."""
-    return operation.operation is OperationType.QUERY
-
-
-def is_mutation(operation: OperationDefinitionNode) -> bool:
-    """Whether an operation writes."""
-    return operation.operation is OperationType.MUTATION
-
-
-def is_subscription(operation: OperationDefinitionNode) -> bool:
-    """Whether an operation streams."""
-    return operation.operation is OperationType.SUBSCRIPTION
 
 
 def first_failure(answer: Answer) -> AppError | None:

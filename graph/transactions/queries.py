@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 import strawberry
+from strawberry import UNSET
 from strawberry.scalars import ID
 
 from graph.context import Info
@@ -33,7 +34,9 @@ async def transaction_connection(
     before: str | None,
 ) -> Any:
     """A page of the person's transactions."""
-    wanted = NO_FILTER if filter is None else parsed(TransactionFilter, filter)
+    wanted = NO_FILTER
+    if filter is not None and any(value is not UNSET for value in vars(filter).values()):
+        wanted = parsed(TransactionFilter, filter)
     return await connection_of(info, wanted, str(sort.value), first, after, last, before)
 
 
