@@ -9,7 +9,15 @@ from typing import Any, NewType
 from uuid import UUID
 
 import strawberry
-from graphql import FloatValueNode, GraphQLError, IntValueNode, StringValueNode, ValueNode
+from graphql import (
+    FloatValueNode,
+    GraphQLError,
+    GraphQLInt,
+    IntValueNode,
+    StringValueNode,
+    ValueNode,
+)
+from graphql.type.scalars import coerce_int
 from graphql.utilities import value_from_ast_untyped
 from strawberry.scalars import ID
 from strawberry.schema.config import StrawberryConfig
@@ -27,7 +35,23 @@ JSONObject = NewType("JSONObject", dict)  # type: ignore[type-arg]
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _AMOUNT_HINT = 'An amount is a plain decimal number such as "-12.34".'
+_OVER_INT = 2**31 + 1
 _DATE_HINT = "A date is YYYY-MM-DD."
+
+
+def accept_whole_decimals() -> None:
+    """Let ``Int`` take 2.0 from JSON, as the specification asks (section 3.5.1).
+
+    The library does so for floats; our numbers of JSON are exact decimals.
+    """
+
+    def coerced(value: object) -> int:
+        if isinstance(value, Decimal) and value.is_finite() and abs(value) < _OVER_INT:
+            whole = int(value)
+            value = whole if whole == value else value
+        return coerce_int(value)
+
+    GraphQLInt.coerce_input_value = coerced
 
 
 def id_text(prefix: str, value: UUID | None) -> ID | None:

@@ -67,12 +67,14 @@ class Drivers:
     async def take(self, *, clean: bool = False) -> Held:
         """A connection; unless it has to be ``clean``, in the transaction of the reading before."""
         held = self._kept_one(begun=not clean)
+        if held is not None:
+            return held
         # Out of a pool with room, one of each kind: ending a transaction would be a round trip each
         # time that a call comes between two readings.
-        if held is None and not (clean and self._kept and self._roomy):
+        if not (clean and self._kept and self._roomy):
             held = self._kept_one(begun=clean)
-        if held is not None and (not clean or await self._cleaned(held)):
-            return held
+            if held is not None and (not clean or await self._cleaned(held)):
+                return held
         try:
             async with self.room():
                 return await self._fresh()
@@ -113,7 +115,7 @@ class Drivers:
                 del self._kept[index]
                 held.pooled.invalidate()
                 held.pooled.close()
-            elif held.begun == begun:
+            elif held.driver.is_in_transaction() == begun:
                 del self._kept[index]
                 return held
         return None

@@ -60,6 +60,12 @@ def quick(value: UUID) -> UUID:
     return made
 
 
+def from_bytes(value: bytes) -> UUID:
+    """An id of 16 bytes, as the driver makes them."""
+    made: UUID = pgproto.UUID(value)
+    return made
+
+
 def encode(prefix: str, value: UUID) -> str:
     """The wire form of an id."""
     number = value.int

@@ -19,6 +19,7 @@ from graph.transactions.types import (
     TransactionFilterInput,
     TransactionSort,
 )
+from models.cuts import Sheet
 from resolvers.accounts import get_account
 from resolvers.transactions import TransactionFilter, glance_at
 from resolvers.transactions.listing import NO_FILTER
@@ -67,7 +68,7 @@ class TransactionQueries:
         tx, wanted = await context.reader(), id_of("txn", id)
         found = await glance_at(tx, context.actor, wanted, wanted_of(info))
         context.read_along(found)
-        return found[0]
+        return found if isinstance(found, Sheet) else found[0]
 
     @strawberry.field(
         description="The transactions of one account.", graphql_type=TransactionConnection | None
