@@ -198,15 +198,18 @@ class _Connection(asyncpg.Connection):
             raise
 
 
-async def open_line(*where: Any, **more: Any) -> Any:
+async def open_line(*where: Any, **more: Any) -> asyncpg.Connection:
     """``asyncpg.connect``, on a line that is followed.
 
     Raises ``Babbled`` where a server sends messages in the driver's way that make no sense.
     """
     loop: Any = _GuardedLoop(asyncio.get_running_loop())
     try:
-        return await asyncpg.connect(*where, **more, loop=loop, connection_class=_Connection)
+        line: asyncpg.Connection = await asyncpg.connect(
+            *where, **more, loop=loop, connection_class=_Connection
+        )
     except (asyncpg.InterfaceError, OSError):
         raise
     except NONSENSE as error:
         raise Babbled("the database greets in words that make no sense") from error
+    return line

@@ -23,6 +23,7 @@ from models.embedded.child import (
     private_folder,
 )
 from models.embedded.run_as import RunAs, choose_user, hand_over, open_the_way
+from models.frames import open_line
 
 DATABASE = "pockettrend"
 SUPERUSER = "postgres"
@@ -268,7 +269,7 @@ async def prepare(sockets: Path, passwords: Passwords) -> None:
     """
 
     async def connect(database: str) -> asyncpg.Connection:
-        return await asyncpg.connect(
+        return await open_line(
             host=str(sockets),
             port=PORT,
             user=SUPERUSER,
