@@ -318,7 +318,7 @@ def create_app(services: Services, settings: Settings, running: Running | None =
     )
     engine = Engine(introspection=services.introspection, query_seconds=settings.query_seconds)
     engine.later.extend(input_builders())
-    running.prepare = engine.prepare
+    running.prepare = engine.later.run
     routes = [
         *health_routes(parts, running.rules, operator, optional=frozenset({"cache", "replica"})),
         *metrics_routes(running.metrics, operator, gauges),
@@ -337,6 +337,8 @@ def create_app(services: Services, settings: Settings, running: Running | None =
             direct=direct(routes),
             # Around the file a form has a few fields.
             upload_bytes=services.bounds.largest + FORM_BYTES,
+            # A span stands around every request, within the trace that its head names.
+            remembers=running.tracing is None,
         )
         return outermost if running.tracing is None else running.tracing.middleware(outermost)
 

@@ -80,7 +80,7 @@ class Category(Stored):
         return isinstance(obj, CategoryRow)
 
     @strawberry.field(description="Id of the category above.")
-    @reads("parent_id", many=id_texts("cat", "parent_id"))
+    @reads("parent_id", many=id_texts("cat"))
     def parent_id(row: Parent[CategoryRow]) -> ID | None:
         """Wire id."""
         return id_text("cat", row.parent_id)

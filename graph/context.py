@@ -10,8 +10,9 @@ from aiodataloader import DataLoader
 from strawberry.types import Info as StrawberryInfo
 
 from graph.cookies import SessionCookie
-from graph.execution import Narrowed
+from graph.execution import Narrowed, columnar
 from graph.live import Hub
+from models.cuts import Linked, Sheet
 from models.database import Database, Reading, Transaction
 from models.stores.answers import Answers
 from models.stores.files import FileStore
@@ -38,6 +39,8 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 Batch = Callable[[Transaction, Sequence[Any]], Awaitable[Sequence[Any]]]
 """Keys to values, in the order of the keys, within one reading transaction."""
+
+columnar(Sheet, Linked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,7 @@ class Context:
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
     _loaders: dict[Any, DataLoader[Any, Any]] = field(default_factory=dict)
     _loaded: dict[Any, dict[Any, Any]] = field(default_factory=dict)
+    _along: dict[Any, list[Callable[[], Mapping[Any, Any]]]] = field(default_factory=dict)
 
     @property
     def actor(self) -> Actor:
@@ -135,6 +139,7 @@ class Context:
             reader, self._reader = self._reader, None
         self._loaders.clear()
         self._loaded.clear()
+        self._along.clear()
         if reader is not None:
             await reader.end()
 
@@ -145,8 +150,8 @@ class Context:
 
     async def load(self, batch: Batch, key: Hashable) -> Any:
         """One value of a batch function; keys asked for in the same step load together."""
-        loaded = self._loaded.get(batch)
-        if loaded is not None and key in loaded:
+        loaded = self._known(batch)
+        if key in loaded:
             return loaded[key]
         loader = self._loaders.get(batch)
         if loader is None:
@@ -159,7 +164,7 @@ class Context:
 
     async def load_many(self, batch: Batch | Narrowed, keys: Sequence[Any]) -> Sequence[Any]:
         """Values of a batch function in the order of distinct keys, in one call."""
-        loaded = self._loaded.setdefault(batch, {})
+        loaded = self._known(batch)
         missing = [key for key in keys if key not in loaded]
         if missing:
             reader = await self.reader()
@@ -170,9 +175,19 @@ class Context:
             loaded.update(zip(missing, found, strict=True))
         return [loaded[key] for key in keys]
 
-    def loaded_along(self, batch: Batch | Narrowed, found: Mapping[Any, Any]) -> None:
-        """Note values of a batch that another statement has read along."""
-        self._loaded.setdefault(batch, {}).update(found)
+    def read_along(self, rows: Sequence[Any]) -> None:
+        """Note what a statement has read along with its rows; made when a load asks for it."""
+        if isinstance(rows, Sheet):
+            for one in rows.along.values():
+                self._along.setdefault(one.follows, []).append(one.by_key)
+
+    def _known(self, batch: Batch | Narrowed) -> dict[Any, Any]:
+        """What is loaded of a batch, by key."""
+        loaded = self._loaded.setdefault(batch, {})
+        if self._along:
+            for found in self._along.pop(batch, ()):
+                loaded.update(found())
+        return loaded
 
     async def write(
         self,

@@ -5,10 +5,10 @@ the reference executor an edge loads through a data loader.  Either way a list o
 one statement.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from inspect import signature
-from operator import attrgetter
 from typing import Any
+from uuid import UUID
 
 import strawberry
 from strawberry import Parent
@@ -42,12 +42,11 @@ def edge(
 
 def own_ledger(attribute: str) -> Key:
     """Key of a row of the same ledger, named by a foreign key column."""
-    own = attrgetter("ledger_id", attribute)
 
-    def many(rows: list[Any]) -> list[Hashable | None]:
-        return [None if key[1] is None else key for key in map(own, rows)]
+    def many(ledgers: Sequence[UUID], named: Sequence[UUID | None]) -> list[Hashable | None]:
+        return [None if key[1] is None else key for key in zip(ledgers, named, strict=True)]
 
-    @reads("ledger_id", attribute, many=many)
+    @reads("ledger_id", attribute, many=many, link=attribute)
     def key(row: Any, info: Info) -> Hashable | None:
         found = getattr(row, attribute)
         return None if found is None else (row.ledger_id, found)

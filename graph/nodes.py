@@ -1,7 +1,8 @@
 """Node: every stored object can be fetched again by its id alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -49,12 +50,9 @@ PREFIX: Final[dict[type, str]] = {
 }
 
 
-def _ids(rows: list[Any]) -> list[Any]:
-    """Wire ids of a column of rows, by their kind."""
-    kinds = set(map(type, rows))
-    if len(kinds) != 1:
-        return [ids.encode(PREFIX[type(row)], row.id) for row in rows]
-    return ids.encode_many(PREFIX[kinds.pop()], [row.id for row in rows])
+def _ids_of(kind: type) -> Callable[[Sequence[UUID]], list[str]]:
+    """What writes the ids of rows of one kind."""
+    return partial(ids.encode_many, PREFIX[kind])
 
 
 @strawberry.interface(description="An object that has an id and can be fetched by it.")
@@ -62,7 +60,7 @@ class Node:
     """Relay's node."""
 
     @strawberry.field(description="The id of the object: a type name and 26 characters.")
-    @reads("id", many=_ids)
+    @reads("id", many_of=_ids_of)
     def id(row: Parent[Any]) -> ID:
         """Wire id by the kind of the row."""
         return ID(ids.encode(PREFIX[type(row)], row.id))

@@ -18,6 +18,7 @@ from strawberry import Parent
 
 from graph.context import Info
 from graph.edges import said
+from models.cuts import Sheet
 from models.database import Transaction
 from resolvers.errors import InvalidCursor
 from resolvers.paging import Page, PageRequest, page_request
@@ -158,16 +159,20 @@ class Connection(Generic[N]):
     @strawberry.field(description="The rows with their cursors.")
     def edges(row: Parent[ConnectionView]) -> list[Edge[N]]:
         """Rows and cursors."""
-        cursors = row.cursors
+        items, keys, cursors = row.page.items, row.page.keys, row.cursors
+        if isinstance(items, Sheet):
+            columns = {"node": items, "key": keys, "cursors": [cursors] * len(keys)}
+            return Sheet(EdgeView, EdgeView, columns)  # type: ignore[return-value]
         return [
             EdgeView(item, key, cursors)  # type: ignore[misc]
-            for item, key in zip(row.page.items, row.page.keys, strict=True)
+            for item, key in zip(items, keys, strict=True)
         ]
 
     @strawberry.field(description="The rows alone.")
     def nodes(row: Parent[ConnectionView]) -> list[N]:
         """Rows."""
-        return list(row.page.items)
+        items = row.page.items
+        return items if isinstance(items, Sheet) else list(items)  # type: ignore[return-value]
 
     @strawberry.field(description="Where this page lies in the list.", graphql_type=PageInfo)
     def page_info(row: Parent[ConnectionView]) -> Any:
@@ -199,6 +204,5 @@ async def connection(
     cursors = Cursors(context.services.cursor_key, context.actor.user_id, scope)
     request = page_request(first, cursors.open(after), last, cursors.open(before))
     page = await fetch(await context.reader(), request)
-    for batch, found in page.along.items():
-        context.loaded_along(batch, found)
+    context.read_along(page.items)
     return ConnectionView(page, cursors, count)

@@ -1,11 +1,10 @@
 """Scalars of the graph: ids, exact amounts, posting dates, instants and raw JSON."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
-from operator import attrgetter
 from typing import Any, NewType
 from uuid import UUID
 
@@ -59,12 +58,12 @@ def id_text(prefix: str, value: UUID | None) -> ID | None:
     return None if value is None else _known(prefix, value)
 
 
-def id_texts(prefix: str, attribute: str) -> Callable[[list[Any]], list[ID | None]]:
-    """What ``id_text`` gives for an attribute of each of many rows."""
-    own = attrgetter(attribute)
+def id_texts(prefix: str) -> Callable[[Sequence[UUID | None]], list[ID | None]]:
+    """What ``id_text`` gives for each of many ids; a column often has a few of them only."""
 
-    def many(rows: list[Any]) -> list[ID | None]:
-        return [None if value is None else _known(prefix, value) for value in map(own, rows)]
+    def many(values: Sequence[UUID | None]) -> list[ID | None]:
+        known = {value: id_text(prefix, value) for value in set(values)}
+        return list(map(known.__getitem__, values))
 
     return many
 

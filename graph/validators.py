@@ -38,6 +38,34 @@ def validator(
     return blake2b(packed, digest_size=_SIZE).digest()
 
 
+class Validator:
+    """The validator of one question of one person, sealed anew when what it hangs on has changed."""
+
+    __slots__ = ("_basis", "_build", "_operation", "_seal", "_variables")
+
+    def __init__(self, build: str, operation: str, variables: Mapping[str, Any]) -> None:
+        self._build, self._operation, self._variables = build, operation, variables
+        self._basis: Any = None
+        self._seal = b""
+
+    def of(self, actor: Actor, versions: Sequence[VisibleVersion]) -> bytes:
+        """The seal of this moment."""
+        basis = (
+            actor.user_id,
+            actor.scopes,
+            actor.base_currency,
+            actor.locale,
+            actor.time_zone,
+            actor.today,
+            rates_version(),
+            versions,
+        )
+        if basis != self._basis:
+            given = (self._build, actor, self._operation, self._variables, versions)
+            self._seal, self._basis = validator(*given), basis
+        return self._seal
+
+
 def _told(value: Any) -> Any:
     """What JSON has no word for, with its kind: 1.0 as a number is not "1.0"."""
     return [type(value).__name__, str(value)]

@@ -11,10 +11,9 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, NamedTuple, TypeVar, cast
 from uuid import UUID
 
 import asyncpg
@@ -65,8 +64,7 @@ def constraint_of(error: DBAPIError) -> str | None:
     return getattr(error.orig, "constraint_name", None)
 
 
-@dataclass(frozen=True, slots=True)
-class VisibleVersion:
+class VisibleVersion(NamedTuple):
     """Where one ledger that a person can see stands."""
 
     ledger_id: UUID
@@ -351,7 +349,7 @@ class Database:
     async def visible_versions(self, user_id: UUID) -> list[VisibleVersion]:
         """Version and books of every ledger that a person can see, in order of ledger."""
         found = await self.call(_VISIBLE_VERSIONS, {"user": user_id})
-        return [VisibleVersion(r.ledger_id, r.version, r.books, r.inbox) for r in found]
+        return [VisibleVersion._make(row) for row in found]
 
     async def live_versions(self, user_ids: Collection[UUID]) -> dict[UUID, dict[UUID, int]]:
         """For each of some people, the versions of the ledgers that they can see."""
@@ -387,4 +385,4 @@ _VISIBLE_VERSIONS: Final = Prepared(
 async def visible_in(tx: Transaction, user_id: UUID) -> list[VisibleVersion]:
     """Version and books of every ledger that a person can see, as of a moment."""
     found = await tx.rows(_VISIBLE_VERSIONS, {"user": user_id})
-    return [VisibleVersion(r.ledger_id, r.version, r.books, r.inbox) for r in found]
+    return [VisibleVersion._make(row) for row in found]

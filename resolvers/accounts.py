@@ -10,7 +10,6 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     and_,
-    bindparam,
     delete,
     func,
     insert,
@@ -20,11 +19,10 @@ from sqlalchemy import (
 )
 
 from models.accounts import Account, AccountRow
-from models.base import among_named, maker, table
+from models.base import maker, table
 from models.cuts import Cell, minors, sealed
 from models.database import Transaction as Tx
 from models.ids import new_id
-from models.statements import Prepared
 from models.templates import Template
 from models.transactions import Transaction
 from resolvers.access import Actor
@@ -136,15 +134,6 @@ def _live(ledger_id: UUID) -> ColumnElement[bool]:
     return and_(_A.c.ledger_id == ledger_id, _A.c.deleted_at.is_(None))
 
 
-_TO_BOOK: Final = Prepared(
-    select(*_COLUMNS, _A.c.total).where(
-        _A.c.ledger_id == bindparam("ledger_id"),
-        _A.c.deleted_at.is_(None),
-        among_named(_A.c.id, "ids"),
-    )
-)
-
-
 async def list_accounts(
     tx: Tx, actor: Actor, request: PageRequest, *, archived: bool | None = None
 ) -> Page[AccountRow]:
@@ -173,14 +162,6 @@ async def accounts_by_id(
     ``attributes`` names what is looked at of them; absent: all.
     """
     return await _BY_ID.load(tx, keys, attributes)
-
-
-async def accounts_to_book(write: LedgerWrite, wanted: Iterable[UUID]) -> list[AccountRow]:
-    """Live accounts that a write books on; their running totals are remembered for its end."""
-    values = {"ledger_id": write.ledger_id, "ids": list(wanted)}
-    rows = await write.tx.aside(_TO_BOOK, values)
-    write.totals.update({row.id: row.total for row in rows})
-    return await open_accounts(write.tx, rows)
 
 
 async def get_account(tx: Tx, actor: Actor, account_id: UUID | None) -> AccountRow:

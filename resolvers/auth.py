@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from hashlib import sha256
+from time import time
 from typing import Any, Final
 from uuid import UUID
 
@@ -39,15 +40,8 @@ from resolvers.passwords import Passwords
 from resolvers.remembered import actor_of_image
 from resolvers.repeats import Repeat
 from resolvers.second_factor import prove_second_factor
-from resolvers.tokens import AccessTokens
-from resolvers.users import (
-    COLUMNS,
-    actor_of,
-    email_key,
-    get_user,
-    user_by_email,
-    user_row,
-)
+from resolvers.tokens import AccessTokens, Claims
+from resolvers.users import COLUMNS, actor_of, email_key, get_user, user_by_email, user_row
 
 __all__ = ["Admission", "Auth", "LoginInput", "RegisterInput", "Secret", "SignIn"]
 
@@ -179,14 +173,11 @@ class Auth:
 
     async def login(self, data: LoginInput, *, user_agent: str | None = None) -> SignIn:
         """Sign in; one answer and one time for an unknown address and a wrong password."""
-        user_id = await user_by_email(self._database, data.email)
-        user: UserRow | None = None
-        stored: str | None = None
-        if user_id is not None:
-            async with self._database.read(user_id) as tx:
-                row = await tx.first(select(*COLUMNS, _U.c.password_hash).where(_U.c.id == user_id))
-                if row is not None:
-                    user, stored = user_row(row), row.password_hash
+        # Whoever has no account is looked up all the same, as somebody whom there is not.
+        user_id = await user_by_email(self._database, data.email) or new_id()
+        async with self._database.read(user_id) as tx:
+            row = await tx.first(select(*COLUMNS, _U.c.password_hash).where(_U.c.id == user_id))
+        user, stored = (user_row(row), row.password_hash) if row is not None else (None, None)
         failed = await self._failures.count(data.email)
         right = await self._passwords.verify(stored, data.password)
         refused = InvalidCredentials("The address or the password is not right.")
@@ -362,7 +353,15 @@ class Auth:
 
         Raises UNAUTHENTICATED or TOKEN_EXPIRED.
         """
-        claims = self._tokens.verify(access_token)
+        return await self.behind(self._tokens.verify(access_token))
+
+    def claims(self, access_token: str) -> Claims:
+        """What an access token says; raises UNAUTHENTICATED or TOKEN_EXPIRED."""
+        return self._tokens.verify(access_token)
+
+    async def behind(self, claims: Claims) -> Actor:
+        """Who is behind a token that was verified; its time and its session must still stand."""
+        claims.hold(int(time()))
         if (image := await self._sessions.get(claims.session_id)) is not None:
             remembered = actor_of_image(image)
             if remembered.user_id == claims.user_id:
@@ -382,8 +381,8 @@ class Auth:
 
     async def admit(self, access_token: str) -> "Admission":
         """Who is behind an access token, and until when; for those who stay connected."""
-        actor = await self.actor(access_token)
-        return Admission(actor, self._tokens.verify(access_token).expires_at)
+        claims = self._tokens.verify(access_token)
+        return Admission(await self.behind(claims), claims.expires_at)
 
     def jwks(self) -> dict[str, Any]:
         """The public keys of access tokens (RFC 7517)."""

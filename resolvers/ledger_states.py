@@ -1,11 +1,12 @@
 """Where ledgers stand as a write begins, and who may write them, read under their lock."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import cache
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, exists, select, text
+from sqlalchemy import Select, and_, bindparam, exists, select, text
 
 from models.base import among_named, table
 from models.budgets import Budget
@@ -41,7 +42,7 @@ UNHEARD: Final = and_(
         _JOBS.c.state == "WAITING",
     ),
 )
-_STATES: Final = Prepared(
+_STATES: Final = (
     select(
         _LEDGERS.c.id,
         _LEDGERS.c.version,
@@ -52,6 +53,26 @@ _STATES: Final = Prepared(
     .join_from(_LEDGERS, _MEMBERSHIPS, _MEMBERSHIPS.c.ledger_id == _LEDGERS.c.id)
     .where(among_named(_LEDGERS.c.id, "ledgers"), _MEMBERSHIPS.c.user_id == bindparam("actor"))
 )
+_WIDTH: Final = len(_STATES.selected_columns)
+More = Callable[[Select[Any]], Select[Any]]
+"""Adds columns and outer joins: a ledger has at least one row, whatever it finds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What a write is known to look at, read in the statement that reads where its ledger stands."""
+
+    more: More
+    """A function of a module: what it makes is prepared once."""
+    values: Mapping[str, Any]
+
+
+@cache
+def _reading(*more: More) -> Prepared:
+    statement: Select[Any] = _STATES
+    for one in more:
+        statement = one(statement)
+    return Prepared(statement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +86,8 @@ class State:
     """Where the chain of its feed ends."""
     unheard: bool | None = None
     """Whether moved money leaves a job; None where that was not read."""
+    ahead: tuple[Sequence[tuple[Any, ...]], ...] = ()
+    """For each of what was read ahead, its columns in the rows that were found."""
 
 
 async def states(
@@ -74,12 +97,37 @@ async def states(
     *,
     locked: bool = False,
     own_affair: bool = False,
+    ahead: Sequence[Ahead] = (),
 ) -> dict[UUID, State]:
-    """Ledgers and roles behind their lock, which a transaction may have begun with."""
+    """Ledgers and roles behind their lock, which a transaction may have begun with.
+
+    With the lock, and of one ledger, more can be read in the same statement.
+    """
     if not locked:
         return await _locked_states(tx, user_id, ledgers, own_affair=own_affair)
-    found = await tx.rows(_STATES, {"ledgers": list(ledgers), "actor": user_id})
-    return {row.id: State(row.role, row.version, row.head_hash, row.unheard) for row in found}
+    values = {"ledgers": list(ledgers), "actor": user_id}
+    for one in ahead:
+        values |= one.values
+    found = await tx.rows(_reading(*(one.more for one in ahead)), values)
+    return {
+        row.id: State(row.role, row.version, row.head_hash, row.unheard, _cut(found, ahead))
+        for row in found
+    }
+
+
+def _cut(rows: Sequence[Any], ahead: Sequence[Ahead]) -> tuple[Sequence[tuple[Any, ...]], ...]:
+    """Rows without the columns of states, in parts."""
+    parts, at = [], _WIDTH
+    for one in ahead:
+        end = at + _added(one.more)
+        parts.append([row[at:end] for row in rows])
+        at = end
+    return tuple(parts)
+
+
+@cache
+def _added(more: More) -> int:
+    return len(more(_STATES).selected_columns) - _WIDTH
 
 
 async def _locked_states(

@@ -1,8 +1,6 @@
 """Writing to a ledger: one transaction, idempotent on request, versioned, in the change feed."""
 
-import asyncio
 from collections.abc import (
-    AsyncIterator,
     Awaitable,
     Callable,
     Hashable,
@@ -10,10 +8,8 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import Any, Final, Generic, Protocol, TypeVar, cast
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeVar, cast
 from uuid import UUID
 from weakref import WeakValueDictionary
 
@@ -22,28 +18,34 @@ from sqlalchemy.exc import DBAPIError
 
 from models.base import table, utc_now
 from models.changes import Change
-from models.database import LOCK_TIMEOUT, Database, Transaction, sqlstate
-from models.ids import new_id
+from models.database import (
+    LOCK_TIMEOUT,
+    Database,
+    Transaction,
+    sqlstate,
+)
 from models.jobs import Job
 from models.ledgers import Ledger, Membership
-from models.sealing import LedgerRing, derive
+from models.sealing import derive
 from models.statements import Inserted, Prepared
 from resolvers.access import Actor
 from resolvers.errors import (
-    Conflict,
     Forbidden,
     NotFound,
     StaleObject,
 )
-from resolvers.events import Record, feed_rows, image_of
-from resolvers.ledger_states import State, states
-from resolvers.repeats import Repeat, claim, look, store
+from resolvers.events import feed_rows, image_of
+from resolvers.ledger_states import Ahead, State, states
+from resolvers.ledger_writes import LedgerWrite, Outcome, Step
+from resolvers.repeats import Repeat, claim, held, keep, look, recall, store
 from resolvers.totals import move_totals
+from resolvers.turns import Turn, busy
 from resolvers.wire import wire
+
+__all__ = ["Broker", "LedgerWrite", "Ledgers", "Notice", "Outcome", "Step", "require_version"]
 
 T = TypeVar("T")
 
-_TURN_SECONDS: Final = 10
 _LEDGERS: Final = table(Ledger)
 _MEMBERSHIPS: Final = table(Membership)
 _CHANGES: Final = table(Change)
@@ -67,7 +69,6 @@ _MOVE_ON: Final = Prepared(
         head_hash=bindparam("last", type_=_LEDGERS.c.head_hash.type),
     )
 )
-Step = Callable[[Transaction], Awaitable[None]]
 
 
 class Broker(Protocol):
@@ -80,82 +81,20 @@ class Broker(Protocol):
         """There is new work."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome(Generic[T]):
-    """What a write gave, and whether it is an earlier write's stored answer."""
-
-    value: T
-    replayed: bool
-    written: tuple[UUID, int] | None = None
-    """Ledger and version that the value is of; None for a stored answer."""
-
-
-@dataclass(slots=True)
-class LedgerWrite:
-    """One write in progress: the locked ledger and everything that leaves with its commit."""
-
-    tx: Transaction
-    actor: Actor
-    ledger_id: UUID
-    ring: LedgerRing
-    now: datetime
-    today: date
-    role: str
-    version: int
-    """The version that this write makes."""
-    head: bytes
-    """Where the chain of the feed ends so far."""
-    unheard: bool | None = None
-    """Whether moved money leaves somebody to be told, as of the lock; None where nobody looked."""
-    totals: dict[UUID, bytes] = field(default_factory=dict)
-    """Sealed running totals of accounts that were read under the lock."""
-    figures: bool = False
-    """Whether any figure can have changed (moves ``books``)."""
-    records: list[Record] = field(default_factory=list)
-    moves: dict[UUID, int] = field(default_factory=dict)
-    jobs: list[dict[str, Any]] = field(default_factory=list)
-    beside: dict[UUID, "LedgerWrite"] = field(default_factory=dict)
-    """Writes to other ledgers in the same database transaction, by ledger."""
-    last: list[Step] = field(default_factory=list)
-    """Steps after everything is stored: those that take the writer's own rights away."""
-
-    def record(self, entity: str, op: str, before: Any, after: Any) -> None:
-        """Put one changed object into the feed; rows are dataclasses with an ``id``."""
-        row = after if after is not None else before
-        self.records.append(Record(entity, row.id, op, before, after))
-
-    def purged(self, entity: str, entity_id: UUID) -> None:
-        """Tell that an object has left the trash for good: its second tombstone."""
-        self.records.append(Record(entity, entity_id, "DELETE", None, None))
-
-    def move(self, account_id: UUID, delta_minor: int) -> None:
-        """Add to an account's running total when the write ends."""
-        self.figures = True
-        self.moves[account_id] = self.moves.get(account_id, 0) + delta_minor
-
-    def enqueue(
-        self,
-        kind: str,
-        subject_id: UUID,
-        *,
-        run_at: datetime | None = None,
-        actor_id: UUID | None = None,
-    ) -> None:
-        """Leave work that starts only if this write commits; it acts as the writer by default."""
-        self.jobs.append(
-            {
-                "id": new_id(),
-                "kind": kind,
-                "ledger_id": self.ledger_id,
-                "actor_id": actor_id or self.actor.user_id,
-                "subject_id": subject_id,
-                "run_at": run_at or self.now,
-                "created_at": self.now,
-            }
-        )
-
-
 Notice = Callable[[LedgerWrite], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """What is asked of a write beside its work."""
+
+    target: UUID
+    ledgers: Sequence[UUID]
+    repeat: Repeat | None
+    answer: Hashable
+    first: Step | None
+    own_affair: bool
+    ahead: Ahead | None
 
 
 class Ledgers:
@@ -170,7 +109,7 @@ class Ledgers:
         self.broker = broker
         self._chain_key = chain_key
         self._print_key = derive(chain_key, "idempotency")
-        self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
+        self._turns: WeakValueDictionary[UUID, Turn] = WeakValueDictionary()
 
     async def write(
         self,
@@ -183,6 +122,7 @@ class Ledgers:
         first: Step | None = None,
         also: Iterable[UUID] = (),
         own_affair: bool = False,
+        ahead: Ahead | None = None,
     ) -> Outcome[T]:
         """Run work under the ledger's lock and commit it with its feed, versions and jobs.
 
@@ -190,56 +130,111 @@ class Ledgers:
         ``first`` runs in the same transaction before the lock (it founds or enters a ledger).
         ``also`` names further ledgers to write, found in ``beside``; all are locked at once, in
         ascending order.  ``own_affair`` lets a viewer write down her own leaving or her new name.
+        ``ahead`` is read with the ledger's state where that is one statement anyway.
         Raises CONFLICT when the ledger or the key is busy for longer than the lock timeout,
         IDEMPOTENCY_KEY_REUSED when the key stands for another input.
         """
         target = ledger_id or actor.ledger_id
         ledgers = sorted({target, *also})
-        done: list[LedgerWrite] = []
         # Locked as it begins, unless something has to come before.
-        at_once = repeat is None and first is None and not own_affair
-
-        async def attempt(tx: Transaction) -> Outcome[T]:
-            key_id: UUID | None = None
-            if repeat is not None:
-                await tx.unlock({actor.ledger_id})
-                key_id, stored = await claim(tx, actor, repeat, self._print_key)
-                if stored is not None:
-                    return Outcome(cast("T", image_of(answer).validate_json(stored)), True)
-            if first is not None:
-                await first(tx)
-            await tx.unlock({*ledgers, actor.ledger_id})
-            found = await states(tx, actor.user_id, ledgers, locked=at_once, own_affair=own_affair)
-            writes = self._writes(tx, actor, ledgers, found, own_affair=own_affair)
-            write = writes.pop(target)
-            write.beside = writes
-            value = await work(write)
-            every = [write, *writes.values()]
-            for one in every:
-                await self._flush(one)
-            if key_id is not None:
-                await store(tx, actor, key_id, image_of(answer).dump_json(value))
-            for step in write.last:
-                await step(tx)
-            done[:] = every
-            made = write.version if write.records else write.version - 1
-            return Outcome(value, False, (target, made))
-
+        at_once = first is None and not own_affair
+        ask = _Ask(target, ledgers, repeat, answer, first, own_affair, ahead)
+        if repeat is not None and ledgers != [actor.ledger_id]:
+            # The lock that is taken is not the one that the key lies behind.
+            at_once = False
+        turns = [self._turn(one) for one in ledgers]
+        taken = 0
         try:
-            async with AsyncExitStack() as turns:
-                for one in ledgers:
-                    await turns.enter_async_context(self._turn(one))
-                outcome = await self.database.change(actor.user_id, attempt, lock=ledgers * at_once)
-        except DBAPIError as error:
-            if sqlstate(error) == LOCK_TIMEOUT:
-                raise _busy() from error
-            raise
+            for turn in turns:
+                await turn.take()
+                taken += 1
+            outcome, done = await self._attempts(actor, work, ask, at_once=at_once)
+        finally:
+            for turn in turns[:taken]:
+                turn.give()
         for write in done:
             if write.records:
                 await self.broker.publish(write.ledger_id, write.version)
         if any(write.jobs for write in done):
             await self.broker.wake_workers()
         return outcome
+
+    async def _attempts(
+        self,
+        actor: Actor,
+        work: Callable[[LedgerWrite], Awaitable[T]],
+        ask: "_Ask",
+        *,
+        at_once: bool,
+    ) -> tuple[Outcome[T], list[LedgerWrite]]:
+        """The write in its transaction, tried again where the database asks for it."""
+        done: list[LedgerWrite] = []
+
+        async def attempt(tx: Transaction) -> Outcome[T]:
+            done.clear()
+            found = await self._enter(tx, actor, ask, at_once=at_once)
+            if isinstance(found, bytes):
+                return Outcome(cast("T", image_of(ask.answer).validate_json(found)), True)
+            writes, key_id = found
+            write = writes.pop(ask.target)
+            write.beside = writes
+            value = await work(write)
+            every = [write, *writes.values()]
+            for one in every:
+                await self._flush(one)
+            if ask.repeat is not None:
+                image = image_of(ask.answer).dump_json(value)
+                if key_id is None:
+                    await keep(tx, actor, ask.repeat, self._print_key, image)
+                else:
+                    await store(tx, actor, key_id, image)
+            for step in write.last:
+                await step(tx)
+            done[:] = every
+            made = write.version if write.records else write.version - 1
+            return Outcome(value, False, (ask.target, made))
+
+        lock = ask.ledgers if at_once else ()
+        try:
+            return await self.database.change(actor.user_id, attempt, lock=lock), done
+        except DBAPIError as error:
+            if sqlstate(error) == LOCK_TIMEOUT:
+                raise busy() from error
+            raise
+
+    async def _enter(
+        self, tx: Transaction, actor: Actor, ask: "_Ask", *, at_once: bool
+    ) -> "bytes | tuple[dict[UUID, LedgerWrite], UUID | None]":
+        """The writes that begin, with the id of a key that was taken before; or what a key has."""
+        key_id: UUID | None = None
+        repeat, ledgers = ask.repeat, ask.ledgers
+        if repeat is not None and not at_once:
+            await tx.unlock({actor.ledger_id})
+            key_id, stored = await claim(tx, actor, repeat, self._print_key)
+            if stored is not None:
+                return stored
+        if ask.first is not None:
+            await ask.first(tx)
+        await tx.unlock({*ledgers, actor.ledger_id})
+        ahead = [] if ask.ahead is None or len(ledgers) > 1 or not at_once else [ask.ahead]
+        keys = [] if repeat is None or not at_once else [held(repeat)]
+        found = await states(
+            tx,
+            actor.user_id,
+            ledgers,
+            locked=at_once,
+            own_affair=ask.own_affair,
+            ahead=[*keys, *ahead],
+        )
+        mine = found.get(ask.target)
+        if keys and repeat is not None and mine is not None:
+            stored = await recall(tx, actor, repeat, self._print_key, mine.ahead[0][0])
+            if stored is not None:
+                return stored
+        writes = self._writes(tx, actor, ledgers, found, own_affair=ask.own_affair)
+        if ahead and mine is not None:
+            writes[ask.target].ahead = ahead[0], mine.ahead[-1]
+        return writes, key_id
 
     async def once(
         self,
@@ -269,7 +264,7 @@ class Ledgers:
             return await self.database.change(actor.user_id, attempt)
         except DBAPIError as error:
             if sqlstate(error) == LOCK_TIMEOUT:
-                raise _busy() from error
+                raise busy() from error
             raise
 
     async def answered(
@@ -283,21 +278,12 @@ class Ledgers:
             stored = await look(tx, actor, repeat, self._print_key)
         return None if stored is None else Outcome(image_of(answer).validate_json(stored), True)
 
-    @asynccontextmanager
-    async def _turn(self, ledger_id: UUID) -> AsyncIterator[None]:
+    def _turn(self, ledger_id: UUID) -> Turn:
         """Writers of one ledger queue here, before they take a connection from everyone else."""
         turn = self._turns.get(ledger_id)
         if turn is None:
-            turn = self._turns[ledger_id] = asyncio.Lock()
-        try:
-            async with asyncio.timeout(_TURN_SECONDS):
-                await turn.acquire()
-        except TimeoutError as error:
-            raise _busy() from error
-        try:
-            yield
-        finally:
-            turn.release()
+            turn = self._turns[ledger_id] = Turn()
+        return turn
 
     @staticmethod
     def _writes(
@@ -364,13 +350,6 @@ class Ledgers:
                 "last": last,
             },
         )
-
-
-def _busy() -> Conflict:
-    return Conflict(
-        "Another write to the same ledger is still running; repeat this one.",
-        retry_after_seconds=1,
-    )
 
 
 def require_version(row: Any, expected: int | None) -> None:

@@ -5,7 +5,7 @@ or repeated when rows come and go in between.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Final, Generic, TypeVar
 
@@ -71,8 +71,6 @@ class Page(Generic[T]):
     keys: Sequence[tuple[Any, ...]]
     has_next: bool
     has_previous: bool
-    along: Mapping[Any, Mapping[Any, Any]] = field(default_factory=dict)
-    """Rows that were read along, by what follows and by key (``resolvers/shown.py``)."""
 
     def map(self, change: Callable[[Sequence[T]], Sequence[U]]) -> "Page[U]":
         """The same page over changed rows."""

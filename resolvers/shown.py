@@ -7,13 +7,14 @@ may leave out the rest, and read along what it can join; what it read along it h
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import repeat
 from typing import Any, Final, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Table, bindparam, select
 
 from models.base import among_named
-from models.cuts import Cell, Cut, columns_of
+from models.cuts import Cell, Cut, Linked, columns_of
 from models.database import Transaction as Tx
 from models.statements import Prepared
 
@@ -21,9 +22,6 @@ T = TypeVar("T")
 Key = tuple[UUID, UUID]
 """Ledger and id."""
 _REMEMBERED: Final = 128
-
-Along = Mapping[Any, Mapping[Key, Any]]
-"""What was read along: by what follows, and by key."""
 
 
 class Follows(Protocol):
@@ -125,15 +123,25 @@ class Join:
 
 
 def along_of(
-    cut: Cut[T], ledger_id: UUID, ring: Any, own: Sequence[UUID | None], found: Sequence[Any]
-) -> dict[Key, T | None]:
-    """Joined rows by their keys, each once; None for what is not there.
+    cut: Cut[T],
+    follows: Follows,
+    ledger_id: UUID,
+    ring: Any,
+    own: Sequence[UUID | None],
+    found: Sequence[Any],
+) -> Linked:
+    """Joined rows, each once.
 
     ``own`` are the ids by which they were joined, ``found`` the columns of the cut beside them.
     """
-    places = dict(zip(own, range(len(own)), strict=True))
-    places.pop(None, None)
-    there = [at for at in places.values() if found[0][at] is not None]
-    rows = cut.rows(ledger_id, ring, [[column[at] for at in there] for column in found])
-    joined = dict(zip(there, rows, strict=True))
-    return {(ledger_id, one): joined.get(at) for one, at in places.items() if one is not None}
+    size = len(own)
+    ids = found[0]
+    somewhere = dict(zip(own, range(size), strict=True))
+    there = [at for at in somewhere.values() if ids[at] is not None]
+    place_of = dict(zip(map(own.__getitem__, there), range(size), strict=False))
+    if len(there) == len(somewhere):
+        places = list(map(place_of.__getitem__, own))
+    else:
+        places = list(map(place_of.get, own, repeat(len(there))))
+    columns = [list(map(column.__getitem__, there)) for column in found]
+    return Linked(follows, cut.sheet(ledger_id, ring, columns, {}), places, ledger_id, own)

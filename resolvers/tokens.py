@@ -30,6 +30,11 @@ class Claims:
     expires_at: int
     """Seconds since the epoch."""
 
+    def hold(self, now: int) -> None:
+        """Raise TOKEN_EXPIRED when its time is over."""
+        if self.expires_at <= now:
+            raise TokenExpired("The access token is over; refresh the session.")
+
 
 class AccessTokens:
     """Signs with the first key, verifies with all of them."""
@@ -81,8 +86,7 @@ class AccessTokens:
             if len(self._verified) >= _REMEMBERED:
                 self._verified.clear()
             self._verified[name] = known
-        if known.expires_at <= now:
-            raise TokenExpired("The access token is over; refresh the session.")
+        known.hold(now)
         return known
 
     def _decode(self, token: str, now: int) -> Claims:

@@ -4,6 +4,7 @@ Used for the current object of a stale write, for read-only values that a client
 for feeds.  Names are the graph's own; a test compares them with the schema.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import singledispatch
@@ -64,6 +65,26 @@ def kind_of(row: TransactionRow) -> str:
         return "TRANSFER"
     own = None if row.split_count else row.category_kind
     return counts_as(own, row.refunded, row.amount_minor)
+
+
+def kinds_of(
+    transfers: Sequence[UUID | None],
+    groups: Sequence[UUID | None],
+    categories: Sequence[UUID | None],
+    parts: Sequence[int],
+    kinds: Sequence[str | None],
+    refunded: Sequence[RefundedRow | None],
+    minors: Sequence[int],
+) -> list[str]:
+    """What ``kind_of`` says of rows that are given as columns."""
+    return [
+        "TRANSFER"
+        if transfer is not None or (group is not None and category is None)
+        else counts_as(None if split else own, named, minor)
+        for transfer, group, category, split, own, named, minor in zip(
+            transfers, groups, categories, parts, kinds, refunded, minors, strict=True
+        )
+    ]
 
 
 def counts_as(own: str | None, refunded: RefundedRow | None, minor: int) -> str:

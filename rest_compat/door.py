@@ -9,7 +9,7 @@ from uuid import UUID
 
 from graph.context import Services
 from graph.engine import Engine
-from graph.validators import validator
+from graph.validators import Validator
 from resolvers.access import Actor
 from rest_compat.routes import Endpoint
 from rest_compat.stored import Stored
@@ -71,8 +71,12 @@ class Rest:
         """
         if written is not None and written not in [(v.ledger_id, v.version) for v in versions]:
             return None
+        return self.question(operation, variables).of(actor, versions)
+
+    def question(self, operation: str, variables: Mapping[str, Any]) -> Validator:
+        """What seals the answers to an operation with some variables."""
         given = {name: value for name, value in variables.items() if value is not None}
-        return validator(self.services.build, actor, operation, given, versions)
+        return Validator(self.services.build, operation, given)
 
 
 def validated(row: Endpoint, tag: str) -> dict[str, str]:

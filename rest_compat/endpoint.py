@@ -13,7 +13,7 @@ from graph.engine import Engine
 from graph.errors import masked
 from graph.http.cookies import with_cookie
 from graph.http.entry import AnyMethod, actor_of_request, new_context, pairs_of, request_id_of
-from graph.http.limits import Gate
+from graph.http.limits import Gate, gate_of
 from resolvers.access import Actor
 from resolvers.errors import AppError, ErrorCode, NotFound, Unauthenticated, UnsupportedMediaType
 from rest_compat.bodies import header_variables, json_variables, query_variables
@@ -22,7 +22,7 @@ from rest_compat.door import NO_VERSION, Rest, entity_tag, validated
 from rest_compat.envelope import failure, success
 from rest_compat.forms import drop_unused, read_form
 from rest_compat.openapi import openapi_routes
-from rest_compat.reading import read
+from rest_compat.reading import Read
 from rest_compat.routes import ENDPOINTS, Endpoint
 from rest_compat.shaping import data_of, raise_failure
 from rest_compat.stored import Stored, load_operations, path_names
@@ -60,7 +60,7 @@ def _handler(rest: Rest, rows: Mapping[str, Endpoint]) -> Callable[[Request], Aw
     async def handle(request: Request) -> Response:
         if request.method == "OPTIONS":
             return Response(status_code=204, headers={"Allow": ", ".join(allow)})
-        gate = Gate(rest.services.limits, request)
+        gate = gate_of(rest.services.limits, request)
         try:
             actor = await _actor(rest.services, request, public=public)
             gate.enter(actor)
@@ -104,8 +104,11 @@ async def _answer(
     variables = query_variables(row, operation, pairs_of(request), request.path_params)
     variables |= header_variables(operation, request.headers)
     if not operation.writes:
-        await gate.admit(operation.compiled, operation.name, variables)
-        return await read(rest, row, request, actor, variables)
+        read = Read(rest, row, request, variables)
+        response = await read.answer(actor, gate, state)
+        if not row.public and row.write is None:
+            state["asked"] = read
+        return response
     context = new_context(rest.services, request, actor)
     # What is over a limit is refused before its file is read; other limits need the body.
     if row.read is not None:

@@ -9,86 +9,141 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from graph.changes import ChangeCursors
+from graph.context import Context
+from graph.errors import masked
 from graph.http.downloads import Download
-from graph.http.entry import asks_anew, new_context
+from graph.http.entry import actor_of_visit, asks_anew
+from graph.http.known import Visit
+from graph.http.limits import Gate
 from resolvers.access import Actor
+from resolvers.errors import AppError
 from rest_compat.door import NO_VERSION, Rest, entity_tag, unchanged, validated, weak
-from rest_compat.envelope import success_of
+from rest_compat.envelope import failure, success_of
 from rest_compat.routes import Endpoint
 from rest_compat.shaping import data_of, raise_failure
 
 
-async def read(
-    rest: Rest,
-    row: Endpoint,
-    request: Request,
-    actor: Actor | None,
-    variables: Mapping[str, Any],
-) -> Response:
-    """Answer a GET whose request has been admitted."""
-    headers: dict[str, str] = {}
-    seal = None
-    if actor is not None:
-        # Read before the answer: what happens in between is in the answer and comes once more.
-        versions = await rest.versions(actor)
-        cursors = ChangeCursors(rest.services.cursor_key, actor)
-        headers["Change-Cursor"] = cursors.present(versions)
-        if not row.expires:
-            seal = rest.validator(actor, row.operation, variables, versions)
-    if seal is None or actor is None:
-        return await _made(rest, row, request, actor, variables, headers, None)
-    state = request.scope["state"]
-    same = unchanged(request.headers.get("if-none-match"), seal)
-    if same is not None:
-        state["cached"] = "unchanged"
-        return Response(status_code=304, headers=validated(row, weak(row) + same) | headers)
-    answers = rest.services.answers
-    kept = None
-    if rest.keeps(row) and not asks_anew(request):
-        kept = answers.near(seal)
-        state["cached"] = "miss" if kept is None else "near"
+class Read:
+    """A GET as its bytes word it; it may be answered more than once."""
+
+    __slots__ = (
+        "_anew", "_cursor", "_keeps", "_known", "_match", "_rest", "_row", "_user_agent",
+        "_validator", "_variables",
+    )  # fmt: skip
+
+    def __init__(
+        self, rest: Rest, row: Endpoint, request: Request, variables: Mapping[str, Any]
+    ) -> None:
+        self._rest = rest
+        self._row = row
+        self._variables = variables
+        self._match = request.headers.get("if-none-match")
+        self._anew = asks_anew(request)
+        self._user_agent = request.headers.get("user-agent")
+        self._validator = rest.question(row.operation, variables)
+        self._keeps = not self._anew and rest.keeps(row)
+        self._known: tuple[bytes, str | None] | None = None
+        """The last seal, and whether the caller's copy is of it."""
+        self._cursor: tuple[Any, str] | None = None
+        """The last change cursor, and the versions that it stands for."""
+
+    async def again(self, visit: Visit) -> Response:
+        """The answer for somebody who asks the same once more."""
+        state = visit.state
+        gate = Gate(self._rest.services.limits, visit.address, state)
+        try:
+            actor = await actor_of_visit(self._rest.services, visit)
+            gate.enter(actor)
+            state["operation"] = state["root"] = self._row.operation
+            return await self.answer(actor, gate, state)
+        except AppError as error:
+            return failure(await gate.failed(error))
+        except Exception as error:  # noqa: BLE001 - the last line: masked and logged
+            return failure(masked(error, state["request_id"]))
+
+    async def answer(self, actor: Actor | None, gate: Gate, state: dict[str, Any]) -> Response:
+        """The answer for whoever has entered; raises what refuses it."""
+        rest, row = self._rest, self._row
+        operation = rest.operations[row.operation]
+        await gate.admit(operation.compiled, operation.name, self._variables)
+        headers: dict[str, str] = {}
+        seal = None
+        if actor is not None:
+            # Read before the answer: what happens in between is in the answer and comes once more.
+            versions = await rest.versions(actor)
+            headers["Change-Cursor"] = self._present(actor, versions)
+            if not row.expires:
+                seal = self._validator.of(actor, versions)
+        if seal is None or actor is None:
+            return await self._made(actor, state, headers, None)
+        same = self._unchanged(seal)
+        if same is not None:
+            state["cached"] = "unchanged"
+            return Response(status_code=304, headers=validated(row, weak(row) + same) | headers)
+        kept = None
+        if self._keeps:
+            kept = rest.services.answers.near(seal)
+            state["cached"] = "miss" if kept is None else "near"
+            if kept is None:
+                kept = await rest.services.answers.shared(actor.user_id, seal, row.operation)
+                state["cached"] = "miss" if kept is None else "shared"
         if kept is None:
-            kept = await answers.shared(actor.user_id, seal, row.operation)
-            state["cached"] = "miss" if kept is None else "shared"
-    if kept is None:
-        return await _made(rest, row, request, actor, variables, headers, seal)
-    version, _, data = kept.partition(b"\n")
-    headers |= validated(row, entity_tag(seal, version.decode()))
-    return success_of(data, message=row.message, headers=headers)
+            return await self._made(actor, state, headers, seal)
+        version, _, data = kept.partition(b"\n")
+        headers |= validated(row, entity_tag(seal, version.decode()))
+        return success_of(data, message=row.message, headers=headers)
 
+    def _present(self, actor: Actor, versions: Any) -> str:
+        """The change cursor of somebody who knows everything up to some versions."""
+        if self._cursor is None or self._cursor[0] != versions:
+            cursors = ChangeCursors(self._rest.services.cursor_key, actor)
+            self._cursor = (versions, cursors.present(versions))
+        return self._cursor[1]
 
-async def _made(
-    rest: Rest,
-    row: Endpoint,
-    request: Request,
-    actor: Actor | None,
-    variables: Mapping[str, Any],
-    headers: dict[str, str],
-    seal: bytes | None,
-) -> Response:
-    """Run the operation; its answer is kept where the request has looked for a kept one."""
-    operation = rest.operations[row.operation]
-    context = new_context(rest.services, request, actor)
-    started = perf_counter()
-    answer = await rest.engine.run(
-        context, operation.compiled, variables, operation.name, trusted=True
-    )
-    raise_failure(answer)
-    if row.write is not None and actor is not None and context.asked is not None:
-        # The operation has checked what is asked for; the file takes the place of its answer.
-        opened = await rest.services.exports.open(actor, context.asked)
-        told = weak(row) + entity_tag(seal or b"", NO_VERSION)
-        return Download(opened, headers=validated(row, told) | headers)
-    data = data_of(operation, answer.data or {})
-    version = data.get("version") if isinstance(data, dict) else None
-    told = NO_VERSION if version is None else str(version)
-    if seal is not None:
-        headers |= validated(row, entity_tag(seal, told))
-    elif row.secret:
-        headers["Cache-Control"] = "no-store"
-    packed = orjson.dumps(data)
-    if seal is not None and actor is not None and request.scope["state"].get("cached") == "miss":
-        seconds = perf_counter() - started
-        kept = b"%b\n%b" % (told.encode(), packed)
-        rest.services.answers.put(actor.user_id, seal, row.operation, kept, seconds)
-    return success_of(packed, message=row.message, status=row.status, headers=headers)
+    def _unchanged(self, seal: bytes) -> str | None:
+        """The caller's tag, if it is that of the present answer."""
+        if self._match is None:
+            return None
+        if self._known is None or self._known[0] != seal:
+            self._known = (seal, unchanged(self._match, seal))
+        return self._known[1]
+
+    async def _made(
+        self,
+        actor: Actor | None,
+        state: Mapping[str, Any],
+        headers: dict[str, str],
+        seal: bytes | None,
+    ) -> Response:
+        """An answer that is made for this request."""
+        rest, row = self._rest, self._row
+        operation = rest.operations[row.operation]
+        context = Context(
+            services=rest.services,
+            actor_or_none=actor,
+            request_id=state["request_id"],
+            user_agent=self._user_agent,
+        )
+        started = perf_counter()
+        answer = await rest.engine.run(
+            context, operation.compiled, self._variables, operation.name, trusted=True
+        )
+        raise_failure(answer)
+        if row.write is not None and actor is not None and context.asked is not None:
+            # The operation has checked what is asked for; the file takes the place of its answer.
+            opened = await rest.services.exports.open(actor, context.asked)
+            told = weak(row) + entity_tag(seal or b"", NO_VERSION)
+            return Download(opened, headers=validated(row, told) | headers)
+        data = data_of(operation, answer.data or {})
+        version = data.get("version") if isinstance(data, dict) else None
+        told = NO_VERSION if version is None else str(version)
+        if seal is not None:
+            headers |= validated(row, entity_tag(seal, told))
+        elif row.secret:
+            headers["Cache-Control"] = "no-store"
+        packed = orjson.dumps(data)
+        if seal is not None and actor is not None and state.get("cached") == "miss":
+            seconds = perf_counter() - started
+            kept = b"%b\n%b" % (told.encode(), packed)
+            rest.services.answers.put(actor.user_id, seal, row.operation, kept, seconds)
+        return success_of(packed, message=row.message, status=row.status, headers=headers)

@@ -9,6 +9,7 @@ there, and tests compare the two.
 from graph.execution.batched import Batched, Narrowed, batched, reads, reads_of
 from graph.execution.operation import OperationPlan, Plans
 from graph.execution.run import Outcome
+from graph.execution.sheets import columnar, is_sheet
 from graph.execution.wanted import Wanted, joined, wanted_of
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "Plans",
     "Wanted",
     "batched",
+    "columnar",
+    "is_sheet",
     "joined",
     "reads",
     "reads_of",

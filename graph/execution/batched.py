@@ -22,23 +22,36 @@ _READS: Final = "__reads__"
 class Reads:
     """What a function of one parent looks at."""
 
-    attributes: frozenset[str]
-    many: Callable[[list[Any]], list[Any]] | None = None
-    """The function for a whole column; may raise where for one parent the function would."""
+    names: tuple[str, ...]
+    many: Callable[..., list[Any]] | None = None
+    """The function for whole columns; may raise where for one parent the function would."""
+    many_of: Callable[[type], Callable[..., list[Any]]] | None = None
+    """The same by the class of the parents, where all are of one."""
+    link: str | None = None
+
+    @property
+    def attributes(self) -> frozenset[str]:
+        """The names, in no order."""
+        return frozenset(self.names)
 
 
 def reads(
-    *attributes: str, many: Callable[[list[Any]], list[Any]] | None = None
+    *attributes: str,
+    many: Callable[..., list[Any]] | None = None,
+    many_of: Callable[[type], Callable[..., list[Any]]] | None = None,
+    link: str | None = None,
 ) -> Callable[[F], F]:
     """Declare what a resolver or a key looks at; it must look at nothing else of its parent.
 
     A predicate of a type that looks at no attribute is asked once for each class of objects.
-    ``many`` gives for a list of parents what the function gives for each, its other parameters
-    (info, arguments left out) aside.
+    ``many`` takes the columns of these attributes, in their order, and gives what the function
+    gives for each parent, its other parameters (info, arguments left out) aside; ``many_of`` makes
+    such a function for parents of one class.  ``link`` says of a key that it is what links the
+    objects that a sheet of parents has along by this attribute.
     """
 
     def declare(function: F) -> F:
-        setattr(function, _READS, Reads(frozenset(attributes), many))
+        setattr(function, _READS, Reads(attributes, many, many_of, link))
         return function
 
     return declare

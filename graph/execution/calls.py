@@ -19,8 +19,9 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.arguments import convert_argument
 from strawberry.types.field import StrawberryField
 
-from graph.execution.batched import Batched, declared_of, reads_of
+from graph.execution.batched import Batched, Reads, declared_of, reads_of
 from graph.execution.failures import Failure
+from graph.execution.sheets import is_sheet
 
 _FIRST: Final = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -59,8 +60,8 @@ class Call(ABC):
     """Attributes of its parents that the field looks at; None: maybe all."""
 
     @abstractmethod
-    def start(self, run: Starts, field: Any, sources: list[Any]) -> list[Any]:
-        """The column, or its beginning."""
+    def start(self, run: Starts, field: Any, sources: Any) -> Any:
+        """The column, or its beginning; parents are a list or a sheet."""
 
 
 def _column(
@@ -97,10 +98,15 @@ class Attribute(Call):
 
     def __init__(self, name: str, get: Callable[[Any], Any]) -> None:
         self._get = get
+        self._name = name
         self.reads = frozenset((name,))
 
-    def start(self, run: Starts, field: Any, sources: list[Any]) -> list[Any]:
+    def start(self, run: Starts, field: Any, sources: Any) -> Any:
         """The attribute of each."""
+        if is_sheet(sources):
+            found = sources.columns.get(self._name)
+            if found is not None:
+                return found
         return _column(run, self._get, sources)
 
 
@@ -182,7 +188,9 @@ class Method(Call):
         self._info_class = schema.config.info_class
         self._function = cast("Callable[..., Any]", resolver.wrapped_func)
         self.declared = declared_of(resolver.wrapped_func)
-        self.reads, self._many = _told(self._function, self.declared)
+        self.reads, told = _told(self._function, self.declared)
+        self._many = None if told is None else _Many(told)
+        self._link = None if told is None else told.link
         self._waits = field.is_async
         self._arguments = Arguments(schema, field) if field.arguments else None
         self._info = resolver.info_parameter.name if resolver.info_parameter else None
@@ -196,7 +204,7 @@ class Method(Call):
         )
         self._by_position = resolver.self_parameter is not None
 
-    def start(self, run: Starts, field: Any, sources: list[Any]) -> list[Any]:
+    def start(self, run: Starts, field: Any, sources: Any) -> Any:
         """What the function gives for each parent, or the beginning of it."""
         try:
             arguments = self._keywords(run, field)
@@ -205,7 +213,7 @@ class Method(Call):
         if self.declared is not None:
             return self._load(run, field, self.declared, sources, arguments)
         if self._many is not None and not arguments:
-            found = _at_once(self._many, sources)
+            found = self._many.of(sources)
             if found is not None:
                 return found
         if len(sources) > 1 and not all(type(one) in _UNCHANGED for one in arguments.values()):
@@ -253,48 +261,76 @@ class Method(Call):
         run: Starts,
         field: Any,
         declared: Batched,
-        sources: list[Any],
+        sources: Any,
         arguments: dict[str, Any],
-    ) -> list[Any]:
+    ) -> Any:
+        if self._link is not None and is_sheet(sources) and field.shared and field.shape.links:
+            linked = sources.along.get(self._link)
+            if linked is not None and not arguments and linked.follows == field.narrowed:
+                return linked
         keys = None
         if arguments:
             info = self.info(run, field)
             keys = _column(run, lambda one: declared.key(one, info, **arguments), sources)
         elif self._many is not None:
-            keys = _at_once(self._many, sources)
+            keys = self._many.of(sources)
         if keys is None:
             keys = _column(run, declared.key, sources, repeat(self.info(run, field)))
         values = [key if type(key) is Failure else None for key in keys]
         view = declared.view
         show = None
         if view is not None:
-            shown = view
+            shown, parents = view, list(sources)
 
             def show(index: int, value: Any) -> Any:
-                return shown(sources[index], value, **arguments)
+                return shown(parents[index], value, **arguments)
 
         run.want(field.narrowed or declared.batch, keys, values, show)
         return values
 
 
+class _Many:
+    """A function for whole columns, asked of parents."""
+
+    def __init__(self, told: Reads) -> None:
+        self._many = told.many
+        self._many_of = told.many_of
+        self._by_kind: dict[type, Callable[..., list[Any]]] = {}
+        self._names = told.names
+        self._gets = [attrgetter(name) for name in told.names]
+
+    def of(self, sources: Any) -> list[Any] | None:
+        """The column in one call; None where it has to be found out who fails."""
+        try:
+            if is_sheet(sources):
+                many = self._many or self._made(sources.kind)
+                return many(*map(sources.columns.__getitem__, self._names))
+            many = self._many or self._made(*set(map(type, sources)))
+            return many(*[list(map(get, sources)) for get in self._gets])
+        except Exception:  # noqa: BLE001 - asked one by one, each says what is wrong with it
+            return None
+
+    def _made(self, kind: type) -> Callable[..., list[Any]]:
+        """The function for parents of one class; raises TypeError where they are not of one."""
+        found = self._by_kind.get(kind)
+        if found is None:
+            if self._many_of is None:
+                raise TypeError("There is no function for whole columns.")
+            found = self._by_kind[kind] = self._many_of(kind)
+        return found
+
+
 def _told(
     function: Callable[..., Any], declared: Batched | None
-) -> tuple[frozenset[str] | None, Callable[[list[Any]], list[Any]] | None]:
-    """What a resolver looks at, and how it or its key is asked of a whole column."""
+) -> tuple[frozenset[str] | None, Reads | None]:
+    """What a resolver looks at, and how it or its key is asked of whole columns, if at all."""
     told = reads_of(function if declared is None else declared.key)
     if told is None:
         return None, None
     # A view looks at its parent once more.
     viewed = declared is not None and declared.view is not None
-    return None if viewed else told.attributes, told.many
-
-
-def _at_once(many: Callable[[list[Any]], list[Any]], sources: list[Any]) -> list[Any] | None:
-    """The column in one call; None where it has to be found out who fails."""
-    try:
-        return many(sources)
-    except Exception:  # noqa: BLE001 - asked one by one, each says what is wrong with it
-        return None
+    many = told.many is not None or told.many_of is not None
+    return None if viewed else told.attributes, told if many else None
 
 
 def call_of(schema: strawberry.Schema, definition: GraphQLField) -> tuple[Call, bool]:

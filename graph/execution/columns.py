@@ -27,7 +27,7 @@ class Rows(Protocol):
         """The info of a field's column, as graphql-core makes it."""
 
     def enqueue(
-        self, field: Any, kind: GraphQLObjectType, sources: list[Any], rows: list[dict[str, Any]]
+        self, field: Any, kind: GraphQLObjectType, sources: Any, rows: list[dict[str, Any]]
     ) -> None:
         """Have rows filled by the next level."""
 
@@ -38,12 +38,14 @@ class Shape(ABC):
     __slots__ = ("required",)
     is_leaf = False
     is_list = False
+    links = False
+    """Whether it takes objects of a sheet by their places."""
 
     def __init__(self, *, required: bool) -> None:
         self.required = required
 
     @abstractmethod
-    def complete(self, run: Rows, field: Any, values: list[Any]) -> list[Any]:
+    def complete(self, run: Rows, field: Any, values: Any) -> Any:
         """The answer's column; raises Waiting before anything has happened."""
 
     def absent(self, run: Rows, field: Any) -> Failure | None:

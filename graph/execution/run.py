@@ -32,7 +32,8 @@ class _Block:
     """One selection over the objects that it is asked of."""
 
     selection: "Selection"
-    sources: list[Any]
+    sources: Any
+    """A list, or a sheet."""
     rows: list[dict[str, Any]]
 
 
@@ -167,7 +168,7 @@ class Run:
         self,
         field: "Field",
         kind: GraphQLObjectType,
-        sources: list[Any],
+        sources: Any,
         rows: list[dict[str, Any]],
     ) -> None:
         """Have rows filled by the next level."""

@@ -25,6 +25,7 @@ from graph.execution.batched import reads_of
 from graph.execution.columns import Rows, Shape, Waiting, kinds_of, tidy
 from graph.execution.failures import Failure
 from graph.execution.leaves import Leaf
+from graph.execution.sheets import Linked, Sheet, is_linked, is_sheet
 
 _LISTS: Final = frozenset({list, tuple})
 
@@ -41,6 +42,8 @@ class Many(Shape):
 
     def complete(self, run: Rows, field: Any, values: list[Any]) -> list[Any]:
         """Complete the items of all lists as one column."""
+        if len(values) == 1 and is_sheet(values[0]):
+            return [self.inner.complete(run, field, values[0])]
         kinds, plain = kinds_of(values)
         if not plain:
             tidy(run, values)
@@ -87,6 +90,7 @@ class One(Shape):
     """An object of a known type."""
 
     __slots__ = ("_asks", "_right", "_type")
+    links = True
 
     def __init__(self, kind: GraphQLObjectType, *, required: bool) -> None:
         super().__init__(required=required)
@@ -98,8 +102,15 @@ class One(Shape):
         if told is not None and not told.attributes:
             self._right = set()
 
-    def complete(self, run: Rows, field: Any, values: list[Any]) -> list[Any]:
+    def complete(self, run: Rows, field: Any, values: Any) -> list[Any]:
         """An empty row for each object."""
+        if is_sheet(values) and not field.shared:
+            rows = self._of_sheet(run, field, values)
+            if rows is not None:
+                return rows
+            values = list(values)
+        elif is_linked(values):
+            return self._linked(run, field, values)
         kinds, plain = kinds_of(values)
         if not plain:
             tidy(run, values)
@@ -107,7 +118,7 @@ class One(Shape):
             if field.shared:
                 return self._shared(run, field, kinds, values)
             if NoneType not in kinds:
-                rows: list[dict[str, Any]] = [{} for _ in values]
+                rows = [{} for _ in values]
                 if rows:
                     run.enqueue(field, self._type, values, rows)
                 return rows
@@ -128,7 +139,29 @@ class One(Shape):
             run.enqueue(field, self._type, batch.sources, batch.rows)
         return found
 
-    def _are_right(self, run: Rows, field: Any, kinds: set[type], values: list[Any]) -> bool:
+    def _of_sheet(self, run: Rows, field: Any, sheet: Sheet) -> list[Any] | None:
+        """Rows of a sheet; None where each of its objects has to be asked about."""
+        if len(sheet) and self._asks and not self._are_right(run, field, {sheet.kind}, sheet):
+            return None
+        rows: list[dict[str, Any]] = [{} for _ in range(len(sheet))]
+        if rows:
+            run.enqueue(field, self._type, sheet, rows)
+        return rows
+
+    def _linked(self, run: Rows, field: Any, linked: Linked) -> list[Any]:
+        """Rows of objects that a sheet has along: one for each object."""
+        rows = self._of_sheet(run, field, linked.sheet)
+        if rows is None:
+            objects = [*linked.sheet, None]
+            return self.complete(run, field, [objects[place] for place in linked.places])
+        none = len(rows)
+        if none in linked.places:
+            return [
+                self.absent(run, field) if place == none else rows[place] for place in linked.places
+            ]
+        return list(map(rows.__getitem__, linked.places))
+
+    def _are_right(self, run: Rows, field: Any, kinds: set[type], values: Any) -> bool:
         """Whether all are of the type for sure: each class is asked about once for all times."""
         if self._right is None:
             return False

@@ -3,9 +3,11 @@
 from typing import Any
 
 import orjson
+from starlette.responses import Response
 
 from graph.engine import Answer
 from graph.errors import graphql_shape
+from graph.http.negotiate import JSON
 from resolvers.errors import AppError
 
 
@@ -46,3 +48,41 @@ def refusal_errors(error: AppError) -> list[dict[str, Any]]:
             entry["locations"] = one["locations"]
         entries.append(entry | {"extensions": {**shape, "details": details}})
     return entries
+
+
+def refused(error: AppError, kind: str) -> Response:
+    """A request error: 400 under the GraphQL media type, 200 under plain JSON."""
+    return _response({"errors": refusal_errors(error)}, 200 if kind == JSON else 400, kind)
+
+
+def failure(error: AppError, kind: str) -> Response:
+    """A failure before there was an operation to run: its own status in every media type."""
+    body = {"errors": [{"message": error.message, "extensions": graphql_shape(error)}]}
+    # The audits want 400 wherever the parameters themselves are wrong.
+    status = 400 if error.status == 422 else error.status
+    response = _response(body, status, kind)
+    allow = error.details.get("allow")
+    if allow:
+        response.headers["Allow"] = ", ".join(allow)
+    if error.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    if error.retry_after_seconds is not None:
+        response.headers["Retry-After"] = str(error.retry_after_seconds)
+    return response
+
+
+def _response(body: dict[str, Any], status: int, kind: str) -> Response:
+    return written(orjson.dumps(body), status, kind)
+
+
+def written(body: bytes, status: int, kind: str) -> Response:
+    """An answer that is JSON already."""
+    return Response(
+        body,
+        status_code=status,
+        headers={
+            "Content-Type": f"{kind}; charset=utf-8",
+            "Vary": "Accept, Authorization",
+            "Cache-Control": "no-store",
+        },
+    )

@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from graph.context import Context, Services
 from graph.http.cookies import cookie_of
 from graph.http.heads import request_of
+from graph.http.known import Visit
 from models.ids import new_id
 from resolvers.access import Actor
 from resolvers.errors import Unauthenticated
@@ -44,8 +45,17 @@ async def actor_of_request(services: Services, request: Request) -> Actor | None
     if is_personal(token):
         actor = await services.personal_tokens.actor(token)
     else:
-        actor = await services.auth.actor(token)
+        state = request.scope["state"]
+        state["claims"] = claims = services.auth.claims(token)
+        actor = await services.auth.behind(claims)
     request.scope["state"]["user_id"] = actor.user_id
+    return actor
+
+
+async def actor_of_visit(services: Services, visit: Visit) -> Actor:
+    """The same for somebody who asks again: her token was verified, her session has to stand."""
+    actor = await services.auth.behind(visit.claims)
+    visit.state["user_id"] = actor.user_id
     return actor
 
 

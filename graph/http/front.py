@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from graph.http.bare import error_response
 from graph.http.headers import Dress, EdgeRules
 from graph.http.heads import Heads, request_of
+from graph.http.known import Asked, Ending, Known, Remember, Visit
 from graph.http.logs import Observe, log_request
 from graph.http.sizes import BODY_BYTES, FORM_BYTES, limit_of, refuse_body, within
 from models.telemetry import Tally, begin
@@ -50,7 +51,9 @@ class Front:
         direct: Direct | None = None,
         body_bytes: int = BODY_BYTES,
         upload_bytes: int = DEFAULTS.largest + FORM_BYTES,
+        remembers: bool = True,
     ) -> None:
+        """``remembers`` what reads ask for; not where something around it has to see them."""
         self._app = app
         self._rules = rules
         self._dress = Dress(rules)
@@ -59,6 +62,7 @@ class Front:
         self._direct = direct
         self._body_bytes = body_bytes
         self._upload_bytes = upload_bytes
+        self._remembers = remembers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or lead one WebSocket in."""
@@ -94,20 +98,10 @@ class Front:
         try:
             await self._enter(exchange, scope, receive)
         except Exception as error:
-            request_id = scope["state"]["request_id"]
-            _log.exception(
-                "request.failed", request_id=request_id, method=scope["method"], exc_info=error
-            )
+            response = _broken(scope, error)
             if exchange.started:
                 # Half an answer cannot be taken back: the server cuts the connection.
                 raise
-            response = error_response(
-                scope["path"],
-                500,
-                "INTERNAL_ERROR",
-                "Something went wrong on our side; nothing was changed.",
-                details={"requestId": request_id},
-            )
             await response(scope, receive, exchange.send)
 
     async def _enter(self, exchange: "Exchange", scope: Scope, receive: Receive) -> None:
@@ -135,6 +129,70 @@ class Front:
             return
         response = await handle(request_of(scope, receive, exchange.send))
         await exchange.answer(response, receive)
+        if self._remembers and response.status_code < 400:
+            self._remember(scope, heads)
+
+    def _remember(self, scope: Scope, heads: Heads) -> None:
+        """Keep what a read asked for, where its door says what that is."""
+        state = scope["state"]
+        asked: Asked | None = state.get("asked")
+        place: Remember | None = state.get("remember")
+        if asked is None or place is None or "claims" not in state:
+            return
+        given = heads.get("x-request-id")
+        client = scope.get("client")
+        known = Known(
+            self,
+            asked,
+            state["claims"],
+            place.peer,
+            None if client is None else client[0],
+            given if given == state["request_id"] else None,
+            heads.get("origin"),
+            scope["method"],
+            scope["path"],
+            scope["route"],
+        )
+        place.memo.put(place.name, known, place.length)
+
+    async def repeat(self, known: Known, ending: Ending) -> None:
+        """Answer what was asked before, as if it were asked for the first time."""
+        state: dict[str, Any] = {"request_id": known.request_id or urandom(16).hex()}
+        scope: Scope = {
+            "type": "http",
+            "method": known.method,
+            "path": known.path,
+            "route": known.route,
+            "state": state,
+        }
+        status = _LEFT
+        started, tally = perf_counter(), begin()
+        if self._began is not None:
+            self._began(scope)
+        try:
+            try:
+                response = await known.asked.again(Visit(known.claims, known.address, state))
+                head = self._dress.head(response.raw_headers, state, known.origin)
+            except Exception as error:  # noqa: BLE001 - the last word, as for every request
+                response = _broken(scope, error)
+                head = self._dress.head(response.raw_headers, state, known.origin)
+            await ending.whole(response.status_code, head, bytes(response.body), self._dress.closes)
+            status = response.status_code
+        finally:
+            self._end(scope, status, perf_counter() - started, tally)
+
+
+def _broken(scope: Scope, error: Exception) -> Response:
+    """The answer to a failure that nobody has foreseen; it is logged."""
+    request_id = scope["state"]["request_id"]
+    _log.exception("request.failed", request_id=request_id, method=scope["method"], exc_info=error)
+    return error_response(
+        scope["path"],
+        500,
+        "INTERNAL_ERROR",
+        "Something went wrong on our side; nothing was changed.",
+        details={"requestId": request_id},
+    )
 
 
 class Fronted(Starlette):

@@ -27,16 +27,18 @@ class Gate:
     failed before there was one.
     """
 
-    def __init__(self, limits: Limits, request: HTTPConnection) -> None:
+    def __init__(self, limits: Limits, address: str | None, state: dict[str, Any]) -> None:
+        """``state`` is the request's: its answer finds there what to tell of the limits."""
         self._limits = limits
-        self._request = request
+        self._address = address
+        self._state = state
         self._caller: Caller | None = None
         self._calls: Sequence[Call] = ()
         self._counted = False
 
     def enter(self, actor: Actor | None) -> None:
         """Note who asks."""
-        self._caller = Caller(actor, client_address(self._request))
+        self._caller = Caller(actor, self._address)
 
     async def admit(
         self,
@@ -87,7 +89,13 @@ class Gate:
 
     def _tell(self, allowances: Sequence[Allowance]) -> None:
         if allowances:
-            self._request.state.limit_headers = limit_headers(allowances)
+            self._state["limit_headers"] = limit_headers(allowances)
+
+
+def gate_of(limits: Limits, connection: HTTPConnection) -> Gate:
+    """The gate of a request that has just come."""
+    state: dict[str, Any] = connection.scope.setdefault("state", {})
+    return Gate(limits, client_address(connection), state)
 
 
 def limit_headers(allowances: Iterable[Allowance]) -> list[tuple[bytes, bytes]]:

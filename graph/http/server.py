@@ -11,21 +11,14 @@ from typing import Any, Final, cast
 from starlette.types import ASGIApp
 from uvicorn import Config, Server
 from uvicorn._types import ASGISendEvent
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from graph.http.bare import refusal
 from graph.http.headers import Draining
+from graph.http.known import Memo
+from graph.http.protocol import BoundedProtocol
 from graph.sharing import Flag
 
-HEAD_BYTES: Final = 64 * 1024
-"""Request line and headers together."""
-HEADER_COUNT: Final = 100
-HEAD_SECONDS: Final = 10.0
 SOCKET_MESSAGE_BYTES: Final = 64 * 1024
 KEEP_ALIVE_SECONDS: Final = 20
 _TICK_SECONDS: Final = 0.02
@@ -33,148 +26,6 @@ _QUIET_TICKS: Final = 8
 _FRESH_SECONDS: Final = 1.0
 _WATCH_SECONDS: Final = 1.0
 _BESIDE_SECONDS: Final = 7.0
-
-
-class BoundedProtocol(HttpToolsProtocol):
-    """Refuses heads that are too large, have too many headers or come too slowly."""
-
-    url = b""
-    _arrived = 0
-    _size = 0
-    _in_head = True
-    _refused = False
-    _head_timer: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for a first head."""
-        super().connection_made(transport)
-        self._wait_for_head()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timer with the connection."""
-        self._head_ended()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        """Count what comes while a head is not complete."""
-        if self._refused:
-            return
-        # The parser keeps a header until its end: one without an end would fill the memory.
-        self._arrived = self._arrived + len(data) if self._in_head else 0
-        super().data_received(data)
-        if self._in_head:
-            if self._arrived > HEAD_BYTES:
-                self._refuse()
-            self._wait_for_head()
-
-    def on_message_begin(self) -> None:
-        """A head begins."""
-        super().on_message_begin()
-        self._in_head, self._size = True, 0
-
-    def on_url(self, url: bytes) -> None:
-        """A piece of the request line."""
-        self._size += len(url)
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """One header."""
-        self._size += len(name) + len(value)
-        if len(self.headers) >= HEADER_COUNT or self._size > HEAD_BYTES:
-            self._refuse()
-            return
-        # As the protocol itself does it: every field of every request comes along here.
-        name = name.lower()
-        if name == b"expect" and value.lower() == b"100-continue":
-            self.expect_100_continue = True
-        self.headers.append((name, value))
-
-    def on_headers_complete(self) -> None:
-        """The head is complete; what follows is a body."""
-        self._in_head, self._arrived = False, 0
-        self._head_ended()
-        if self._size > HEAD_BYTES:
-            self._refuse()
-        if not self._refused:
-            # For an answer that streams to somebody who does not read.
-            state = self.scope["state"]
-            state["abort"] = self.transport.abort
-            super().on_headers_complete()
-            cycle = self.cycle
-            if cycle is not None and cycle.scope is self.scope:
-                state["whole"] = partial(_whole, cycle)
-
-    def on_body(self, body: bytes) -> None:
-        """A piece of the body, unless its head was refused."""
-        if not self._refused:
-            super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        """The end of the body, unless its head was refused."""
-        if not self._refused:
-            super().on_message_complete()
-
-    def handle_websocket_upgrade(self) -> None:
-        """Become a WebSocket, unless the head was refused."""
-        if not self._refused:
-            super().handle_websocket_upgrade()
-
-    def _wait_for_head(self) -> None:
-        if self._head_timer is None:
-            self._head_timer = self.loop.call_later(HEAD_SECONDS, self._too_slow)
-
-    def _head_ended(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-
-    def _too_slow(self) -> None:
-        self._head_timer = None
-        if self._in_head and not self.transport.is_closing():
-            self.transport.close()
-
-    def send_400_response(self, msg: str) -> None:
-        """Refuse what is not HTTP, in our own shape."""
-        self._end(400)
-
-    def _refuse(self) -> None:
-        if not self._refused:
-            self._refused = True
-            self._end(431)
-
-    def _end(self, status: int) -> None:
-        told = refusal(STATUS_LINE[status], self.server_state.default_headers, self.url)
-        self.transport.write(told)
-        self.transport.close()
-
-
-def _whole(
-    cycle: RequestResponseCycle, status: int, head: bytes, body: bytes, closes: bool
-) -> bool:
-    """Write a complete answer at once; False where that cannot be done now.
-
-    ``head`` are lines of checked fields, with the length of the body where there may be one.
-    """
-    if cycle.response_started or cycle.disconnected or cycle.flow.write_paused:
-        return False
-    cycle.response_started = cycle.response_complete = True
-    cycle.waiting_for_100_continue = False
-    cycle.keep_alive = cycle.keep_alive and not closes
-    parts = [STATUS_LINE[status]]
-    for name, value in cycle.default_headers:
-        parts += (name, b": ", value, b"\r\n")
-    parts.append(head)
-    if not (cycle.keep_alive or closes):
-        parts.append(b"connection: close\r\n")
-    parts.append(b"\r\n")
-    if cycle.scope["method"] != "HEAD":
-        parts.append(body)
-    cycle.transport.write(b"".join(parts))
-    cycle.message_event.set()
-    if not cycle.keep_alive:
-        cycle.transport.close()
-    cycle.on_response()
-    return True
 
 
 class _Mailbox:
@@ -331,9 +182,11 @@ class DrainingServer(Server):
             await loop.connect_accepted_socket(self._protocol, accepted)
 
     def _protocol(self) -> asyncio.Protocol:
-        return BoundedProtocol(
+        made: Any = self.config.http_protocol_class
+        protocol: asyncio.Protocol = made(
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
+        return protocol
 
 
 async def _watched(
@@ -365,10 +218,12 @@ def _is_fresh(connection: Any) -> bool:
     return isinstance(connection, HttpToolsProtocol) and connection.cycle is None
 
 
-def make_server(app: ASGIApp, *, shutdown_seconds: int, proxies: tuple[str, ...]) -> DrainingServer:
-    """A server of the application on sockets that it is given."""
+def make_server(
+    app: ASGIApp, *, shutdown_seconds: int, proxies: tuple[str, ...], memo: Memo | None = None
+) -> DrainingServer:
+    """A server of the application on sockets that it is given; it remembers what reads ask for."""
     settings: dict[str, Any] = {
-        "http": BoundedProtocol,
+        "http": partial(BoundedProtocol, memo=Memo() if memo is None else memo),
         # The one called "websockets" is built on what that library calls legacy.
         "ws": PatientSocket,
         "ws_max_size": SOCKET_MESSAGE_BYTES,

@@ -21,7 +21,7 @@ from graph.errors import masked
 from graph.http.bare import error_response
 from graph.http.headers import EdgeRules
 from graph.http.json_body import parse_json
-from graph.http.limits import Gate
+from graph.http.limits import Gate, gate_of
 from graph.live import RESTARTING, End, Line, stop
 from models.ids import new_id
 from resolvers.access import Actor
@@ -128,7 +128,7 @@ class Socket(ABC):
 
     def gate(self, actor: Actor) -> Gate:
         """The limits of one request."""
-        gate = Gate(self.services.limits, self.websocket)
+        gate = gate_of(self.services.limits, self.websocket)
         gate.enter(actor)
         return gate
 

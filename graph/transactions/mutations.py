@@ -26,6 +26,7 @@ from resolvers.transactions import (
     restore_transaction,
     update_transactions,
 )
+from resolvers.transactions.references import ahead_of
 from resolvers.transactions.writes import Patch, one
 
 
@@ -84,6 +85,7 @@ class TransactionMutations:
             answer=TransactionRow,
             key=idempotency_key,
             payload=raw_value(input),
+            ahead=ahead_of(data),
         )
         return CreateTransactionPayload(transaction=row)  # type: ignore[arg-type]
 

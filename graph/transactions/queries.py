@@ -7,6 +7,7 @@ from strawberry.scalars import ID
 
 from graph.context import Info
 from graph.edges import said
+from graph.execution import wanted_of
 from graph.inputs import parsed
 from graph.listing import connection_of
 from graph.paging import After, Before, First, Last
@@ -18,7 +19,7 @@ from graph.transactions.types import (
     TransactionSort,
 )
 from resolvers.accounts import get_account
-from resolvers.transactions import TransactionFilter, get_transaction
+from resolvers.transactions import TransactionFilter, glance_at
 from resolvers.transactions.listing import NO_FILTER
 
 
@@ -60,7 +61,10 @@ class TransactionQueries:
     async def transaction(self, info: Info, id: Annotated[ID, said("Its id.")]) -> Any:
         """Raises NOT_FOUND."""
         context = info.context
-        return await get_transaction(await context.reader(), context.actor, id_of("txn", id))
+        tx, wanted = await context.reader(), id_of("txn", id)
+        found = await glance_at(tx, context.actor, wanted, wanted_of(info))
+        context.read_along(found)
+        return found[0]
 
     @strawberry.field(
         description="The transactions of one account.", graphql_type=TransactionConnection | None

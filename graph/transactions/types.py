@@ -27,7 +27,7 @@ from resolvers.suggestions import suggestions_of_transactions
 from resolvers.templates import templates_by_id
 from resolvers.transactions import refunded_amounts, transactions_by_id
 from resolvers.uploads import uploads_by_transaction
-from resolvers.wire import kind_of
+from resolvers.wire import kind_of, kinds_of
 
 if TYPE_CHECKING:
     from graph.groups.records import GroupTransaction, Share
@@ -83,15 +83,7 @@ _DECIDE_KIND: Final = (
     "transfer_id", "group_id", "category_id", "split_count", "category_kind", "refunded",
     "amount_minor",
 )  # fmt: skip
-"""What ``kind_of`` looks at."""
-
-
-def _amounts(rows: list[Any]) -> list[str]:
-    return format_minors([row.amount_minor for row in rows], [row.currency for row in rows])
-
-
-def _kinds(rows: list[Any]) -> list[str]:
-    return list(map(kind_of, rows))
+"""What ``kind_of`` looks at, in the order of ``kinds_of``."""
 
 
 @reads("group_transaction_id", "group_id")
@@ -184,13 +176,13 @@ class Transaction(Stored):
         return isinstance(obj, TransactionRow)
 
     @strawberry.field(description="The account.")
-    @reads("account_id", many=id_texts("acct", "account_id"))
+    @reads("account_id", many=id_texts("acct"))
     def account_id(row: Parent[TransactionRow]) -> ID:
         """Wire id."""
         return ID(id_text("acct", row.account_id) or "")
 
     @strawberry.field(description="The category; null for splits and transfers.")
-    @reads("category_id", many=id_texts("cat", "category_id"))
+    @reads("category_id", many=id_texts("cat"))
     def category_id(row: Parent[TransactionRow]) -> ID | None:
         """Wire id."""
         return id_text("cat", row.category_id)
@@ -205,7 +197,7 @@ class Transaction(Stored):
         return [TransactionField(name) for name in row.locked]
 
     @strawberry.field(description="Signed: money in is positive, money out negative.")
-    @reads("amount_minor", "currency", many=_amounts)
+    @reads("amount_minor", "currency", many=format_minors)
     def amount(row: Parent[TransactionRow]) -> Amount:
         """Amount text."""
         return Amount(format_minor(row.amount_minor, row.currency))
@@ -234,43 +226,43 @@ class Transaction(Stored):
         description="Transfer if linked or settling with a group, else by what it refunds, else by "
         "category, else by sign."
     )
-    @reads(*_DECIDE_KIND, many=_kinds)
+    @reads(*_DECIDE_KIND, many=kinds_of)
     def kind(row: Parent[TransactionRow]) -> TransactionKind:
         """Derived kind."""
         return TransactionKind(kind_of(row))
 
     @strawberry.field(description="The other side of a transfer.")
-    @reads("transfer_id", many=id_texts("txn", "transfer_id"))
+    @reads("transfer_id", many=id_texts("txn"))
     def transfer_id(row: Parent[TransactionRow]) -> ID | None:
         """Wire id."""
         return id_text("txn", row.transfer_id)
 
     @strawberry.field(description="The transaction that this one refunds.")
-    @reads("refund_of", many=id_texts("txn", "refund_of"))
+    @reads("refund_of", many=id_texts("txn"))
     def refund_of(row: Parent[TransactionRow]) -> ID | None:
         """Wire id."""
         return id_text("txn", row.refund_of)
 
     @strawberry.field(description="The import that brought it.")
-    @reads("import_id", many=id_texts("imp", "import_id"))
+    @reads("import_id", many=id_texts("imp"))
     def import_id(row: Parent[TransactionRow]) -> ID | None:
         """Wire id."""
         return id_text("imp", row.import_id)
 
     @strawberry.field(description="The recurring template that made it.")
-    @reads("template_id", many=id_texts("tmpl", "template_id"))
+    @reads("template_id", many=id_texts("tmpl"))
     def template_id(row: Parent[TransactionRow]) -> ID | None:
         """Wire id."""
         return id_text("tmpl", row.template_id)
 
     @strawberry.field(description="The group transaction of which it is your leg.")
-    @reads("group_transaction_id", many=id_texts("gtxn", "group_transaction_id"))
+    @reads("group_transaction_id", many=id_texts("gtxn"))
     def group_transaction_id(row: Parent[TransactionRow]) -> ID | None:
         """Wire id."""
         return id_text("gtxn", row.group_transaction_id)
 
     @strawberry.field(description="The group whose expense it is a leg of.")
-    @reads("group_id", many=id_texts("grp", "group_id"))
+    @reads("group_id", many=id_texts("grp"))
     def group_id(row: Parent[TransactionRow]) -> ID | None:
         """Wire id."""
         return id_text("grp", row.group_id)

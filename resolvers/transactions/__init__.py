@@ -1,6 +1,7 @@
 """Transactions: reading them, writing them one by one or in batches, transfers and trash."""
 
 from resolvers.transactions.bulk import BulkResult, RowResult, bulk_create, bulk_delete, bulk_update
+from resolvers.transactions.glances import glance_at
 from resolvers.transactions.inputs import (
     DERIVED,
     STORED,
@@ -25,7 +26,6 @@ from resolvers.transactions.reconcile import (
 )
 from resolvers.transactions.rows import (
     any_transactions_by_id,
-    get_transaction,
     transactions_by_id,
 )
 from resolvers.transactions.trash import delete_transactions, purge_trash, restore_transaction
@@ -50,7 +50,7 @@ __all__ = [
     "count_transactions",
     "create_transactions",
     "delete_transactions",
-    "get_transaction",
+    "glance_at",
     "list_transactions",
     "page_by_account",
     "page_by_refunded",

@@ -6,7 +6,6 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from models.accounts import AccountRow
 from models.ids import new_id
 from models.transactions import LOCKABLE, RefundedRow, SplitRow, TransactionRow
 from resolvers.errors import Conflict, ErrorCode, FieldError, Invalid
@@ -14,7 +13,7 @@ from resolvers.money import format_minor, parse_minor
 from resolvers.transactions.handset import locked_after, locked_at_birth
 from resolvers.transactions.inputs import SplitInput, TransactionCreate, TransactionUpdate
 from resolvers.transactions.locks import require_unlocked
-from resolvers.transactions.references import References
+from resolvers.transactions.references import Book, References
 from resolvers.wire import reference
 
 
@@ -130,7 +129,7 @@ def draft_create(
 
 def _transfer_account(
     data: TransactionCreate, refs: References, wrong: list[FieldError]
-) -> AccountRow | None:
+) -> Book | None:
     if data.transfer_account_id is None:
         if data.transfer_amount is not None:
             wrong.append(FieldError("transferAmount", "INVALID", "Only with transferAccountId."))
@@ -150,8 +149,8 @@ def _transfer_account(
 def _other_minor(
     text: str | None,
     minor: int,
-    account: AccountRow | None,
-    other: AccountRow | None,
+    account: Book | None,
+    other: Book | None,
     wrong: list[FieldError],
 ) -> int:
     """The other side's amount: the opposite, or its own where currencies differ."""

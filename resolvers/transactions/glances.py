@@ -16,11 +16,12 @@ from sqlalchemy import Select, and_, bindparam, select
 from models.accounts import Account
 from models.base import among_named, table
 from models.categories import Category
-from models.cuts import Cell, Column, Cut, columns_of, minors, sealed, words
+from models.cuts import Cell, Column, Cut, Linked, columns_of, minors, sealed, words
 from models.database import Transaction as Tx
 from models.ids import quick
 from models.statements import Forms
 from models.transactions import TransactionRow
+from resolvers.access import Actor
 from resolvers.accounts import ACCOUNTS, accounts_by_id
 from resolvers.categories import CATEGORIES, categories_by_id
 from resolvers.paging import Page
@@ -31,6 +32,7 @@ from resolvers.transactions.rows import (
     LIVING,
     SOURCE,
     T,
+    get_transaction,
     parts_of,
     refunded_by_id,
 )
@@ -131,16 +133,16 @@ class Glance:
         if self._sealed and found.items:
             await tx.unlock([ledger_id])
             ring = tx.ring(ledger_id)
-        along: dict[Any, Any] = {}
+        along: dict[str, Linked] = {}
         start = len(self._cut.columns)
         own_columns = await self._read(tx, ledger_id, columns[:start])
         for followed, join, cut in self._joins:
             end = start + len(cut.columns)
             own = columns[self._cut.place(join.own)]
-            along[followed] = along_of(cut, ledger_id, ring, own, columns[start:end])
+            along[join.own] = along_of(cut, followed, ledger_id, ring, own, columns[start:end])
             start = end
-        rows = self._cut.rows(ledger_id, ring, own_columns)
-        return Page(rows, found.keys, found.has_next, found.has_previous, along)
+        rows = self._cut.sheet(ledger_id, ring, own_columns, along)
+        return Page(rows, found.keys, found.has_next, found.has_previous)
 
     @property
     def _width(self) -> int:
@@ -177,3 +179,15 @@ def glance_of(shown: Shown | None) -> Glance | None:
     if shown is None or shown.attributes is None:
         return None
     return _known(shown.attributes, tuple(shown.follows))
+
+
+async def glance_at(
+    tx: Tx, actor: Actor, transaction_id: UUID | None, shown: Shown | None
+) -> Sequence[TransactionRow]:
+    """One transaction of the person, alone, with what was read along; raises NOT_FOUND."""
+    glance = glance_of(shown)
+    if glance is None or transaction_id is None:
+        return [await get_transaction(tx, actor, transaction_id)]
+    alone: Page[Any] = Page([], [(None, transaction_id)], has_next=False, has_previous=False)
+    found = await glance.named(tx, actor.ledger_id, alone, deleted=False)
+    return found.items or [await get_transaction(tx, actor, None)]

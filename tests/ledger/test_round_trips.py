@@ -13,6 +13,8 @@ from models import ids
 from models.base import table
 from models.categories import Category
 from models.statements import Prepared
+from resolvers.ledgers import LedgerWrite
+from resolvers.repeats import Repeat
 from tests.doors import GraphQLDoor, Person, Refused
 from tests.groups.world import circle
 from tests.statements import counted
@@ -42,21 +44,94 @@ async def test_a_create_reads_what_it_needs_and_leaves_everything_in_one_stateme
     await door.call("CreateTransaction", row)
     with counted(services.database) as seen:
         made = await door.call("CreateTransaction", row)
-    reads, writes = seen[:-1], seen[-1]
-    assert len(reads) == 3
-    assert all(one.lstrip().startswith("SELECT") for one in reads)
+    # One behind the lock, with account and category, and one for all that is left.
+    (read, writes) = seen
+    assert read.lstrip().startswith("SELECT")
     for part in ("INSERT INTO transactions", "segments", "UPDATE accounts", "INSERT INTO changes"):
         assert part in writes, part
     assert made["amount"] == "-1.50"
     transfer = {**ROW, "accountId": account, "transferAccountId": other}
     with counted(services.database) as seen:
         await door.call("CreateTransaction", transfer)
-    # No category to read; both sides and both changes go with the rest.
-    assert len(seen) == 3
+    # Both sides and both changes go with the rest.
+    assert len(seen) == 2
     assert "INSERT INTO transactions" in seen[-1]
     page = await door.call("ListAccounts")
     balances = {one["name"]: one["balance"] for one in page["items"]}
     assert balances == {"A": "-4.50", "B": "1.50"}
+
+
+async def test_a_key_costs_a_create_no_statement_of_its_own(
+    client: Any, ada: Person, services: Services
+) -> None:
+    door = GraphQLDoor(client, ada)
+    account = (await door.call("CreateAccount", CASH))["id"]
+    row = {**ROW, "accountId": account}
+    await door.call("CreateTransaction", row, key="first")
+    with counted(services.database) as seen:
+        made = await door.call("CreateTransaction", row, key="second")
+    assert len(seen) == 2
+    assert "INSERT INTO idempotency_keys" in seen[-1]
+    with counted(services.database) as seen:
+        assert await door.call("CreateTransaction", row, key="second") == made
+    assert door.replayed
+    assert len(seen) == 1
+    with pytest.raises(Refused) as refused:
+        await door.call("CreateTransaction", {**row, "amount": "-2"}, key="second")
+    assert refused.value.code == "IDEMPOTENCY_KEY_REUSED"
+    assert len((await door.call("ListTransactions"))["items"]) == 2
+
+
+async def test_a_key_whose_time_is_over_is_free_again(client: Any, ada: Person, root: Any) -> None:
+    door = GraphQLDoor(client, ada)
+    account = (await door.call("CreateAccount", CASH))["id"]
+    row = {**ROW, "accountId": account}
+    for key in ("old", "other"):
+        await door.call("CreateTransaction", row, key=key)
+    mine = ids.decode("user", ada.id)
+    await root.execute(
+        "UPDATE idempotency_keys k SET created_at = created_at - interval '25 hours'"
+        " FROM memberships m WHERE m.ledger_id = k.ledger_id AND m.user_id = $1",
+        mine,
+    )
+    await door.call("CreateTransaction", {**row, "amount": "-2"}, key="old")
+    assert not door.replayed
+    kept = await root.fetch(
+        "SELECT key FROM idempotency_keys k JOIN memberships m USING (ledger_id) WHERE user_id = $1",
+        mine,
+    )
+    assert [one["key"] for one in kept] == ["old"]
+
+
+@pytest.mark.parametrize("personal_first", [False, True], ids=["group-first", "personal-first"])
+async def test_a_key_works_once_behind_whichever_lock_it_is_taken(
+    client: Any, ada: Person, running: Running, services: Services, personal_first: bool
+) -> None:
+    world = await circle(running, GraphQLDoor(client, ada))
+    actor = await services.auth.actor(ada.token)
+    group = ids.decode("grp", world.group)
+    repeat = Repeat("one key", "same", {"a": 1})
+    ledgers = [actor.ledger_id, group] if personal_first else [group, actor.ledger_id]
+    within = asyncio.Event()
+
+    async def write(number: int) -> Any:
+        async def work(_: LedgerWrite) -> str:
+            within.set()
+            await asyncio.sleep(0.1)
+            return str(number)
+
+        return await services.ledgers.write(
+            actor, work, ledger_id=ledgers[number], repeat=repeat, answer=str
+        )
+
+    first = asyncio.create_task(write(0))
+    await within.wait()
+    second = await write(1)
+    one = await first
+    # The key of one lies before its lock, that of the other behind it: the database may let one of
+    # them begin again, and only one has happened.
+    assert {one.replayed, second.replayed} == {False, True}
+    assert one.value == second.value
 
 
 async def test_statements_left_for_later_happen_in_order_and_before_what_reads_them(

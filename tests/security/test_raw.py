@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from graph.http import server
+from graph.http import protocol
 from graph.http.headers import Draining
 from graph.http.server import make_server
 
@@ -111,8 +111,8 @@ async def test_a_head_that_is_refused_is_answered_in_our_shape(
 async def test_who_trickles_or_says_nothing_keeps_nobody_waiting(
     port: int, monkeypatch: pytest.MonkeyPatch, many: int
 ) -> None:
-    assert server.HEAD_SECONDS <= 10
-    monkeypatch.setattr(server, "HEAD_SECONDS", 1.0)
+    assert protocol.HEAD_SECONDS <= 10
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 1.0)
     lines = [await asyncio.open_connection("127.0.0.1", port) for _ in range(many)]
     for number, (_, writer) in enumerate(lines):
         if number % 2:

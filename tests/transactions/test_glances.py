@@ -147,7 +147,33 @@ async def context_of(services: Services, person: Person) -> Context:
     return Context(services, await services.auth.actor(person.token), "glances")
 
 
+async def test_one_transaction_with_its_edges_is_one_statement_of_what_is_looked_at(
+    client: httpx2.AsyncClient, ada: Person, bob: Person, services: Services
+) -> None:
+    await book(client, ada, 3)
+    page = await asked(services, ada, "{ transactions(first: 10) { nodes { id } } }")
+    one = """query ($id: ID!) { transaction(id: $id) {
+      id date amount account { id name } category { id name kind } } }"""
+    compiled = ENGINE.compile(one, trusted=True)
+    for node in page["transactions"]["nodes"]:
+        context = await context_of(services, ada)
+        with counted(services.database) as seen:
+            found = await compared(context, compiled, {"id": node["id"]})
+        assert found.raw_errors == []
+        assert "notes" not in seen[0]
+    with counted(services.database) as seen:
+        await asked(services, ada, one, id=node["id"])
+    assert len(seen) == 1
+    for person, wanted in ((bob, node["id"]), (ada, "txn_00000000000000000000000000"), (ada, "x")):
+        answer = await compared(await context_of(services, person), compiled, {"id": wanted})
+        assert answer.data == {"transaction": None}
+        assert [str(error.original_error) for error in answer.raw_errors] == [
+            "There is no such transaction."
+        ]
+
+
 PATHS = [
+    ("Transaction", 'transaction(id: "{id}") {{ {0} }}'),
     ("Transaction", "transactions(first: 20) {{ nodes {{ {0} }} }}"),
     ("Transaction", "transactions(first: 20) {{ edges {{ cursor node {{ {0} }} }} }}"),
     ("Transaction", "transactions(first: 20) {{ nodes {{ transfer {{ {0} }} refunded {{ {0} }} }} }}"),
@@ -164,8 +190,10 @@ async def test_every_field_alone_finds_all_that_it_looks_at(
 ) -> None:
     await book(client, ada, 6)
     context = await context_of(services, ada)
+    page = await asked(services, ada, "{ transactions(first: 1) { nodes { id } } }")
+    newest = page["transactions"]["nodes"][0]["id"]
     for one in fields_of(kind):
-        compiled = ENGINE.compile(f"{{ {path.format(one)} }}", trusted=True)
+        compiled = ENGINE.compile(f"{{ {path.format(one, id=newest)} }}", trusted=True)
         answer = await compared(context, compiled, {})
         assert answer.raw_errors == [], one
 

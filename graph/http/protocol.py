@@ -1,0 +1,240 @@
+"""One connection of the server: limits on its heads, and answers at once to what is known already."""
+
+import asyncio
+from functools import partial
+from typing import Any, Final, cast
+
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
+
+from graph.http.bare import refusal
+from graph.http.known import LONGEST, Known, Memo, Remember
+
+HEAD_BYTES: Final = 64 * 1024
+"""Request line and headers together."""
+HEADER_COUNT: Final = 100
+HEAD_SECONDS: Final = 10.0
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """Refuses heads that are too large, have too many headers or come too slowly."""
+
+    url = b""
+    _arrived = 0
+    _size = 0
+    _in_head = True
+    _refused = False
+    _head_timer: asyncio.TimerHandle | None = None
+    _heads = 0
+    _between = True
+    """Whether the parser waits for a first byte."""
+
+    def __init__(self, *args: Any, memo: Memo | None = None, **more: Any) -> None:
+        """Requests that ``memo`` knows are answered without taking them apart."""
+        super().__init__(*args, **more)
+        self._memo = memo
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for a first head."""
+        super().connection_made(transport)
+        self._wait_for_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the timer with the connection."""
+        self._head_ended()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Count what comes while a head is not complete."""
+        if self._refused:
+            return
+        memo, name = self._memo, None
+        if memo is not None and self._between and len(data) <= LONGEST and self.client:
+            name = memo.name(data)
+            known = memo.get(name, self.client[0])
+            if known is not None and self._repeat(known):
+                return
+        self._heads = 0
+        # The parser keeps a header until its end: one without an end would fill the memory.
+        self._arrived = self._arrived + len(data) if self._in_head else 0
+        super().data_received(data)
+        if self._in_head:
+            if self._arrived > HEAD_BYTES:
+                self._refuse()
+            self._wait_for_head()
+        if memo is not None and name is not None and self._heads == 1 and self._between:
+            self._offer(memo, name, len(data))
+
+    def _offer(self, memo: Memo, name: bytes, length: int) -> None:
+        """Let a request be remembered that came alone and in one piece; it has not begun to run."""
+        cycle = self.cycle
+        whole = cycle is not None and cycle.scope is self.scope and not self._refused
+        if whole and cycle.keep_alive and not cycle.waiting_for_100_continue and self.client:
+            place = Remember(memo, name, self.client[0], length)
+            self.scope["state"]["remember"] = place
+
+    def _repeat(self, known: Known) -> bool:
+        """Answer what is known, unless something is under way on this connection."""
+        before = self.cycle
+        if before is not None and not (before.response_complete and before.keep_alive):
+            return False
+        if self.pipeline or self.flow.write_paused:
+            return False
+        self._unset_keepalive_if_required()
+        self._head_ended()
+        self._in_head, self._arrived = False, 0
+        ending = Ending(self)
+        self.cycle = cast("Any", ending)
+        task = self.loop.create_task(known.front.repeat(known, ending))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+        return True
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        super().on_message_begin()
+        self._heads += 1
+        self._between = False
+        self._in_head, self._size = True, 0
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of the request line."""
+        self._size += len(url)
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header."""
+        self._size += len(name) + len(value)
+        if len(self.headers) >= HEADER_COUNT or self._size > HEAD_BYTES:
+            self._refuse()
+            return
+        # As the protocol itself does it: every field of every request comes along here.
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """The head is complete; what follows is a body."""
+        self._in_head, self._arrived = False, 0
+        self._head_ended()
+        if self._size > HEAD_BYTES:
+            self._refuse()
+        if not self._refused:
+            # For an answer that streams to somebody who does not read.
+            state = self.scope["state"]
+            state["abort"] = self.transport.abort
+            super().on_headers_complete()
+            cycle = self.cycle
+            if cycle is not None and cycle.scope is self.scope:
+                state["whole"] = partial(_whole, cycle)
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body, unless its head was refused."""
+        if not self._refused:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The end of the body, unless its head was refused."""
+        self._between = True
+        if not self._refused:
+            super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Become a WebSocket, unless the head was refused."""
+        if not self._refused:
+            super().handle_websocket_upgrade()
+
+    def _wait_for_head(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(HEAD_SECONDS, self._too_slow)
+
+    def _head_ended(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _too_slow(self) -> None:
+        self._head_timer = None
+        if self._in_head and not self.transport.is_closing():
+            self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is not HTTP, in our own shape."""
+        self._end(400)
+
+    def _end(self, status: int) -> None:
+        told = refusal(STATUS_LINE[status], self.server_state.default_headers, self.url)
+        self.transport.write(told)
+        self.transport.close()
+
+    def _refuse(self) -> None:
+        if not self._refused:
+            self._refused = True
+            self._end(431)
+
+
+def _whole(
+    cycle: RequestResponseCycle, status: int, head: bytes, body: bytes, closes: bool
+) -> bool:
+    """Write a complete answer at once; False where that cannot be done now.
+
+    ``head`` are lines of checked fields, with the length of the body where there may be one.
+    """
+    if cycle.response_started or cycle.disconnected or cycle.flow.write_paused:
+        return False
+    cycle.response_started = cycle.response_complete = True
+    cycle.waiting_for_100_continue = False
+    cycle.keep_alive = cycle.keep_alive and not closes
+    parts = [STATUS_LINE[status]]
+    for name, value in cycle.default_headers:
+        parts += (name, b": ", value, b"\r\n")
+    parts.append(head)
+    if not (cycle.keep_alive or closes):
+        parts.append(b"connection: close\r\n")
+    parts.append(b"\r\n")
+    if cycle.scope["method"] != "HEAD":
+        parts.append(body)
+    cycle.transport.write(b"".join(parts))
+    cycle.message_event.set()
+    if not cycle.keep_alive:
+        cycle.transport.close()
+    cycle.on_response()
+    return True
+
+
+class _Signal:
+    """For the event of a body's arrival, for which nobody waits here."""
+
+    def set(self) -> None:
+        """Nothing to tell."""
+
+
+class Ending:
+    """The end of a request that was known: as much of a cycle as its connection looks at."""
+
+    __slots__ = (
+        "default_headers", "disconnected", "flow", "keep_alive", "message_event", "on_response",
+        "response_complete", "response_started", "scope", "transport", "waiting_for_100_continue",
+    )  # fmt: skip
+    _SIGNAL: Final = _Signal()
+    _SCOPE: Final = {"method": "GET"}
+
+    def __init__(self, protocol: BoundedProtocol) -> None:
+        self.default_headers = protocol.server_state.default_headers
+        self.flow = protocol.flow
+        self.transport = protocol.transport
+        self.on_response = protocol.on_response_complete
+        self.message_event = self._SIGNAL
+        self.scope = self._SCOPE
+        self.keep_alive = True
+        self.disconnected = self.waiting_for_100_continue = False
+        self.response_complete = self.response_started = False
+
+    async def whole(self, status: int, head: bytes, body: bytes, closes: bool) -> None:
+        """Write a complete answer, as soon as the connection takes it."""
+        while not (self.disconnected or _whole(cast("Any", self), status, head, body, closes)):
+            await self.flow.drain()
