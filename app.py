@@ -318,7 +318,7 @@ def create_app(services: Services, settings: Settings, running: Running | None =
     )
     engine = Engine(introspection=services.introspection, query_seconds=settings.query_seconds)
     engine.later.extend(input_builders())
-    running.prepare = engine.prepare
+    running.prepare = engine.later.run
     routes = [
         *health_routes(parts, running.rules, operator, optional=frozenset({"cache", "replica"})),
         *metrics_routes(running.metrics, operator, gauges),

@@ -5,8 +5,8 @@ validation nor planning; both doors run through here.
 """
 
 import asyncio
-from collections import OrderedDict, deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -37,6 +37,7 @@ from graph.context import Context
 from graph.errors import as_app_error, masked, request_errors, response_errors
 from graph.execution import OperationPlan, Outcome, Plans
 from graph.execution.nodes import is_mutation
+from graph.later import Later
 from graph.schema import AUTH_MUTATIONS, schema
 from graph.scopes import SESSION, Scopes
 from graph.sharing import Answers, made_once
@@ -46,7 +47,6 @@ from resolvers.errors import AppError, FieldError, Invalid, Unavailable
 
 _REMEMBERED: Final = 512
 _MAX_ERRORS: Final = 5
-_PAUSE_SECONDS: Final = 0.005
 _MAX_FIELD_ERRORS: Final = 50
 _NEVER_KEPT: Final = frozenset({SESSION, "uploads:read", "exports:read", "changes:read"})
 QUERY_SECONDS: Final = 5.0
@@ -123,14 +123,7 @@ class Engine:
         self._compiled: OrderedDict[str, Compiled] = OrderedDict()
         extra = () if introspection else (NoSchemaIntrospectionCustomRule,)
         self._rules = (*specified_rules, *extra)
-        self.later: deque[Callable[[], object]] = deque()
-        """What a first request would have to wait for, if nobody did it before."""
-
-    async def prepare(self) -> None:
-        """Do what was left for later, a little at a time, so that requests come first."""
-        while self.later:
-            self.later.popleft()()
-            await asyncio.sleep(_PAUSE_SECONDS)
+        self.later = Later()
 
     def compile(self, text: str, *, trusted: bool = False) -> Compiled:
         """Parse, budget and validate a document; remembered by its text.

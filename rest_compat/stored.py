@@ -66,7 +66,7 @@ class Stored:
         """Ready to run; raises BadOperations where the schema has no such fields.
 
         Two hundred operations take a tenth of the start, and nobody asks them all: this is done
-        when one is first asked, or soon after the start (``Engine.prepare``).
+        when one is first asked, or soon after the start (``graph.later``).
         """
         compiled = self.engine.compile(self.text, trusted=True)
         if compiled.refused is not None:

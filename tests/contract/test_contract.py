@@ -159,7 +159,7 @@ async def test_the_start_leaves_for_later_what_single_requests_need() -> None:
     stored = load_operations(engine, ENDPOINTS)
     assert not [name for name, one in stored.items() if "compiled" in vars(one)]
     engine.later.extend(input_builders())
-    await engine.prepare()
+    await engine.later.run()
     assert not engine.later
     assert all("compiled" in vars(one) for one in stored.values()), "and each fits the schema"
     assert TransactionCreate.__pydantic_complete__
