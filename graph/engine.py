@@ -7,7 +7,7 @@ validation nor planning; both doors run through here.
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Final, cast
@@ -215,8 +215,8 @@ class Engine:
             answer.refused = error
             return answer
         result: ExecutionResult | Outcome
-        writes = is_mutation(compiled.operation(operation_name))
-        limit = asyncio.timeout(None if writes else self._query_seconds)
+        writes = is_mutation(operation)
+        limit = nullcontext() if writes else asyncio.timeout(self._query_seconds)
         try:
             # Its end cancels the statement that runs, in the database too.
             async with limit:
@@ -225,7 +225,7 @@ class Engine:
                 else:
                     result = await self._execute(context, compiled.document, values, operation_name)
         except TimeoutError:
-            if not limit.expired():
+            if not isinstance(limit, asyncio.Timeout) or not limit.expired():
                 raise
             answer.refused = Unavailable(
                 f"The query took longer than {self._query_seconds:g} seconds; ask for less at once."

@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import Any, Final, cast
 
 from asyncpg import Record
-from sqlalchemy import ARRAY, Dialect, Executable, Numeric, Table, insert
+from sqlalchemy import ARRAY, Dialect, Executable, LargeBinary, Numeric, Table, insert
 from sqlalchemy.sql.compiler import SQLCompiler
 
 _REMEMBERED: Final = 1_000
@@ -212,7 +212,12 @@ class Written:
     names: tuple[str, ...]
     fixed: Mapping[str, Any]
     """Values that the statement brought along."""
-    processors: Mapping[str, Processor]
+    cells: Callable[[Mapping[str, Any]], Sequence[Any]]
+    """Takes the values out of a mapping in their order."""
+    processors: tuple[tuple[int, Processor], ...]
+    """What the driver does not take as it is."""
+    arrays: tuple[int, ...]
+    """Values that the driver takes as lists."""
     line: type[Line]
     readers: tuple[tuple[int, Processor], ...]
     """Columns whose values the driver does not give as they are meant."""
@@ -239,13 +244,13 @@ class Written:
 
     def processed(self, found: Mapping[str, Any]) -> list[Any]:
         """Complete values in their order, as the driver takes them."""
-        if not self.processors:
-            return [found[name] for name in self.names]
-        processors = self.processors
-        return [
-            processors[name](found[name]) if name in processors else found[name]
-            for name in self.names
-        ]
+        values = list(self.cells(found))
+        for at in self.arrays:
+            if type(values[at]) is not list and values[at] is not None:
+                values[at] = list(values[at])
+        for at, process in self.processors:
+            values[at] = process(values[at])
+        return values
 
 
 class Writer:
@@ -320,7 +325,8 @@ class Writer:
 def _expanded(written: Written, given: dict[str, Any]) -> tuple[str, list[Any]]:
     """Text and values of a statement whose lists are written out item by item."""
     state = written.compiler.construct_expanded_state(given, escape_names=False)
-    processors = {**written.processors, **state.processors}
+    known = cast("Mapping[str, Processor]", written.compiler._bind_processors)  # noqa: SLF001
+    processors = {**known, **state.processors}
     names = state.positiontup or ()
     return state.statement, [
         processors[name](state.parameters[name]) if name in processors else state.parameters[name]
@@ -339,21 +345,47 @@ def _written(compiler: Any) -> Written:
         if reader is not None:
             readers.append((index, reader))
     expands = bool(compiler.post_compile_params or compiler.literal_execute_params)
+    names_of = tuple(compiler.positiontup or ())
+    done = cast("Mapping[str, Processor]", compiler._bind_processors)  # noqa: SLF001 - what the types do to values
+    processors, arrays = [], []
+    for at, name in enumerate(names_of):
+        kind = compiler.binds[name].type if name in compiler.binds else None
+        if isinstance(kind, ARRAY) and kind.dimensions is None and _taken(kind.item_type, compiler):
+            arrays.append(at)
+        elif name in done and not isinstance(kind, LargeBinary):
+            processors.append((at, done[name]))
     return Written(
         sql=compiler.string,
-        names=tuple(compiler.positiontup or ()),
+        names=names_of,
         fixed={
             name: value
             for name, value in compiler.construct_params(_check=False).items()
             if value is not None
         },
-        processors=cast("Mapping[str, Processor]", compiler._bind_processors),  # noqa: SLF001 - what the types do to values
+        cells=_cells(names_of),
+        processors=tuple(processors),
+        arrays=tuple(arrays),
         line=type("Line", (Line,), _members(names)),
         parsed=type("Parsed", (Parsed,), _members(names) | {"names": tuple(names)}),
         readers=tuple(readers),
         compiler=compiler,
         expands=expands,
     )
+
+
+def _cells(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
+    """Takes named values out of a mapping, also none or a single one."""
+    if len(names) < 2:
+        return lambda found: [found[name] for name in names]
+    return itemgetter(*names)
+
+
+def _taken(kind: Any, compiler: SQLCompiler) -> bool:
+    """Whether the driver takes values of a type as they are."""
+    if isinstance(kind, LargeBinary):
+        # Its processor makes bytes out of bytes.
+        return True
+    return kind.dialect_impl(compiler.dialect).bind_processor(compiler.dialect) is None
 
 
 def _reader(kind: Any, dialect: Dialect) -> Processor | None:

@@ -24,6 +24,7 @@ from graphql import (
     is_interface_type,
     is_non_null_type,
     is_object_type,
+    is_required_argument,
     is_union_type,
 )
 from graphql.execution.collect_fields import (
@@ -348,8 +349,15 @@ class Field:
             else:
                 fixed.append(one)
         literal = FieldNode(name=node.name, arguments=tuple(fixed), loc=node.loc)
+        # What has to be given, and is by a variable, has no default to be found here.
+        given = {one.name.value for one in node.arguments or ()} - {one.name.value for one in fixed}
+        rest = {
+            name: one
+            for name, one in self.definition.args.items()
+            if name not in given or not is_required_argument(one)
+        }
         try:
-            found = get_argument_values(self.definition, literal)
+            found = get_argument_values(GraphQLField(self.definition.type, rest), literal)
         except GraphQLError:
             return
         if not any(isinstance(one, list | dict) for one in found.values()):
