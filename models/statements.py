@@ -8,7 +8,7 @@ is found by SQLAlchemy's own cache key.
 
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Final, cast
@@ -16,6 +16,8 @@ from typing import Any, Final, cast
 from asyncpg import Record
 from sqlalchemy import ARRAY, Dialect, Executable, LargeBinary, Numeric, Table, insert
 from sqlalchemy.sql.compiler import SQLCompiler
+
+from models.spread import Spread, spread_of
 
 _REMEMBERED: Final = 1_000
 
@@ -38,34 +40,6 @@ class Prepared:
         return self._made
 
 
-_INTO: Final = re.compile(r"INSERT INTO (\S+) \(([^)]+)\) VALUES \((.+)\)")
-_VALUE: Final = re.compile(r"\$\d+::([A-Z ]+?)(\[\])?(?: COLLATE \"C\")?")
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """An insert of many rows that takes each column as one array."""
-
-    sql: str
-    lists: tuple[int, ...]
-    """Columns that are lists of text themselves: an array of arrays would have to be square."""
-
-    def arguments(self, rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
-        """The arrays of rows of values."""
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        for index in self.lists:
-            columns[index] = [_literal(one) for one in columns[index]]
-        return columns
-
-
-def _literal(texts: Sequence[str] | None) -> str | None:
-    """An array of text as PostgreSQL writes it."""
-    if texts is None:
-        return None
-    quoted = (one.replace("\\", "\\\\").replace('"', '\\"') for one in texts)
-    return "{" + ",".join(f'"{one}"' for one in quoted) + "}"
-
-
 class Inserted(Prepared):
     """An insert of rows that name some columns."""
 
@@ -86,25 +60,7 @@ class Inserted(Prepared):
     def spread(self, dialect: Dialect) -> Spread:
         """The same for many rows at once; the server plans and checks it only once."""
         if self._spread is None:
-            sql = self.written(dialect).sql
-            found = _INTO.fullmatch(sql)
-            kinds = [_VALUE.fullmatch(one) for one in found[3].split(", ")] if found else [None]
-            if found is None or None in kinds:
-                raise TypeError(f"not an insert of plain values: {sql}")
-            known = [one for one in kinds if one is not None]
-            names = found[2].split(", ")
-            arrays = ", ".join(f"${at}::{kind[1]}[]" for at, kind in enumerate(known, 1))
-            shown = ", ".join(
-                f"CAST({name} AS {kind[1]}[])" if kind[2] else name
-                for name, kind in zip(names, known, strict=True)
-            )
-            # Nothing but words of a compiled statement goes into it.
-            into = f"INSERT INTO {found[1]} ({found[2]})"
-            given = f"FROM unnest({arrays}) AS given ({found[2]})"
-            self._spread = Spread(
-                f"{into} SELECT {shown} {given}",
-                tuple(at for at, kind in enumerate(known) if kind[2]),
-            )
+            self._spread = spread_of(self.written(dialect).sql)
         return self._spread
 
 
@@ -277,8 +233,8 @@ class Writer:
 
     def write_spread(
         self, statement: Inserted, rows: Sequence[Mapping[str, Any]]
-    ) -> tuple[str, list[list[Any]]]:
-        """The text of an insert of many rows at once, and its columns."""
+    ) -> tuple[str, list[str]]:
+        """The text of an insert of many rows at once, and theirs."""
         written, spread = statement.written(self._dialect), statement.spread(self._dialect)
         return spread.sql, spread.arguments(map(written.arguments, rows))
 
