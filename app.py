@@ -2,6 +2,7 @@
 
 import asyncio
 import tomllib
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -52,6 +53,7 @@ from resolvers.auth import Auth
 from resolvers.erasure import Erasures
 from resolvers.exports import Exports
 from resolvers.failures import Failures
+from resolvers.inputs import input_builders
 from resolvers.jobs import Worker
 from resolvers.ledgers import Ledgers
 from resolvers.noticing import notice
@@ -101,6 +103,8 @@ class Running:
     sentry: "Sentry | None" = None
     queue: "SqsQueue | None" = None
     teller: Teller | None = None
+    prepare: Callable[[], Coroutine[Any, Any, None]] | None = None
+    """Does, soon after the start, what first requests would have to wait for."""
     demo_password: str | None = None
     """Shown on the pages of a local server with a demo account."""
 
@@ -313,6 +317,8 @@ def create_app(services: Services, settings: Settings, running: Running | None =
         replica=running.replica,
     )
     engine = Engine(introspection=services.introspection, query_seconds=settings.query_seconds)
+    engine.later.extend(input_builders())
+    running.prepare = engine.prepare
     routes = [
         *health_routes(parts, running.rules, operator, optional=frozenset({"cache", "replica"})),
         *metrics_routes(running.metrics, operator, gauges),

@@ -144,9 +144,14 @@ _AWS_SECONDS: Final = {
 @lru_cache
 def _aws(service: str) -> "Aws":
     """One client of a service for this process; its library is imported only where it is used."""
-    from models.stores.aws import Aws  # noqa: PLC0415
+    from models.stores.aws import Aws, NoRegion  # noqa: PLC0415
 
-    return Aws(service, read_seconds=_AWS_SECONDS[service])
+    try:
+        return Aws(service, read_seconds=_AWS_SECONDS[service])
+    except NoRegion:
+        raise SettingsError(
+            [f"AWS_REGION: must name the region of {service.upper()}, such as eu-central-1."]
+        ) from None
 
 
 def _file_keys(settings: Settings) -> LocalKeys:

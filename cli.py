@@ -308,7 +308,15 @@ def import_file(
     try:
         known = None if mapping is None else json.loads(mapping)
     except ValueError as error:
-        raise typer.BadParameter(f"{error}", param_hint="--mapping") from None
+        raise typer.BadParameter(
+            f'It is no JSON ({error}); write it like \'{{"signRule": "NEGATED"}}\'.',
+            param_hint="--mapping",
+        ) from None
+    if known is not None and not isinstance(known, dict):
+        raise typer.BadParameter(
+            'It must be a JSON object, such as \'{"signRule": "NEGATED"}\'.',
+            param_hint="--mapping",
+        )
     order = Order(file, account, dry_run, restore_deleted, known)
     raise SystemExit(run_import(order, url=url or read_settings().base_url(), email=email))
 

@@ -211,8 +211,10 @@ def data_of(answer: httpx2.Response) -> Any:
         return content["data"]
     error = content.get("error", {})
     fields = error.get("details", {}).get("fields", ())
-    more = [f"{one['path']}: {one['message']}" for one in fields]
-    raise Refused(" ".join([str(error.get("message", answer.status_code)), *more]))
+    message = str(error.get("message", answer.status_code))
+    # Where one field is all that is wrong, its sentence is often the whole message.
+    more = [f"{one['path']}: {one['message']}" for one in fields if one["message"] not in message]
+    raise Refused(" ".join([message, *more]))
 
 
 def read_password() -> str:

@@ -145,9 +145,14 @@ def start_logs(settings: Settings) -> None:
 
 
 def run_with_services(work: Callable[["Running"], Awaitable[T]], *, beside: bool = False) -> T:
-    """Run a command's work on migrated services; a signal ends it as it ends the server."""
+    """Run a command's work on migrated services; a signal ends it as it ends the server.
+
+    What runs ``beside`` a server is about books that are there: without any it is refused.
+    """
     stop = StopSignals()
     settings = read_settings()
+    if beside and settings.embedded_database and not (settings.data / "postgres").exists():
+        refuse([f"There are no books in {settings.data}; POCKETTREND_DATA names their folder."])
 
     async def run(endpoints: "Endpoints | None", parts: "EmbeddedParts | None") -> T:
         from app import start  # noqa: PLC0415

@@ -67,6 +67,8 @@ async def serve_alone(
     if settings.worker:
         beside.append(asyncio.create_task(running.work(stopping)))
 
+    preparing: list[asyncio.Task[None]] = []
+
     def unwell() -> str | None:
         if parent is not None and parent.stopped():
             stop.request()
@@ -76,6 +78,8 @@ async def serve_alone(
         running.metrics.is_ready(monotonic() - _STARTED)
         typer.echo(f"ready {settings.address(port)}")
         sys.stdout.flush()
+        if running.prepare is not None:
+            preparing.append(loop.create_task(running.prepare()))
 
     failure = await server.serve_until(
         stopping,
@@ -88,6 +92,8 @@ async def serve_alone(
         drain_seconds=_PRODUCTION_DRAIN_SECONDS if settings.production else _DRAIN_SECONDS,
         early=not settings.production,
     )
+    for task in preparing:
+        task.cancel()
     await running.close()
     if failure is not None:
         typer.echo(f"pockettrend: {failure}", err=True)

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from bench.client import Client
+from bench.client import BadAnswer, Client
 from bench.cpu import backend_parent
 from bench.measure import Contestant, Meter
 from bench.peers import installed
@@ -23,6 +23,12 @@ from models.embedded.postgres import OWNER, SUPERUSER
 T = TypeVar("T")
 
 ROWS: Final = 5_000
+_WORK_SECONDS: Final = 600.0
+# Ticks and what is planned for another day are no work of now.
+_WORK: Final = (
+    "SELECT count(*) FROM jobs WHERE state IN ('WAITING', 'RUNNING') "
+    "AND run_at < now() + interval '1 minute'"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +118,13 @@ class Stage:
         await self.settled()
 
     async def settled(self) -> None:
-        """No upkeep is left for the middle of a measurement."""
+        """No work is left for the middle of a measurement: jobs are done, months packed."""
         superuser = await connect(self.endpoints, SUPERUSER, self.endpoints.superuser_password)
+        until = time.monotonic() + _WORK_SECONDS
+        while await superuser.fetchval(_WORK):
+            if time.monotonic() > until:
+                raise BadAnswer("the worker does not come to an end")
+            await asyncio.sleep(0.5)
         await superuser.execute("VACUUM (ANALYZE)")
         await superuser.execute("CHECKPOINT")
         await superuser.close()

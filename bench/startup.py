@@ -36,6 +36,8 @@ def _seconds(data: Path) -> float:
         "POCKETTREND_PORT": str(port),
         "POCKETTREND_DATA": str(data),
         "POCKETTREND_DEMO": "1",
+        # As `make serve` does: whoever turned it off here did not turn it off there.
+        "PYTHONDONTWRITEBYTECODE": "",
     }
     began = time.monotonic()
     with subprocess.Popen(

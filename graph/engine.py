@@ -5,9 +5,9 @@ validation nor planning; both doors run through here.
 """
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
-from contextlib import aclosing, nullcontext
+from collections import OrderedDict, deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Final, cast
@@ -36,14 +36,17 @@ from graph.coercion import field_error, literal_errors
 from graph.context import Context
 from graph.errors import as_app_error, masked, request_errors, response_errors
 from graph.execution import OperationPlan, Outcome, Plans
+from graph.execution.nodes import is_mutation
 from graph.schema import AUTH_MUTATIONS, schema
 from graph.scopes import SESSION, Scopes
 from graph.sharing import Answers, made_once
 from graph.streaming import Asked
+from models.patience import patient
 from resolvers.errors import AppError, FieldError, Invalid, Unavailable
 
 _REMEMBERED: Final = 512
 _MAX_ERRORS: Final = 5
+_PAUSE_SECONDS: Final = 0.005
 _MAX_FIELD_ERRORS: Final = 50
 _NEVER_KEPT: Final = frozenset({SESSION, "uploads:read", "exports:read", "changes:read"})
 QUERY_SECONDS: Final = 5.0
@@ -120,6 +123,14 @@ class Engine:
         self._compiled: OrderedDict[str, Compiled] = OrderedDict()
         extra = () if introspection else (NoSchemaIntrospectionCustomRule,)
         self._rules = (*specified_rules, *extra)
+        self.later: deque[Callable[[], object]] = deque()
+        """What a first request would have to wait for, if nobody did it before."""
+
+    async def prepare(self) -> None:
+        """Do what was left for later, a little at a time, so that requests come first."""
+        while self.later:
+            self.later.popleft()()
+            await asyncio.sleep(_PAUSE_SECONDS)
 
     def compile(self, text: str, *, trusted: bool = False) -> Compiled:
         """Parse, budget and validate a document; remembered by its text.
@@ -215,17 +226,19 @@ class Engine:
             answer.refused = error
             return answer
         result: ExecutionResult | Outcome
-        writes = is_mutation(operation)
-        limit = nullcontext() if writes else asyncio.timeout(self._query_seconds)
+        writes = is_mutation(compiled.operation(operation_name))
+        limit = asyncio.timeout(None if writes else self._query_seconds)
         try:
             # Its end cancels the statement that runs, in the database too.
             async with limit:
-                if plan is not None and coerced is not None:
-                    result = await plan.run(context, coerced)
-                else:
-                    result = await self._execute(context, compiled.document, values, operation_name)
+                with patient(limit):
+                    if plan is not None and coerced is not None:
+                        result = await plan.run(context, coerced)
+                    else:
+                        document = compiled.document
+                        result = await self._execute(context, document, values, operation_name)
         except TimeoutError:
-            if not isinstance(limit, asyncio.Timeout) or not limit.expired():
+            if not limit.expired():
                 raise
             answer.refused = Unavailable(
                 f"The query took longer than {self._query_seconds:g} seconds; ask for less at once."
@@ -362,21 +375,6 @@ def _filled(answer: Answer, result: ExecutionResult | Outcome, context: Context)
     answer.raw_errors = list(result.errors or ())
     answer.errors = response_errors(answer.raw_errors[:_MAX_ERRORS], context.request_id)
     return answer
-
-
-def is_query(operation: OperationDefinitionNode) -> bool:
-    """Whether an operation only reads, once."""
-    return operation.operation is OperationType.QUERY
-
-
-def is_mutation(operation: OperationDefinitionNode) -> bool:
-    """Whether an operation writes."""
-    return operation.operation is OperationType.MUTATION
-
-
-def is_subscription(operation: OperationDefinitionNode) -> bool:
-    """Whether an operation streams."""
-    return operation.operation is OperationType.SUBSCRIPTION
 
 
 def first_failure(answer: Answer) -> AppError | None:

@@ -9,12 +9,21 @@ from typing import Any, NewType
 from uuid import UUID
 
 import strawberry
-from graphql import FloatValueNode, GraphQLError, IntValueNode, StringValueNode, ValueNode
+from graphql import (
+    FloatValueNode,
+    GraphQLError,
+    GraphQLInt,
+    IntValueNode,
+    StringValueNode,
+    ValueNode,
+)
+from graphql.type.scalars import coerce_int
 from graphql.utilities import value_from_ast_untyped
 from strawberry.scalars import ID
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types.scalar import ScalarDefinition
 
+from graph.execution import as_it_is
 from models import ids
 from resolvers.money import plain_amount
 
@@ -26,7 +35,23 @@ JSONObject = NewType("JSONObject", dict)  # type: ignore[type-arg]
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _AMOUNT_HINT = 'An amount is a plain decimal number such as "-12.34".'
+_OVER_INT = 2**31 + 1
 _DATE_HINT = "A date is YYYY-MM-DD."
+
+
+def accept_whole_decimals() -> None:
+    """Let ``Int`` take 2.0 from JSON, as the specification asks (section 3.5.1).
+
+    The library does so for floats; our numbers of JSON are exact decimals.
+    """
+
+    def coerced(value: object) -> int:
+        if isinstance(value, Decimal) and value.is_finite() and abs(value) < _OVER_INT:
+            whole = int(value)
+            value = whole if whole == value else value
+        return coerce_int(value)
+
+    GraphQLInt.coerce_input_value = coerced
 
 
 def id_text(prefix: str, value: UUID | None) -> ID | None:
@@ -110,10 +135,6 @@ def _object_literal(node: ValueNode, variables: Any = None) -> dict[str, Any]:
     return _object_value(value_from_ast_untyped(node, variables))
 
 
-def _as_is(value: Any) -> Any:
-    return value
-
-
 SCALARS: dict[object, ScalarDefinition] = {
     Amount: strawberry.scalar(
         name="Amount",
@@ -122,7 +143,7 @@ SCALARS: dict[object, ScalarDefinition] = {
             'it, signed from the account holder\'s view: "-12.34". As input a string or a number '
             "in plain notation. At most 10^14 minor units."
         ),
-        serialize=_as_is,
+        serialize=as_it_is,
         parse_value=_amount_value,
         parse_literal=_amount_literal,
     ),
@@ -143,7 +164,7 @@ SCALARS: dict[object, ScalarDefinition] = {
     JSONObject: strawberry.scalar(
         name="JSONObject",
         description="A JSON object with free names.",
-        serialize=_as_is,
+        serialize=as_it_is,
         parse_value=_object_value,
         parse_literal=_object_literal,
     ),
@@ -153,8 +174,8 @@ SCALARS: dict[object, ScalarDefinition] = {
             "One row of a batch as a JSON object with the fields of the single operation's input; "
             "it is checked row by row, so that one bad row is that row's error."
         ),
-        serialize=_as_is,
-        parse_value=_as_is,
+        serialize=as_it_is,
+        parse_value=as_it_is,
         parse_literal=_untyped,
     ),
 }

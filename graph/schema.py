@@ -24,7 +24,7 @@ from graph.notifications import NotificationMutations, NotificationQueries
 from graph.personal_tokens import PersonalTokenMutations
 from graph.rates import RateMutations, RateQueries
 from graph.rules import RuleMutations, RuleQueries, RuleRunMutations, RuleRunQueries
-from graph.scalars import CONFIG
+from graph.scalars import CONFIG, accept_whole_decimals
 from graph.second_factor import SecondFactorMutations
 from graph.sessions import SessionMutations
 from graph.subscriptions import Subscription
@@ -134,6 +134,7 @@ AUTH_MUTATIONS = frozenset(
 @cache
 def schema() -> strawberry.Schema:
     """The one schema of this process."""
+    accept_whole_decimals()
     return strawberry.Schema(
         query=Query, mutation=Mutation, subscription=Subscription, config=CONFIG
     )

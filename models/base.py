@@ -32,6 +32,8 @@ NAMING: Final = {
     "ck": "ck_%(table_name)s_%(constraint_name)s",
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
 }
+# Tables are read and written as Core tables: nobody validates one.
+SQLModel.model_config["defer_build"] = True
 SQLModel.metadata.naming_convention = NAMING
 metadata = SQLModel.metadata
 

@@ -6,7 +6,7 @@ only the first, as a field error with its path.
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from functools import cache
@@ -37,8 +37,14 @@ LAST_DAY: Final = date(2200, 12, 31)
 class Input(BaseModel):
     """Base of all inputs: camelCase names, nothing unknown, absent told from null."""
 
+    # Validators are built when first used, or by ``input_builders``: they are a tenth of the start.
     model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=False, extra="forbid", frozen=True, strict=True
+        alias_generator=to_camel,
+        populate_by_name=False,
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        defer_build=True,
     )
 
     def given(self, name: str) -> bool:
@@ -47,6 +53,13 @@ class Input(BaseModel):
 
 
 M = TypeVar("M", bound=Input)
+
+
+def input_builders(kind: type[Input] = Input) -> Iterator[Callable[[], object]]:
+    """What builds the validators of every input, one at a time; those that are built stay."""
+    for one in kind.__subclasses__():
+        yield one.model_rebuild
+        yield from input_builders(one)
 
 
 def clean_text(value: object, *, multiline: bool = False) -> object:

@@ -48,7 +48,8 @@ class Rest:
         """Whether answers of a row are cached: no files, no secrets, nothing with a clock in it."""
         operation = self.operations[row.operation]
         open_to_all = not (row.secret or row.expires or row.public or row.write is not None)
-        return open_to_all and self.engine.keeps(operation.compiled, operation.node)
+        compiled = operation.compiled
+        return open_to_all and self.engine.keeps(compiled, compiled.operation(operation.name))
 
     async def versions(self, actor: Actor) -> "Sequence[VisibleVersion]":
         """Where the books that a person can see stand."""

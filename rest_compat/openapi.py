@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Final
 
 import orjson
@@ -49,15 +50,17 @@ _ALLOW: Final = "GET, HEAD, OPTIONS"
 
 
 def openapi_routes(door: Door, *, demo_password: str | None = None) -> list[BaseRoute]:
-    """GET /v1/openapi.json, written once at the start, and the page that shows it."""
-    body = orjson.dumps(openapi_document(door))
-    headers = {
-        "ETag": f'"{hashlib.sha256(body).hexdigest()[:24]}"',
-        "Cache-Control": "public, max-age=300",
-    }
+    """GET /v1/openapi.json, written when it is first asked, and the page that shows it."""
     graphiql = door.services.introspection
 
+    @cache
+    def written() -> tuple[bytes, dict[str, str]]:
+        body = orjson.dumps(openapi_document(door))
+        tag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
+        return body, {"ETag": tag, "Cache-Control": "public, max-age=300"}
+
     def document(request: Request) -> Response:
+        body, headers = written()
         held = request.headers.get("if-none-match", "")
         tags = {one.strip().removeprefix("W/") for one in held.split(",")}
         if tags & {"*", headers["ETag"]}:

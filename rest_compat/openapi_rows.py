@@ -85,7 +85,7 @@ class Row:
         self.operation = operation = door.operations[row.operation]
         self.fragments = {
             one.name.value: one
-            for one in operation.compiled.document.definitions
+            for one in operation.document.definitions
             if isinstance(one, FragmentDefinitionNode)
         }
         self.root = cast("FieldNode", operation.node.selection_set.selections[0])

@@ -1,7 +1,8 @@
-"""Stored operations: the documents behind the rows, read, joined and checked at the start."""
+"""Stored operations: the documents behind the rows, read and joined at the start, checked when first run."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -30,16 +31,17 @@ _FOLDER: Final = Path(__file__).parent / "operations"
 
 
 class BadOperations(Exception):
-    """A row and its operation do not fit; the product does not start."""
+    """A row and its operation, or an operation and the schema, do not fit."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stored:
-    """One operation, ready to run, with what the engine needs to know of it."""
+    """One operation with what the doors need to know of it."""
 
     name: str
-    text: str
-    compiled: Compiled
+    document: DocumentNode
+    """The operation and the fragments that it uses."""
+    engine: Engine = field(repr=False)
     node: OperationDefinitionNode
     root: str
     """The single root field (its response name)."""
@@ -53,6 +55,24 @@ class Stored:
     body_fields: frozenset[str]
     """Names that the answered object shows: what a PUT may send back."""
     returns: GraphQLNamedType
+
+    @cached_property
+    def text(self) -> str:
+        """The document as text."""
+        return print_ast(self.document)
+
+    @cached_property
+    def compiled(self) -> Compiled:
+        """Ready to run; raises BadOperations where the schema has no such fields.
+
+        Two hundred operations take a tenth of the start, and nobody asks them all: this is done
+        when one is first asked, or soon after the start (``Engine.prepare``).
+        """
+        compiled = self.engine.compile(self.text, trusted=True)
+        if compiled.refused is not None:
+            text = compiled.refused.message
+            raise BadOperations(f"The stored operation {self.name} is not valid: {text}")
+        return compiled
 
     @property
     def repeats(self) -> bool:
@@ -82,7 +102,7 @@ class Variable:
 
 
 def load_operations(engine: Engine, endpoints: Sequence[Endpoint]) -> dict[str, Stored]:
-    """All stored operations by name; raises BadOperations for anything that does not fit."""
+    """All stored operations by name; raises BadOperations for rows that fit none, and the like."""
     documents = [parse(path.read_text()) for path in sorted(_FOLDER.glob("*.graphql"))]
     fragments: dict[str, FragmentDefinitionNode] = {}
     operations: dict[str, OperationDefinitionNode] = {}
@@ -95,6 +115,7 @@ def load_operations(engine: Engine, endpoints: Sequence[Endpoint]) -> dict[str, 
             operations[node.name.value] = node
     stored = {name: _prepare(engine, name, node, fragments) for name, node in operations.items()}
     _check_rows(endpoints, stored)
+    engine.later.extend(partial(getattr, one, "compiled") for one in stored.values())
     return stored
 
 
@@ -106,28 +127,26 @@ def _prepare(
 ) -> Stored:
     used = _used_fragments(node.selection_set, fragments)
     document = DocumentNode(definitions=(node, *used))
-    text = print_ast(document)
-    compiled = engine.compile(text, trusted=True)
-    if compiled.refused is not None:
-        raise BadOperations(f"The stored operation {name} is not valid: {compiled.refused.message}")
     fields = [one for one in node.selection_set.selections if isinstance(one, FieldNode)]
     if len(fields) != 1 or len(node.selection_set.selections) != 1:
         raise BadOperations(f"The stored operation {name} needs exactly one root field.")
-    field = fields[0]
-    root_type = engine.schema.get_root_type(node.operation)
-    returns = get_named_type(cast("GraphQLObjectType", root_type).fields[field.name.value].type)
+    root = fields[0]
+    root_type = cast("GraphQLObjectType", engine.schema.get_root_type(node.operation))
+    if root.name.value not in root_type.fields:
+        raise BadOperations(f"The stored operation {name} asks for no field of the schema.")
+    returns = get_named_type(root_type.fields[root.name.value].type)
     shape, inner, instead = _shape(returns)
     return Stored(
         name=name,
-        text=text,
-        compiled=compiled,
-        node=compiled.operation(name),
-        root=field.alias.value if field.alias else field.name.value,
+        document=document,
+        engine=engine,
+        node=node,
+        root=root.alias.value if root.alias else root.name.value,
         variables=_variables(node, engine.schema),
         shape=shape,
         inner=inner,
         instead=instead,
-        body_fields=_body_fields(field, inner, fragments),
+        body_fields=_body_fields(root, inner, fragments),
         returns=returns,
     )
 
@@ -182,10 +201,10 @@ def _shape(returns: GraphQLNamedType) -> tuple[str, str | None, str | None]:
 
 
 def _body_fields(
-    field: FieldNode, inner: str | None, fragments: Mapping[str, FragmentDefinitionNode]
+    root: FieldNode, inner: str | None, fragments: Mapping[str, FragmentDefinitionNode]
 ) -> frozenset[str]:
     """Names that the object of an answer shows."""
-    selection = field.selection_set
+    selection = root.selection_set
     if inner is not None and selection is not None:
         for one in selection.selections:
             if isinstance(one, FieldNode) and one.name.value == inner:

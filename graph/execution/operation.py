@@ -46,6 +46,7 @@ from graph.execution.batched import LoadMany, Narrowed
 from graph.execution.calls import Call, Constant, call_of
 from graph.execution.coercing import Coercers
 from graph.execution.columns import Shape
+from graph.execution.literals import Literal, literal
 from graph.execution.nodes import conditions_of, descendants
 from graph.execution.run import Outcome, Run
 from graph.execution.shapes import shape_of
@@ -271,6 +272,7 @@ class Field:
         "_details",
         "_direct",
         "_fixed",
+        "_literals",
         "_plan",
         "_selections",
         "call",
@@ -313,6 +315,7 @@ class Field:
         self.wanted: Wanted = EVERYTHING
         self._fixed: dict[str, Any] | None = None
         self._direct: list[tuple[str, str, bool]] | None = None
+        self._literals: list[tuple[str, Literal]] = []
         self._prepare_arguments()
 
     def selection(self, kind: GraphQLObjectType) -> Selection:
@@ -341,23 +344,29 @@ class Field:
         for one in node.arguments or ():
             if isinstance(one.value, VariableNode):
                 definition = self.definition.args[one.name.value]
-                out = getattr(definition, "out_name", None) or one.name.value
+                out = definition.out_name or one.name.value
                 required = is_non_null_type(definition.type)
                 direct.append((out, one.value.name.value, required))
             elif any(isinstance(below, VariableNode) for below in descendants(one.value)):
-                return
+                definition = self.definition.args[one.name.value]
+                taken = literal(one.value, definition.type)
+                if taken is None:
+                    return
+                self._literals.append((definition.out_name or one.name.value, taken))
             else:
                 fixed.append(one)
-        literal = FieldNode(name=node.name, arguments=tuple(fixed), loc=node.loc)
+        known = FieldNode(name=node.name, arguments=tuple(fixed), loc=node.loc)
         # What has to be given, and is by a variable, has no default to be found here.
-        given = {one.name.value for one in node.arguments or ()} - {one.name.value for one in fixed}
+        given = {
+            one.name.value for one in node.arguments or () if isinstance(one.value, VariableNode)
+        }
         rest = {
             name: one
             for name, one in self.definition.args.items()
             if name not in given or not is_required_argument(one)
         }
         try:
-            found = get_argument_values(GraphQLField(self.definition.type, rest), literal)
+            found = get_argument_values(GraphQLField(self.definition.type, rest), known)
         except GraphQLError:
             return
         if not any(isinstance(one, list | dict) for one in found.values()):
@@ -377,6 +386,11 @@ class Field:
             elif required:
                 # Absent or null: that is wrong, or there is a default.
                 return self._by_the_book(variables)
+        for name, taken in self._literals:
+            value = taken.filled(coerced)
+            if value is Undefined:
+                return self._by_the_book(variables)
+            found[name] = value
         return found
 
     def _by_the_book(self, variables: VariableValues) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Answers that the server itself gives, in the shape of the door that was asked."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -8,6 +8,8 @@ import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+
+from graph.http.headers import SECURITY
 
 REST: Final = "/v1"
 
@@ -58,6 +60,26 @@ def error_response(
         extensions = {"code": code, "details": about}
         body = {"errors": [{"message": message, "extensions": extensions}]}
     return JsonResponse(body, status, headers=dict(headers or {}))
+
+
+_REFUSALS: Final = {
+    400: ("BAD_REQUEST", "The request is not HTTP as the server understands it."),
+    431: ("PAYLOAD_TOO_LARGE", "The request has too many or too long header fields."),
+}
+
+
+def refusal(line: bytes, default_headers: Iterable[tuple[bytes, bytes]], path: bytes) -> bytes:
+    """What ends a connection whose request cannot be taken, as it goes over the line.
+
+    ``line`` is the status line.  The path tells the door if it was read before the mistake; what
+    was meant to come behind it is not a request any more.
+    """
+    code, message = _REFUSALS[int(line[9:12])]
+    door = path.partition(b"?")[0].decode("latin-1")
+    answer = error_response(door, int(line[9:12]), code, message, headers=SECURITY)
+    fields = [*default_headers, *answer.raw_headers, (b"connection", b"close")]
+    head = b"".join(b"%b: %b\r\n" % field for field in fields)
+    return b"%b%b\r\n%b" % (line, head, bytes(answer.body))
 
 
 _CODES: Final[Mapping[int, tuple[str, str]]] = {

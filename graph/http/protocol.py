@@ -10,18 +10,19 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
+from graph.http.bare import refusal
 from graph.http.known import LONGEST, Known, Memo, Remember
 
 HEAD_BYTES: Final = 64 * 1024
 """Request line and headers together."""
 HEADER_COUNT: Final = 100
 HEAD_SECONDS: Final = 10.0
-_TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
 class BoundedProtocol(HttpToolsProtocol):
     """Refuses heads that are too large, have too many headers or come too slowly."""
 
+    url = b""
     _arrived = 0
     _size = 0
     _in_head = True
@@ -161,11 +162,19 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._in_head and not self.transport.is_closing():
             self.transport.close()
 
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is not HTTP, in our own shape."""
+        self._end(400)
+
     def _refuse(self) -> None:
         if not self._refused:
             self._refused = True
-            self.transport.write(_TOO_LARGE)
-            self.transport.close()
+            self._end(431)
+
+    def _end(self, status: int) -> None:
+        told = refusal(STATUS_LINE[status], self.server_state.default_headers, self.url)
+        self.transport.write(told)
+        self.transport.close()
 
 
 def _whole(

@@ -12,7 +12,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -24,6 +24,10 @@ THREADS: Final = 16
 
 class AwsAway(OSError):
     """A service of AWS does not answer, or not now; says which call and why, and no value."""
+
+
+class NoRegion(ValueError):
+    """Nothing says in which region a service is."""
 
 
 def told(error: Exception) -> str:
@@ -47,24 +51,28 @@ class Aws:
         read_seconds: float = READ_SECONDS,
     ) -> None:
         access = {} if login is None else dict(zip(_LOGIN, login, strict=True))
-        self.client: Any = boto3.session.Session().client(
-            service,
-            endpoint_url=endpoint,
-            # Where AWS runs us it says AWS_REGION, which boto3 does not read by itself.
-            region_name=region or os.environ.get("AWS_REGION"),
-            config=Config(
-                # With an endpoint of its own boto3 would sign links the old way, which SSE-KMS
-                # refuses.
-                signature_version="s3v4" if service == "s3" else None,
-                s3={"addressing_style": "path"} if endpoint else None,
-                connect_timeout=CONNECT_SECONDS,
-                read_timeout=read_seconds,
-                retries={"total_max_attempts": 2, "mode": "standard"},
-                max_pool_connections=threads,
-                user_agent_extra="pockettrend",
-            ),
-            **access,
-        )
+        self.client: Any
+        try:
+            self.client = boto3.session.Session().client(
+                service,
+                endpoint_url=endpoint,
+                # Where AWS runs us it says AWS_REGION, which boto3 does not read by itself.
+                region_name=region or os.environ.get("AWS_REGION"),
+                config=Config(
+                    # With an endpoint of its own boto3 would sign links the old way, which SSE-KMS
+                    # refuses.
+                    signature_version="s3v4" if service == "s3" else None,
+                    s3={"addressing_style": "path"} if endpoint else None,
+                    connect_timeout=CONNECT_SECONDS,
+                    read_timeout=read_seconds,
+                    retries={"total_max_attempts": 2, "mode": "standard"},
+                    max_pool_connections=threads,
+                    user_agent_extra="pockettrend",
+                ),
+                **access,
+            )
+        except NoRegionError as error:
+            raise NoRegion(service) from error
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=f"aws-{service}")
 
     async def call(self, name: str, **values: Any) -> Any:

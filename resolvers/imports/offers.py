@@ -82,11 +82,16 @@ def _fitting(key: Key, kept: Sequence[tuple[ImportRunRow, str]]) -> list[Offer]:
     for run, filename in kept:
         mapping = remembered(run)
         fits = run.account_id == account_id and run.id != import_id and header_of(run) == header
-        if not fits or not header or mapping is None:
+        if not fits or not header or mapping is None or not _could_read(run):
             continue
         if all(mapping != one.mapping for one in offers):
             offers.append(Offer(ledger_id, run.id, run.mapping_name or filename, mapping))
     return offers[:MOST]
+
+
+def _could_read(run: ImportRunRow) -> bool:
+    """Whether its mapping fitted any row: one that fitted none helps no file."""
+    return run.counts["failed"] < run.counts["rows"]
 
 
 async def mapping_from(

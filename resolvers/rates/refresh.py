@@ -12,9 +12,8 @@ from contextlib import suppress
 from datetime import date, timedelta
 from decimal import Decimal
 from io import BytesIO
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import httpx2
 import structlog
 from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
@@ -24,6 +23,9 @@ from models.base import table, utc_now
 from models.database import Database, Transaction
 from models.ecb import Days, carried, learn, learned, published, read_zip
 from models.published import PublishedRate, RateSource
+
+if TYPE_CHECKING:
+    import httpx2
 
 ASK_EVERY: Final = timedelta(hours=6)
 AGAIN_AFTER: Final = timedelta(minutes=15)
@@ -75,7 +77,7 @@ async def _keep(once: Callable[[], Awaitable[None]], stopping: asyncio.Event, ev
     while not stopping.is_set():
         try:
             await once()
-        except (SQLAlchemyError, httpx2.HTTPError, OSError, ValueError) as error:
+        except (SQLAlchemyError, OSError, ValueError) as error:
             _log.warning(event, exc_info=error)
         with suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), _LOOK_SECONDS)
@@ -99,7 +101,7 @@ async def learn_added(database: Database) -> bool:
 async def refresh(database: Database, url: str) -> int:
     """Ask an address once if it is time; how many rates were added.
 
-    Raises ``httpx2.HTTPError`` where nobody answers and ValueError for what is no table of rates;
+    Raises OSError where nobody answers and ValueError for what is no table of rates;
     the address is asked again after a quarter of an hour then.
     """
     now = utc_now()
@@ -150,10 +152,22 @@ def _adding(days: Days) -> Callable[[Transaction], Awaitable[int]]:
 
 async def _fetch(url: str, etag: str | None) -> tuple[bytes | None, str | None]:
     """The body, or None where it is the one of the last time; and its validator."""
+    # Seldom needed, and never before the server is ready.
+    import httpx2  # noqa: PLC0415
+
+    try:
+        return await _got(url, etag, httpx2.AsyncClient(follow_redirects=True, max_redirects=3))
+    except httpx2.HTTPError as error:
+        raise OSError(f"The rates' address cannot be asked: {type(error).__name__}.") from error
+
+
+async def _got(
+    url: str, etag: str | None, client: "httpx2.AsyncClient"
+) -> tuple[bytes | None, str | None]:
     headers = {} if etag is None else {"If-None-Match": etag}
     async with (
         asyncio.timeout(_FETCH_SECONDS),
-        httpx2.AsyncClient(follow_redirects=True, max_redirects=3) as client,
+        client,
         client.stream("GET", url, headers=headers) as answer,
     ):
         if answer.status_code == _NOT_MODIFIED:

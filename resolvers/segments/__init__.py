@@ -1,12 +1,13 @@
 """Segments marked by writes, read as columns, and stored again behind the reader."""
 
-from resolvers.segments.ahead import BUILD_SEGMENTS, QUIET, WIDE, build_ahead
+from resolvers.segments.ahead import BUILD_SEGMENTS, MANY, QUIET, WIDE, build_ahead
 from resolvers.segments.marks import forget_books, mark, packed_rows, places_of
 from resolvers.segments.parts import Parts
 from resolvers.segments.reading import Months, read_parts, read_totals
 
 __all__ = [
     "BUILD_SEGMENTS",
+    "MANY",
     "QUIET",
     "WIDE",
     "Months",

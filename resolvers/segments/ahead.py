@@ -14,6 +14,8 @@ from resolvers.segments.reading import BATCH, rebuilt
 BUILD_SEGMENTS: Final = "build_segments"
 WIDE: Final = 12
 """A write that touches so many book-months leaves a job; fewer are opened by the next reader."""
+MANY: Final = 100
+"""A write of so many rows leaves one, too: who books in bulk fills few months with each request."""
 QUIET: Final = timedelta(seconds=5)
 """How long the job waits: imports write in many pieces, and only the last one's job builds."""
 

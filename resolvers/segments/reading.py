@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
+from time import monotonic
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -29,6 +30,7 @@ from sqlalchemy import (
 
 from models.base import KEY_TEXT, among, table
 from models.database import Transaction as Tx
+from models.patience import give_back
 from models.sealing import LedgerRing
 from models.segments import (
     PART,
@@ -54,7 +56,7 @@ _TOTAL_BYTES: Final = 16
 """Wider than an amount: what a month adds to an account may be undone in another month."""
 _BREATH: Final = 1_000
 BATCH: Final = 64
-"""Book-months that one upkeep transaction stores."""
+"""Book-months that are opened at once, and that one upkeep transaction stores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,36 +115,41 @@ async def read_parts(tx: Tx, ledger_id: UUID, months: Months, *, book: UUID | No
         rows = await tx.rows(_in_order(_PAGES.where(*conditions)))
     await tx.unlock([ledger_id])
     ring = tx.ring(ledger_id)
-    pages: dict[Place, list[Row[Any]]] = {}
-    for row in rows:
-        pages.setdefault((row.book, row.month, row.currency), []).append(row)
-    packed: dict[Place, bytes] = {}
-    stale: dict[Place, int] = {}
-    for place, found in pages.items():
-        content = _opened(ring, place, found)
-        if content is None:
-            stale[place] = found[0].version
-        else:
-            packed[place] = content
-    note_count("opened", len(packed))
+    packed, stale = _opened(ring, rows)
+    note_count("opened", len(packed) - len(stale))
     packed |= await rebuilt(tx, ledger_id, stale)
-    return Parts.of([(place[0], place[2], packed[place]) for place in pages])
+    return Parts.of([(place[0], place[2], content) for place, content in packed.items()])
 
 
-def _opened(ring: LedgerRing, place: Place, pages: Sequence[Row[Any]]) -> bytes | None:
-    """The packed records of a book-month, or None when its rows have to be asked."""
-    head = pages[0]
-    if head.built != head.version:
-        return None
-    book, month, currency = place
-    found = []
-    for page in pages:
-        name = blob_place(month, currency, page.page, head.built)
-        content = records_of(ring.unseal(name, book, page.blob or b""))
+def _opened(ring: LedgerRing, rows: Iterable[Any]) -> tuple[dict[Place, bytes], dict[Place, int]]:
+    """Packed records of book-months in their order, and versions of those whose rows must be asked.
+
+    The pages of a book-month follow one another, and the first one says of when they are.
+    """
+    heads: dict[Place, int] = {}
+    stale: dict[Place, int] = {}
+    wanted: list[tuple[Place, bytes]] = []
+    names: list[str] = []
+    for book, month, currency, page, version, built, _, blob in rows:
+        place = (book, month, currency)
+        if place not in heads:
+            heads[place] = version
+            if built != version:
+                stale[place] = version
+        if place not in stale:
+            wanted.append((place, blob or b""))
+            names.append(blob_place(month, currency, page, heads[place]))
+    opened = ring.unseal_each(
+        names, [place[0] for place, _ in wanted], [cell for _, cell in wanted]
+    )
+    packed = dict.fromkeys(heads, b"")
+    for (place, _), page in zip(wanted, opened, strict=True):
+        content = records_of(page)
         if content is None:
-            return None
-        found.append(content)
-    return b"".join(found)
+            stale[place] = heads[place]
+        else:
+            packed[place] += content
+    return packed, stale
 
 
 async def read_totals(
@@ -175,19 +182,28 @@ async def read_totals(
 
 
 async def rebuilt(tx: Tx, ledger_id: UUID, stale: dict[Place, int]) -> dict[Place, bytes]:
-    """Records of book-months from their rows; they are stored once this reading has ended."""
-    if not stale:
-        return {}
-    packed = await pack_months(tx, ledger_id, list(stale))
-    note_count("rebuilt", len(packed))
-    built = [_Built(place, stale[place], content) for place, content in packed.items()]
-    for start in range(0, len(built), BATCH):
-        tx.afterwards(partial(_store, ledger_id=ledger_id, built=built[start : start + BATCH]))
-    return packed
+    """Records of book-months from their rows; they are stored once this reading has ended.
+
+    Many are opened a batch at a time: what was opened is stored even where the reader fails later.
+    """
+    found: dict[Place, bytes] = {}
+    waiting = list(stale)
+    while waiting:
+        some, waiting = waiting[:BATCH], waiting[BATCH:]
+        packed = await pack_months(tx, ledger_id, some)
+        note_count("rebuilt", len(packed))
+        built = [_Built(place, stale[place], content) for place, content in packed.items()]
+        tx.afterwards(partial(_store, ledger_id=ledger_id, built=built))
+        found |= packed
+    return found
 
 
 async def pack_months(tx: Tx, ledger_id: UUID, places: Sequence[Place]) -> dict[Place, bytes]:
-    """Records of book-months, made from their living rows in one statement."""
+    """Records of book-months, made from their living rows in one statement.
+
+    The time for it does not count against the limit of a query.
+    """
+    began = monotonic()
     wanted = (
         func.unnest(
             cast([book for book, _, _ in places], ARRAY(Uuid)),
@@ -225,7 +241,16 @@ async def pack_months(tx: Tx, ledger_id: UUID, places: Sequence[Place]) -> dict[
         if number % _BREATH == _BREATH - 1:
             # Years may have to be opened after an import: others must not wait for that.
             await asyncio.sleep(0)
+            began = _given_back(began)
+    _given_back(began)
     return {place: b"".join(records) for place, records in found.items()}
+
+
+def _given_back(began: float) -> float:
+    """Do not count what has passed since an instant; the present one."""
+    now = monotonic()
+    give_back(now - began)
+    return now
 
 
 def _record(ring: LedgerRing, row: Row[Any]) -> bytes:

@@ -237,6 +237,9 @@ def _mark(
     if any("." in text or "," in text for text in others) and not other_open:
         return other_mark
     if is_open:
+        if home is not None and is_currency(home) and digits_of(home) == 3:
+            # The account's money has three digits behind the mark, so that is the likelier meaning.
+            mark = "," if mark == "." else "."
         example = next((t for t in main if "." in t or "," in t), "")[:30]
         message = f"Is the mark in amounts such as {example!r} for decimals or for thousands?"
         questions.append(Question("decimalMark", message, (mark, "," if mark == "." else ".")))

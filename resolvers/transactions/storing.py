@@ -10,7 +10,7 @@ from models.base import among
 from models.statements import Inserted
 from models.transactions import TransactionRow
 from resolvers.ledgers import LedgerWrite
-from resolvers.segments import BUILD_SEGMENTS, QUIET, WIDE, mark, places_of
+from resolvers.segments import BUILD_SEGMENTS, MANY, QUIET, WIDE, mark, places_of
 from resolvers.segments.marks import Place
 from resolvers.transactions.rows import S, T
 
@@ -65,7 +65,7 @@ async def insert_rows(write: LedgerWrite, rows: Sequence[TransactionRow]) -> Non
     parts = _parts(write, rows)
     if parts:
         await write.tx.run(insert(S), parts)
-    await _mark(write, {place for row in rows for place in places_of(None, row)})
+    await _mark(write, {place for row in rows for place in places_of(None, row)}, len(rows))
     for row in rows:
         write.record("transaction", "CREATE", None, row)
         if row.deleted_at is None:
@@ -124,10 +124,10 @@ async def stamp_rows(
     await _tell(write, changed, op)
 
 
-async def _mark(write: LedgerWrite, places: set[Place]) -> None:
-    """Mark segments stale; many of them are built again by a job and not by the next reader."""
+async def _mark(write: LedgerWrite, places: set[Place], rows: int) -> None:
+    """Mark segments stale; what is much is built again by a job and not by the next reader."""
     await mark(write.tx, write.ledger_id, places)
-    if len(places) >= WIDE:
+    if len(places) >= WIDE or (places and rows >= MANY):
         write.enqueue(BUILD_SEGMENTS, write.ledger_id, run_at=write.now + QUIET)
 
 
@@ -160,7 +160,7 @@ async def _tell(
 ) -> None:
     """Segments, totals and feed of changed rows."""
     touched = {place for old, new in changed for place in places_of(old, new)}
-    await _mark(write, touched)
+    await _mark(write, touched, len(changed))
     for old, new in changed:
         if old.deleted_at is None:
             write.move(old.account_id, -old.amount_minor)

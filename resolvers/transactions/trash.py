@@ -31,7 +31,10 @@ Removed = TransactionRow | AppError
 async def delete_transactions(
     write: LedgerWrite, wanted: Sequence[tuple[UUID | None, int | None]]
 ) -> list[Removed]:
-    """Move rows, given as id and expected version, to the trash; transfers go with both sides."""
+    """Move rows, given as id and expected version, to the trash; transfers go with both sides.
+
+    Both sides may be named, but nobody twice.
+    """
     keys = [(write.ledger_id, one) for one, _ in wanted if one is not None]
     found = {row.id: row for row in await transactions_by_id(write.tx, keys) if row is not None}
     sides = [row.transfer_id for row in found.values() if row.transfer_id is not None]
@@ -39,11 +42,18 @@ async def delete_transactions(
     peers = {row.id: row for row in others if row is not None}
     results: list[Removed] = []
     gone: dict[UUID, TransactionRow] = {}
+    named: set[UUID] = set()
     for wanted_id, expected in wanted:
         row = None if wanted_id is None else found.get(wanted_id)
         if row is None:
             results.append(NotFound("There is no such transaction."))
             continue
+        if row.id in named:
+            results.append(
+                Conflict("This transaction is named by an earlier row of the same batch.")
+            )
+            continue
+        named.add(row.id)
         together = [row]
         if row.transfer_id is not None and row.transfer_id in peers:
             together.append(peers[row.transfer_id])

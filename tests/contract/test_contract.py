@@ -21,6 +21,8 @@ from graph.schema import schema, schema_text
 from models.groups import ProfileRow
 from resolvers import wire as wires
 from resolvers.errors import REGISTRY, ErrorCode
+from resolvers.inputs import input_builders
+from resolvers.transactions.inputs import TransactionCreate
 from rest_compat.routes import ENDPOINTS, Endpoint
 from rest_compat.stored import BadOperations, load_operations
 
@@ -149,6 +151,18 @@ def test_an_operation_without_a_row_stops_the_start() -> None:
     with pytest.raises(BadOperations) as refused:
         load_operations(Engine(), [row for row in ENDPOINTS if row.operation != "GetAccount"])
     assert "without a row: GetAccount" in str(refused.value)
+
+
+@pytest.mark.anyio
+async def test_the_start_leaves_for_later_what_single_requests_need() -> None:
+    engine = Engine()
+    stored = load_operations(engine, ENDPOINTS)
+    assert not [name for name, one in stored.items() if "compiled" in vars(one)]
+    engine.later.extend(input_builders())
+    await engine.prepare()
+    assert not engine.later
+    assert all("compiled" in vars(one) for one in stored.values()), "and each fits the schema"
+    assert TransactionCreate.__pydantic_complete__
 
 
 def test_few_rows_read_or_write_anything_but_json() -> None:

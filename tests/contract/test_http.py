@@ -1,11 +1,14 @@
 """Both doors as HTTP: envelopes, statuses, validators, tokens before anything else."""
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import httpx2
 import pytest
+from graphql.execution.values import VariableValues, get_variable_values
 
+from graph.engine import Engine
 from rest_compat.routes import ENDPOINTS
 from tests.doors import Person
 
@@ -348,3 +351,27 @@ async def test_only_plain_numbers_are_amounts(client: Any, ada: Person) -> None:
 async def test_graphql_names_its_methods(client: Any, method: str) -> None:
     answer = await client.request(method, "/graphql")
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, POST")
+
+
+@pytest.mark.parametrize(
+    ("number", "fits"), [("2.0", True), ("20e-1", True), ("2.5", False), ("1e10", False)]
+)
+async def test_a_whole_number_may_be_written_with_a_fraction(
+    client: Any, ada: Person, number: str, fits: bool
+) -> None:
+    document = "query ($n: Int) { categories(first: $n) { nodes { id } } }"
+    body = f'{{"query": "{document}", "variables": {{"n": {number}}}}}'
+    headers = {**ada.headers, "Content-Type": "application/json"}
+    told = (await client.post("/graphql", content=body, headers=headers)).json()
+    if fits:
+        assert len(told["data"]["categories"]["nodes"]) == 2
+    else:
+        assert told["errors"][0]["extensions"]["code"] == "VALIDATION_ERROR"
+    reference = Engine(reference=True)
+    compiled = reference.compile(document)
+    found = get_variable_values(
+        reference.schema,
+        compiled.operation(None).variable_definitions or (),
+        {"n": Decimal(number)},
+    )
+    assert (found.coerced == {"n": 2}) if isinstance(found, VariableValues) else not fits

@@ -65,9 +65,10 @@ async def test_a_question_is_told_and_answered_by_a_mapping(
     [
         (["--account", "Giro"], "wrong", "pockettrend: "),
         (["--account", "Nobody's"], PASSWORD, "no account has the name"),
-        (["--account", "Giro", "--mapping", "{"], PASSWORD, "--mapping"),
+        (["--account", "Giro", "--mapping", "{"], PASSWORD, "It is no JSON"),
+        (["--account", "Giro", "--mapping", "[1]"], PASSWORD, "must be a JSON object"),
     ],
-    ids=["password", "account", "mapping"],
+    ids=["password", "account", "mapping", "list"],
 )
 async def test_what_is_wrong_is_said(
     address: str,
@@ -84,6 +85,19 @@ async def test_what_is_wrong_is_said(
     refused = await run(address, ada, str(file), *words, password=password)
     assert refused.exit_code in {1, 2}
     assert said in refused.output
+
+
+async def test_an_empty_file_is_refused_in_one_sentence(
+    address: str, client: Any, ada: Person, tmp_path: Path
+) -> None:
+    await account(RestDoor(client, ada))
+    file = tmp_path / "empty.csv"
+    file.write_bytes(b"")
+    refused = await run(address, ada, str(file), "--account", "Giro")
+    assert refused.exit_code == 1
+    told = [line for line in refused.stderr.splitlines() if line.startswith("pockettrend: ")]
+    assert len(told) == 1
+    assert told[0].casefold().count("empty") == 1, told
 
 
 def test_no_server_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:

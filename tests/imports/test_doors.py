@@ -203,6 +203,11 @@ async def test_a_mapping_is_remembered_and_offered_by_name(
     with pytest.raises(Refused) as refused:
         await bring(7, giro, mappingFrom=giro.replace("acct_", "imp_"))
     assert refused.value.paths == {"mappingFrom": "NOT_FOUND"}
+    # What fitted no row is offered to nobody.
+    wrong = {"columns": {"amount": "Note"}, "signRule": "NEGATED"}
+    useless = await bring(8, giro, "Date,Note,Amount", mapping=wrong)
+    assert (useless["counts"]["failed"], useless["counts"]["rows"]) == (2, 2)
+    assert (await bring(9, giro, "Date,Note,Amount"))["offers"] == []
 
 
 OVERRULE = """mutation Overrule($id: ID!, $rows: [ImportRulingInput!]!, $key: String) {

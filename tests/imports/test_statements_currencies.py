@@ -168,3 +168,15 @@ def test_a_foreign_sign_among_own_ones_fails_its_row() -> None:
     problem = statement.rows[1].problem
     assert problem is not None
     assert "USD" in problem.reason
+
+
+@pytest.mark.parametrize(
+    ("home", "choices"), [("KWD", (".", ",")), ("TND", (".", ",")), ("EUR", (",", "."))]
+)
+def test_three_digits_of_the_accounts_money_are_likelier_than_thousands(
+    home: str, choices: tuple[str, str]
+) -> None:
+    statement = _signs("-1.250", "-2.500", home=home)
+    (asked,) = [one for one in statement.questions if one.field == "decimalMark"]
+    assert tuple(asked.choices) == choices
+    assert str(statement.rows[0].amount) == ("-1.250" if choices[0] == "." else "-1250")

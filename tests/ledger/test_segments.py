@@ -15,13 +15,14 @@ from sqlalchemy import select
 
 from app import Running
 from graph.handlers import job_handlers
+from models.patience import MOST_SECONDS, give_back, patient
 from models.sealing import SealBroken
 from models.segments import PAGE_RECORDS, TRANSFER
 from resolvers.accounts import delete_account, purge_accounts, restore_account
 from resolvers.categories import CategoryCreate, create_category
 from resolvers.inputs import parse
 from resolvers.jobs import Worker
-from resolvers.segments import BUILD_SEGMENTS, Months, Parts, read_parts, read_totals
+from resolvers.segments import BUILD_SEGMENTS, MANY, Months, Parts, read_parts, read_totals, reading
 from resolvers.segments.parts import find, fits, sum_of, sums_by, uuid_at, words_of
 from resolvers.transactions import (
     TransactionCreate,
@@ -297,6 +298,54 @@ def test_ids_are_found_even_if_they_share_a_half() -> None:
     asked = [UUID(int=2 << 64 | 5), UUID(int=4 << 64 | 5), UUID(int=3 << 64 | 9), UUID(int=0)]
     assert find(*words_of(asked), *words_of(known)).tolist() == [1, -1, 2, -1]
     assert find(*words_of(asked), *words_of(known[:1])).tolist() == [-1, -1, -1, -1]
+
+
+async def test_a_write_of_many_rows_in_one_month_is_built_ahead_too(
+    books: Books, root: asyncpg.Connection
+) -> None:
+    cells = {"accountId": books.giro, "date": "2026-01-05", "amount": "-1.05", "description": "x"}
+    wanted = [parse(TransactionCreate, cells) for _ in range(MANY)]
+    waiting = "SELECT count(*) FROM jobs WHERE kind = 'build_segments' AND ledger_id = $1"
+    await books.write(lambda w: create_transactions(w, wanted[1:]))
+    assert await root.fetchval(waiting, books.actor.ledger_id) == 0
+    await books.write(lambda w: create_transactions(w, wanted))
+    assert await root.fetchval(waiting, books.actor.ledger_id) == 1
+
+
+async def test_time_for_packing_does_not_count_and_batches_outlive_a_failure(
+    books: Books, root: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "BATCH", 1)
+    packing, packed = reading.pack_months, []
+
+    async def failing(tx: Any, ledger_id: UUID, places: Any) -> Any:
+        if packed:
+            raise ConnectionError
+        packed.append(len(places))
+        return await packing(tx, ledger_id, places)
+
+    monkeypatch.setattr(reading, "pack_months", failing)
+    moment = await books.database.open_read(books.actor.user_id)
+    with pytest.raises(ConnectionError):
+        await read_parts(moment, books.actor.ledger_id, ALL)
+    await moment.end()
+    await books.database.settle()
+    assert packed == [1]
+    assert await fresh(books, root) == 1
+    monkeypatch.setattr(reading, "pack_months", packing)
+    async with asyncio.timeout(60) as limit:
+        before = limit.when()
+        with patient(limit):
+            await both(books)
+        after = limit.when()
+        assert before is not None
+        assert after is not None
+        assert before < after < before + MOST_SECONDS
+        with patient(limit):
+            give_back(MOST_SECONDS * 2)
+            give_back(1.0)
+        assert limit.when() == after + MOST_SECONDS, "and no more than that"
+    await agree(books)
 
 
 async def test_what_a_wide_write_left_is_built_before_anybody_asks(

@@ -26,6 +26,14 @@ def run(data: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_where_there_are_no_books_none_are_made_to_be_verified(tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    refused = run(empty, "verify")
+    assert (refused.returncode, "no books" in refused.stderr) == (2, True), refused.stderr
+    assert not list(empty.iterdir())
+
+
 def test_no_key_is_made_beside_a_database_and_no_backup_under_a_wrong_one(tmp_path: Path) -> None:
     data, backup = tmp_path / "data", tmp_path / "one.backup"
     assert run(data, "migrate").returncode == 0

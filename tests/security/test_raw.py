@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
+import orjson
 import pytest
 
 from graph.http import protocol
@@ -78,6 +79,31 @@ async def test_a_request_of_two_meanings_has_none(port: int, content: bytes) -> 
     assert b" 200 " not in answer[:20]
     assert answer == b"" or answer[9:12] in {b"400", b"431"}
     assert (await said(port, OK)).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.case("R07")
+@pytest.mark.parametrize(
+    ("content", "status", "code"),
+    [
+        (b"GET /v1/accounts HTTP/1.1\r\nHost : x\r\n\r\n", 400, "BAD_REQUEST"),
+        (b"GET /v1/a HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 70_000, 431, "PAYLOAD_TOO_LARGE"),
+        (b"\x16\x03\x01\x02\x00\x01", 400, "BAD_REQUEST"),
+    ],
+    ids=["head", "large", "nonsense"],
+)
+async def test_a_head_that_is_refused_is_answered_in_our_shape(
+    port: int, content: bytes, status: int, code: str
+) -> None:
+    head, _, body = (await said(port, content)).partition(b"\r\n\r\n")
+    lines = head.decode().lower().split("\r\n")
+    assert lines[0].startswith(f"http/1.1 {status} ")
+    assert {
+        "connection: close", "x-content-type-options: nosniff", "cache-control: no-store",
+        "content-type: application/json; charset=utf-8", f"content-length: {len(body)}",
+    } <= set(lines)  # fmt: skip
+    told = orjson.loads(body)
+    error = told["error"] if b"/v1" in content else told["errors"][0]["extensions"]
+    assert error["code"] == code
 
 
 @pytest.mark.case("R06")

@@ -2,14 +2,17 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import assembly
 from models.sealing import SealBroken
 from models.stores.aws import Aws, AwsAway
 from models.stores.keys import KeyProvider, LocalKeys
 from models.stores.kms import KmsKeys
+from settings import Settings, SettingsError
 from tests.stores.conftest import client_of
 
 pytestmark = pytest.mark.anyio
@@ -97,3 +100,14 @@ async def test_kms_that_is_away_is_away_and_not_broken(kms: Aws) -> None:
         with pytest.raises(AwsAway) as told:
             await keys.wrap(b"canary" * 5, b"x")
     assert "canary" not in str(told.value)
+
+
+def test_a_service_without_a_region_is_a_wrong_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    assembly._aws.cache_clear()
+    with pytest.raises(SettingsError, match="AWS_REGION: must name the region of KMS"):
+        assembly.master_keys(Settings(data=tmp_path, kms_keys=("alias/x",)))

@@ -103,6 +103,15 @@ async def test_what_was_got_can_be_put_back(door: Door) -> None:
     assert refused.value.details["results"][0]["error"]["code"] == "READ_ONLY"
 
 
+async def test_a_row_is_deleted_once_in_a_batch(door: Door) -> None:
+    giro = await account(door)
+    made = await door.call("CreateTransactions", transactions=rows(giro, 2))
+    one, two = (row["id"] for row in made["results"])
+    answer = await door.call("DeleteTransactions", ids=[one, two, one], policy="SKIP_FAILED")
+    assert (answer["succeeded"], answer["failed"]) == (2, 1)
+    assert answer["results"][2]["error"]["code"] == "CONFLICT"
+
+
 async def test_batches_are_deleted_by_id(door: Door) -> None:
     giro = await account(door)
     made = await door.call("CreateTransactions", transactions=rows(giro, 3))
