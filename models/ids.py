@@ -4,6 +4,7 @@ A TypeID is a short type name, an underscore and the 128 bits in lower-case Croc
 (TypeID specification 0.3).  Ids made later sort later, so keyset pages follow creation.
 """
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from operator import attrgetter
@@ -15,8 +16,10 @@ from uuid_utils.compat import uuid7
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS: Final = [a + b for a in _ALPHABET for b in _ALPHABET]
-_VALUES: Final = {char: value for value, char in enumerate(_ALPHABET)}
 _BODY_LENGTH: Final = 26
+_BODY: Final = re.compile(f"[{_ALPHABET}]{{{_BODY_LENGTH}}}")
+_DIGITS: Final = str.maketrans(_ALPHABET, "0123456789abcdefghijklmnopqrstuv")
+"""Digits of Python's base 32."""
 _LETTERS: Final = _ALPHABET.encode() + bytes(range(len(_ALPHABET), 256))
 """Letters of groups of five bits; any other character stays what it is."""
 _BYTES: Final = attrgetter("bytes")
@@ -124,14 +127,9 @@ def decode(prefix: str, text: object) -> UUID | None:
     if not isinstance(text, str) or not text.startswith(prefix + "_"):
         return None
     body = text[len(prefix) + 1 :]
-    if len(body) != _BODY_LENGTH:
+    if not _BODY.fullmatch(body):
         return None
-    number = 0
-    for char in body:
-        value = _VALUES.get(char)
-        if value is None:
-            return None
-        number = number << 5 | value
+    number = int(body.translate(_DIGITS), 32)
     return UUID(int=number) if number < _MAX else None
 
 

@@ -8,14 +8,16 @@ is found by SQLAlchemy's own cache key.
 
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Final, cast
 
 from asyncpg import Record
-from sqlalchemy import ARRAY, Dialect, Executable, Numeric, Table, insert
+from sqlalchemy import ARRAY, Dialect, Executable, LargeBinary, Numeric, Table, insert
 from sqlalchemy.sql.compiler import SQLCompiler
+
+from models.spread import Spread, spread_of
 
 _REMEMBERED: Final = 1_000
 
@@ -38,34 +40,6 @@ class Prepared:
         return self._made
 
 
-_INTO: Final = re.compile(r"INSERT INTO (\S+) \(([^)]+)\) VALUES \((.+)\)")
-_VALUE: Final = re.compile(r"\$\d+::([A-Z ]+?)(\[\])?(?: COLLATE \"C\")?")
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """An insert of many rows that takes each column as one array."""
-
-    sql: str
-    lists: tuple[int, ...]
-    """Columns that are lists of text themselves: an array of arrays would have to be square."""
-
-    def arguments(self, rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
-        """The arrays of rows of values."""
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        for index in self.lists:
-            columns[index] = [_literal(one) for one in columns[index]]
-        return columns
-
-
-def _literal(texts: Sequence[str] | None) -> str | None:
-    """An array of text as PostgreSQL writes it."""
-    if texts is None:
-        return None
-    quoted = (one.replace("\\", "\\\\").replace('"', '\\"') for one in texts)
-    return "{" + ",".join(f'"{one}"' for one in quoted) + "}"
-
-
 class Inserted(Prepared):
     """An insert of rows that name some columns."""
 
@@ -86,25 +60,7 @@ class Inserted(Prepared):
     def spread(self, dialect: Dialect) -> Spread:
         """The same for many rows at once; the server plans and checks it only once."""
         if self._spread is None:
-            sql = self.written(dialect).sql
-            found = _INTO.fullmatch(sql)
-            kinds = [_VALUE.fullmatch(one) for one in found[3].split(", ")] if found else [None]
-            if found is None or None in kinds:
-                raise TypeError(f"not an insert of plain values: {sql}")
-            known = [one for one in kinds if one is not None]
-            names = found[2].split(", ")
-            arrays = ", ".join(f"${at}::{kind[1]}[]" for at, kind in enumerate(known, 1))
-            shown = ", ".join(
-                f"CAST({name} AS {kind[1]}[])" if kind[2] else name
-                for name, kind in zip(names, known, strict=True)
-            )
-            # Nothing but words of a compiled statement goes into it.
-            into = f"INSERT INTO {found[1]} ({found[2]})"
-            given = f"FROM unnest({arrays}) AS given ({found[2]})"
-            self._spread = Spread(
-                f"{into} SELECT {shown} {given}",
-                tuple(at for at, kind in enumerate(known) if kind[2]),
-            )
+            self._spread = spread_of(self.written(dialect).sql)
         return self._spread
 
 
@@ -212,7 +168,12 @@ class Written:
     names: tuple[str, ...]
     fixed: Mapping[str, Any]
     """Values that the statement brought along."""
-    processors: Mapping[str, Processor]
+    cells: Callable[[Mapping[str, Any]], Sequence[Any]]
+    """Takes the values out of a mapping in their order."""
+    processors: tuple[tuple[int, Processor], ...]
+    """What the driver does not take as it is."""
+    arrays: tuple[int, ...]
+    """Values that the driver takes as lists."""
     line: type[Line]
     readers: tuple[tuple[int, Processor], ...]
     """Columns whose values the driver does not give as they are meant."""
@@ -241,13 +202,13 @@ class Written:
 
     def processed(self, found: Mapping[str, Any]) -> list[Any]:
         """Complete values in their order, as the driver takes them."""
-        if not self.processors:
-            return [found[name] for name in self.names]
-        processors = self.processors
-        return [
-            processors[name](found[name]) if name in processors else found[name]
-            for name in self.names
-        ]
+        values = list(self.cells(found))
+        for at in self.arrays:
+            if type(values[at]) is not list and values[at] is not None:
+                values[at] = list(values[at])
+        for at, process in self.processors:
+            values[at] = process(values[at])
+        return values
 
 
 class Writer:
@@ -274,8 +235,8 @@ class Writer:
 
     def write_spread(
         self, statement: Inserted, rows: Sequence[Mapping[str, Any]]
-    ) -> tuple[str, list[list[Any]]]:
-        """The text of an insert of many rows at once, and its columns."""
+    ) -> tuple[str, list[str]]:
+        """The text of an insert of many rows at once, and theirs."""
         written, spread = statement.written(self._dialect), statement.spread(self._dialect)
         return spread.sql, spread.arguments(map(written.arguments, rows))
 
@@ -322,7 +283,8 @@ class Writer:
 def _expanded(written: Written, given: dict[str, Any]) -> tuple[str, list[Any]]:
     """Text and values of a statement whose lists are written out item by item."""
     state = written.compiler.construct_expanded_state(given, escape_names=False)
-    processors = {**written.processors, **state.processors}
+    known = cast("Mapping[str, Processor]", written.compiler._bind_processors)  # noqa: SLF001
+    processors = {**known, **state.processors}
     names = state.positiontup or ()
     return state.statement, [
         processors[name](state.parameters[name]) if name in processors else state.parameters[name]
@@ -341,21 +303,47 @@ def _written(compiler: Any) -> Written:
         if reader is not None:
             readers.append((index, reader))
     expands = bool(compiler.post_compile_params or compiler.literal_execute_params)
+    names_of = tuple(compiler.positiontup or ())
+    done = cast("Mapping[str, Processor]", compiler._bind_processors)  # noqa: SLF001 - what the types do to values
+    processors, arrays = [], []
+    for at, name in enumerate(names_of):
+        kind = compiler.binds[name].type if name in compiler.binds else None
+        if isinstance(kind, ARRAY) and kind.dimensions is None and _taken(kind.item_type, compiler):
+            arrays.append(at)
+        elif name in done and not isinstance(kind, LargeBinary):
+            processors.append((at, done[name]))
     return Written(
         sql=compiler.string,
-        names=tuple(compiler.positiontup or ()),
+        names=names_of,
         fixed={
             name: value
             for name, value in compiler.construct_params(_check=False).items()
             if value is not None
         },
-        processors=cast("Mapping[str, Processor]", compiler._bind_processors),  # noqa: SLF001 - what the types do to values
+        cells=_cells(names_of),
+        processors=tuple(processors),
+        arrays=tuple(arrays),
         line=type("Line", (Line,), _members(names)),
         parsed=type("Parsed", (Parsed,), _members(names) | {"names": tuple(names)}),
         readers=tuple(readers),
         compiler=compiler,
         expands=expands,
     )
+
+
+def _cells(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
+    """Takes named values out of a mapping, also none or a single one."""
+    if len(names) < 2:
+        return lambda found: [found[name] for name in names]
+    return itemgetter(*names)
+
+
+def _taken(kind: Any, compiler: SQLCompiler) -> bool:
+    """Whether the driver takes values of a type as they are."""
+    if isinstance(kind, LargeBinary):
+        # Its processor makes bytes out of bytes.
+        return True
+    return kind.dialect_impl(compiler.dialect).bind_processor(compiler.dialect) is None
 
 
 def _reader(kind: Any, dialect: Dialect) -> Processor | None:

@@ -89,7 +89,9 @@ class Transaction(ABC):
     async def unlock(self, ledger_ids: Iterable[UUID]) -> None:
         """Load the data keys of ledgers, so that ``ring`` needs no waiting."""
         missing = []
-        for ledger_id in set(ledger_ids) - self._rings.keys():
+        for ledger_id in ledger_ids:
+            if ledger_id in self._rings:
+                continue
             ring = self._database.rings.get(ledger_id)
             if ring is None:
                 missing.append(ledger_id)
@@ -179,10 +181,14 @@ class Writing(_Driven):
 
     async def later(self, statement: Prepared, params: Params = None) -> None:
         """Keep a statement for the next round trip."""
-        rows = [params or {}] if params is None or isinstance(params, Mapping) else params
-        inserts = isinstance(statement, Inserted)
-        again = any(one is statement for one, _ in self._queued)
-        if not inserts and (len(rows) > 1 or again):
+        rows: Sequence[Mapping[str, Any]]
+        if type(params) is dict:
+            rows = [params]
+        else:
+            rows = [params or {}] if params is None or isinstance(params, Mapping) else params
+        if not isinstance(statement, Inserted) and (
+            len(rows) > 1 or any(one is statement for one, _ in self._queued)
+        ):
             await self.run(statement, params)
         elif rows:
             if len(self._queued) == _QUEUED:

@@ -24,6 +24,7 @@ from graphql import (
     is_interface_type,
     is_non_null_type,
     is_object_type,
+    is_required_argument,
     is_union_type,
 )
 from graphql.execution.collect_fields import (
@@ -355,8 +356,17 @@ class Field:
             else:
                 fixed.append(one)
         known = FieldNode(name=node.name, arguments=tuple(fixed), loc=node.loc)
+        # What has to be given, and is by a variable, has no default to be found here.
+        given = {
+            one.name.value for one in node.arguments or () if isinstance(one.value, VariableNode)
+        }
+        rest = {
+            name: one
+            for name, one in self.definition.args.items()
+            if name not in given or not is_required_argument(one)
+        }
         try:
-            found = get_argument_values(self.definition, known)
+            found = get_argument_values(GraphQLField(self.definition.type, rest), known)
         except GraphQLError:
             return
         if not any(isinstance(one, list | dict) for one in found.values()):

@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from models.base import maker
 from models.ids import new_id
 from models.transactions import LOCKABLE, RefundedRow, SplitRow, TransactionRow
 from resolvers.errors import Conflict, ErrorCode, FieldError, Invalid
@@ -15,6 +16,8 @@ from resolvers.transactions.inputs import SplitInput, TransactionCreate, Transac
 from resolvers.transactions.locks import require_unlocked
 from resolvers.transactions.references import Book, References
 from resolvers.wire import reference
+
+_make = maker(TransactionRow)
 
 
 def amount_or_error(path: str, text: str, currency: str, wrong: list[FieldError]) -> int:
@@ -102,17 +105,21 @@ def draft_create(
     if wrong or account is None:
         raise Invalid(wrong)
     check_external(refs, account.id, data.external_id, None)
-    row = TransactionRow(
-        ledger_id=ledger_id, id=new_id(), account_id=account.id,
-        category_id=data.category_id, date=data.date, amount_minor=minor,
-        currency=account.currency, description=data.description, payee=data.payee or None,
-        notes=data.notes or None, tags=tuple(data.tags or ()), status=data.status or "POSTED",
-        split_count=len(splits), splits=splits, transfer_id=None, refund_of=data.refund_of,
-        external_id=data.external_id, import_id=None, template_id=None, group_id=None,
-        category_kind=category.kind if category else None, content_key=None, deleted_at=None,
-        version=1, created_at=now, updated_at=now, refunded=refunded,
+    category_id, payee, notes = data.category_id, data.payee or None, data.notes or None
+    tags = tuple(data.tags or ())
+    locked = locked_at_birth(
+        category=category_id, splits=splits, payee=payee, tags=tags, notes=notes
+    )
+    row = _make(
+        ledger_id=ledger_id, id=new_id(), account_id=account.id, category_id=category_id,
+        date=data.date, amount_minor=minor, currency=account.currency,
+        description=data.description, payee=payee, notes=notes, tags=tags,
+        status=data.status or "POSTED", split_count=len(splits), splits=splits, transfer_id=None,
+        refund_of=data.refund_of, external_id=data.external_id, import_id=None, template_id=None,
+        group_id=None, category_kind=category.kind if category else None, content_key=None,
+        deleted_at=None, version=1, created_at=now, updated_at=now, occurrence_date=None,
+        group_transaction_id=None, refunded=refunded, locked=locked,
     )  # fmt: skip
-    row = replace(row, locked=locked_at_birth(row))
     if other_account is None:
         return row, None
     other = replace(

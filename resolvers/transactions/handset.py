@@ -1,26 +1,21 @@
 """What a hand has set on a transaction: rules, imports and suggestions leave it as it is."""
 
-from typing import Final
-
 from models.transactions import LOCKABLE, TransactionRow
-
-_NOTHING: Final = (None, (), (None, ()))
 
 
 def _held(row: TransactionRow, name: str) -> object:
     """What a row has in one of the lockable fields."""
-    held: dict[str, object] = {
-        "CATEGORY": (row.category_id, row.splits),
-        "PAYEE": row.payee,
-        "TAGS": row.tags,
-        "NOTES": row.notes,
-    }
-    return held[name]
+    if name == "CATEGORY":
+        return row.category_id, row.splits
+    return {"PAYEE": row.payee, "TAGS": row.tags, "NOTES": row.notes}[name]
 
 
-def locked_at_birth(row: TransactionRow) -> tuple[str, ...]:
-    """The fields that whoever booked a row by hand gave it; what was left open stays open."""
-    return tuple(name for name in LOCKABLE if _held(row, name) not in _NOTHING)
+def locked_at_birth(
+    *, category: object, splits: object, payee: object, tags: object, notes: object
+) -> tuple[str, ...]:
+    """The fields that whoever books a row by hand gives it; what is left open stays open."""
+    given = (category is not None or splits, payee is not None, tags, notes is not None)
+    return tuple(name for name, there in zip(LOCKABLE, given, strict=True) if there)
 
 
 def locked_after(old: TransactionRow, new: TransactionRow) -> tuple[str, ...]:
