@@ -36,6 +36,7 @@ from graph.coercion import field_error, literal_errors
 from graph.context import Context
 from graph.errors import as_app_error, masked, request_errors, response_errors
 from graph.execution import OperationPlan, Outcome, Plans
+from graph.execution.nodes import is_mutation
 from graph.later import Later
 from graph.schema import AUTH_MUTATIONS, schema
 from graph.scopes import SESSION, Scopes
@@ -367,21 +368,6 @@ def _filled(answer: Answer, result: ExecutionResult | Outcome, context: Context)
     answer.raw_errors = list(result.errors or ())
     answer.errors = response_errors(answer.raw_errors[:_MAX_ERRORS], context.request_id)
     return answer
-
-
-def is_query(operation: OperationDefinitionNode) -> bool:
-    """Whether an operation only reads, once."""
-    return operation.operation is OperationType.QUERY
-
-
-def is_mutation(operation: OperationDefinitionNode) -> bool:
-    """Whether an operation writes."""
-    return operation.operation is OperationType.MUTATION
-
-
-def is_subscription(operation: OperationDefinitionNode) -> bool:
-    """Whether an operation streams."""
-    return operation.operation is OperationType.SUBSCRIPTION
 
 
 def first_failure(answer: Answer) -> AppError | None:

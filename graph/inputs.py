@@ -1,9 +1,12 @@
 """From typed GraphQL inputs to the raw mappings that the resolvers' parsers read."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from datetime import date
 from enum import Enum
-from typing import Any, TypeVar
+from functools import cache
+from types import NoneType
+from typing import Any, Final, TypeVar
 
 from strawberry import UNSET
 from strawberry.types.base import get_object_definition
@@ -14,20 +17,32 @@ from resolvers.inputs import Input, parse
 M = TypeVar("M", bound=Input)
 
 
+_PLAIN: Final = frozenset({str, int, bool, float, NoneType, date})
+
+
 def raw_value(value: Any) -> Any:
     """One input value as plain data; absent fields of inputs are left out."""
-    definition = get_object_definition(value) if dataclasses.is_dataclass(value) else None
-    if definition is not None:
-        return {
-            _name(field): raw_value(getattr(value, field.python_name))
-            for field in definition.fields
-            if getattr(value, field.python_name) is not UNSET
-        }
+    kind: Any = type(value)
+    if kind in _PLAIN:
+        return value
+    names = _names(kind)
+    if names is not None:
+        given = [(name, getattr(value, own)) for own, name in names]
+        return {name: raw_value(one) for name, one in given if one is not UNSET}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, list):
         return [raw_value(item) for item in value]
     return value
+
+
+@cache
+def _names(kind: Hashable) -> tuple[tuple[str, str], ...] | None:
+    """Fields of a typed input, as it has them and as they are sent; None for any other type."""
+    definition = get_object_definition(kind) if dataclasses.is_dataclass(kind) else None
+    if definition is None:
+        return None
+    return tuple((field.python_name, _name(field)) for field in definition.fields)
 
 
 def _name(field: Any) -> str:

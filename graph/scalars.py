@@ -23,6 +23,7 @@ from strawberry.scalars import ID
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types.scalar import ScalarDefinition
 
+from graph.execution import as_it_is
 from models import ids
 from resolvers.money import plain_amount
 
@@ -134,10 +135,6 @@ def _object_literal(node: ValueNode, variables: Any = None) -> dict[str, Any]:
     return _object_value(value_from_ast_untyped(node, variables))
 
 
-def _as_is(value: Any) -> Any:
-    return value
-
-
 SCALARS: dict[object, ScalarDefinition] = {
     Amount: strawberry.scalar(
         name="Amount",
@@ -146,7 +143,7 @@ SCALARS: dict[object, ScalarDefinition] = {
             'it, signed from the account holder\'s view: "-12.34". As input a string or a number '
             "in plain notation. At most 10^14 minor units."
         ),
-        serialize=_as_is,
+        serialize=as_it_is,
         parse_value=_amount_value,
         parse_literal=_amount_literal,
     ),
@@ -167,7 +164,7 @@ SCALARS: dict[object, ScalarDefinition] = {
     JSONObject: strawberry.scalar(
         name="JSONObject",
         description="A JSON object with free names.",
-        serialize=_as_is,
+        serialize=as_it_is,
         parse_value=_object_value,
         parse_literal=_object_literal,
     ),
@@ -177,8 +174,8 @@ SCALARS: dict[object, ScalarDefinition] = {
             "One row of a batch as a JSON object with the fields of the single operation's input; "
             "it is checked row by row, so that one bad row is that row's error."
         ),
-        serialize=_as_is,
-        parse_value=_as_is,
+        serialize=as_it_is,
+        parse_value=as_it_is,
         parse_literal=_untyped,
     ),
 }

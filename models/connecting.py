@@ -8,6 +8,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from models.frames import open_line
 from models.telemetry import watch
 
 COMMAND_SECONDS: Final = 35.0
@@ -43,6 +44,7 @@ def connect(
         "server_settings": {"application_name": "pockettrend"},
         "command_timeout": command_seconds,
         "timeout": connect_seconds,
+        "async_creator_fn": open_line,
     }
     if tls is not None:
         arguments["ssl"] = tls

@@ -24,7 +24,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.connecting import connect
-from models.drivers import DRIVER_ERRORS, Drivers, Held, raise_told
+from models.drivers import Drivers, Held, raise_heard, raise_told
 from models.sealing import KEY_CACHE_SECONDS, KeyMissing, RingCache
 from models.statements import Inserted, Joined, Prepared, Writer
 from models.stores.keys import KeyProvider
@@ -181,7 +181,7 @@ class Database:
             if not isinstance(error, asyncpg.PostgresError):
                 held.driver.terminate()
             await self.drivers.release(held)
-            raise_told(error, held.driver)
+            raise_heard(error, held.driver)
             raise
         return held
 
@@ -226,10 +226,7 @@ class Database:
             found = await driver.fetch(sql, *arguments, record_class=written.line)
         except BaseException as error:
             held.sound = False
-            if isinstance(error, DRIVER_ERRORS):
-                raise_told(error, driver)
-            # Given up in the middle: what the server still does is nobody else's business.
-            driver.terminate()
+            raise_heard(error, driver)
             raise
         finally:
             note_statement(sql, monotonic() - started)
@@ -274,9 +271,7 @@ class Database:
             told: str = await driver.execute(sql, *arguments)
         except BaseException as error:
             held.sound = False
-            if isinstance(error, DRIVER_ERRORS):
-                raise_told(error, driver)
-            driver.terminate()
+            raise_heard(error, driver)
             raise
         finally:
             note_statement(sql, monotonic() - started)

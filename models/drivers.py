@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import asyncpg
-from asyncpg.pgproto.pgproto import BufferError as PacketError
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import PoolProxiedConnection
+
+from models.frames import NONSENSE, PacketError
 
 _KEPT_SECONDS: Final = 0.05
 _BABBLED: Final = (asyncpg.InternalClientError, PacketError)
@@ -66,21 +67,23 @@ class Drivers:
     async def take(self, *, clean: bool = False) -> Held:
         """A connection; unless it has to be ``clean``, in the transaction of the reading before."""
         held = self._kept_one(begun=not clean)
+        if held is not None:
+            return held
         # Out of a pool with room, one of each kind: ending a transaction would be a round trip each
         # time that a call comes between two readings.
-        if held is None and not (clean and self._kept and self._roomy):
+        if not (clean and self._kept and self._roomy):
             held = self._kept_one(begun=clean)
-        if held is not None and (not clean or await self._cleaned(held)):
-            return held
+            if held is not None and (not clean or await self._cleaned(held)):
+                return held
         try:
             async with self.room():
                 return await self._fresh()
         except DRIVER_ERRORS as error:
             raise_told(error)
             raise
-        except (self._refusals, LookupError, UnicodeDecodeError) as error:
+        except (self._refusals, *NONSENSE) as error:
             # A connection that could not be opened comes as the dialect's own error, or as whatever
-            # the driver stumbles over when a server babbles instead of greeting.
+            # it stumbles over when a server babbles instead of greeting.
             raise DBAPIError(
                 None, None, error, hide_parameters=True, connection_invalidated=True
             ) from error
@@ -98,7 +101,7 @@ class Drivers:
         except BaseException as error:
             held.driver.terminate()
             await self.release(held)
-            if not isinstance(error, DRIVER_ERRORS):
+            if not isinstance(error, (*DRIVER_ERRORS, *NONSENSE)):
                 raise
             return False
         return True
@@ -112,7 +115,7 @@ class Drivers:
                 del self._kept[index]
                 held.pooled.invalidate()
                 held.pooled.close()
-            elif held.begun == begun:
+            elif held.driver.is_in_transaction() == begun:
                 del self._kept[index]
                 return held
         return None
@@ -195,3 +198,14 @@ def raise_told(error: BaseException, driver: Any = None) -> None:
         if isinstance(error, asyncpg.IntegrityConstraintViolationError):
             kind = IntegrityError
         raise kind(None, None, error, hide_parameters=True, connection_invalidated=lost) from error
+
+
+def raise_heard(error: BaseException, driver: Any) -> None:
+    """The same of one statement: whatever its answer trips the driver up with is a lost line."""
+    raise_told(error, driver)
+    # Given up in the middle: what the server still does is nobody else's business.
+    driver.terminate()
+    if isinstance(error, NONSENSE):
+        raise DBAPIError(
+            None, None, error, hide_parameters=True, connection_invalidated=True
+        ) from error

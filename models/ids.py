@@ -6,6 +6,7 @@ A TypeID is a short type name, an underscore and the 128 bits in lower-case Croc
 
 from collections.abc import Sequence
 from functools import lru_cache
+from operator import attrgetter
 from typing import Final
 from uuid import UUID
 
@@ -16,8 +17,9 @@ _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS: Final = [a + b for a in _ALPHABET for b in _ALPHABET]
 _VALUES: Final = {char: value for value, char in enumerate(_ALPHABET)}
 _BODY_LENGTH: Final = 26
-_PAD: Final = bytes(_BODY_LENGTH - 16)
-_LETTERS: Final = _ALPHABET.encode().ljust(256, b"?")
+_LETTERS: Final = _ALPHABET.encode() + bytes(range(len(_ALPHABET), 256))
+"""Letters of groups of five bits; any other character stays what it is."""
+_BYTES: Final = attrgetter("bytes")
 _FIFTY_BITS: Final = (1 << 50) - 1
 _FORTY_BITS: Final = (1 << 40) - 1
 _MAX: Final = 1 << 128
@@ -58,6 +60,12 @@ def quick(value: UUID) -> UUID:
     return made
 
 
+def from_bytes(value: bytes) -> UUID:
+    """An id of 16 bytes, as the driver makes them."""
+    made: UUID = pgproto.UUID(value)
+    return made
+
+
 def encode(prefix: str, value: UUID) -> str:
     """The wire form of an id."""
     number = value.int
@@ -73,32 +81,30 @@ def encode(prefix: str, value: UUID) -> str:
 
 
 def encode_many(prefix: str, values: Sequence[UUID]) -> list[str]:
-    """The wire forms of many ids of one type: as ``encode`` one by one, in half the time.
+    """The wire forms of many ids of one type: as ``encode`` one by one, in a third of the time.
 
-    All ids lie side by side in one long number, 26 bytes each, and their groups of five bits are
-    moved apart to a byte each: in five steps for all of them together.
+    All ids lie side by side in one long number, each with room for a comma and its prefix, and
+    their groups of five bits are moved apart to a byte each: in five steps for all of them.
     """
-    count = len(values)
-    if not count:
+    if not values:
         return []
-    number = int.from_bytes(b"".join([_PAD + value.bytes for value in values]))
-    for moved, stays, by in _spreading(count):
+    pad, steps, heads, size = _spreading(prefix, len(values))
+    number = int.from_bytes(pad.join(map(_BYTES, values)))
+    for moved, stays, by in steps:
         number = (number & moved) << by | number & stays
-    text = number.to_bytes(_BODY_LENGTH * count).translate(_LETTERS).decode("ascii")
-    head = prefix + "_"
-    return [
-        head + text[start : start + _BODY_LENGTH] for start in range(0, len(text), _BODY_LENGTH)
-    ]
+    text = (number | heads).to_bytes(size).translate(_LETTERS).decode("ascii")
+    return text.split(",")
 
 
 @lru_cache(maxsize=256)
-def _spreading(count: int) -> list[tuple[int, int, int]]:
-    """Steps that turn groups of five bits into bytes: which bits move, which stay, and how far.
+def _spreading(prefix: str, count: int) -> tuple[bytes, list[tuple[int, int, int]], int, int]:
+    """What lies between ids, steps that turn groups of five bits into bytes, heads, and how long.
 
-    Group g lies at bit 5g and belongs to bit 8g: it moves by 3g, which is 48, 24, 12, 6 and 3 for
-    the bits that are set in g.
+    A step says which bits move, which stay, and how far.  Group g lies at bit 5g and belongs to bit
+    8g: it moves by 3g, which is 48, 24, 12, 6 and 3 for the bits that are set in g.
     """
-    lane = 8 * _BODY_LENGTH
+    head = f",{prefix}_".encode("ascii")
+    lane = 8 * (len(head) + _BODY_LENGTH)
     every = sum(1 << lane * one for one in range(count))
     steps = []
     at = {group: 5 * group for group in range(_BODY_LENGTH)}
@@ -107,7 +113,10 @@ def _spreading(count: int) -> list[tuple[int, int, int]]:
         stays = sum(0b11111 << at[group] for group in at if not group & bit)
         steps.append((moved * every, stays * every, 3 * bit))
         at = {group: place + 3 * bit * bool(group & bit) for group, place in at.items()}
-    return steps
+    heads = int.from_bytes(head + bytes(_BODY_LENGTH)) * every
+    size = (len(head) + _BODY_LENGTH) * count
+    # There is nothing before the first one: neither a comma nor room for it.
+    return bytes(lane // 8 - 16), steps, heads ^ ord(",") << 8 * (size - 1), size - 1
 
 
 def decode(prefix: str, text: object) -> UUID | None:

@@ -107,6 +107,27 @@ class LedgerRing:
         except InvalidTag as error:
             raise _not_authentic(place) from error
 
+    def unseal_each(
+        self, places: Sequence[str], ids: Sequence[UUID], cells: Sequence[bytes]
+    ) -> list[bytes]:
+        """Open cells of as many places and rows: as one by one, in less time."""
+        heads = {one: b"pt1" + self.ledger_id.bytes + one.bytes for one in set(ids)}
+        keys = {number.to_bytes(4, "big"): key.decrypt for number, key in self.keys.items()}
+        opened = []
+        for place, row_id, cell in zip(places, ids, cells, strict=True):
+            number = cell[1:5]
+            try:
+                # A cell that is too short has no such number, or does not open.
+                if cell[:1] == _VERSION:
+                    context = heads[row_id] + number + place.encode()
+                    opened.append(keys[number](cell[5:17], cell[17:], context))
+                    continue
+            except (InvalidTag, KeyError, ValueError):
+                pass
+            # Whatever is wrong with it, this says it.
+            opened.append(self.unseal(place, row_id, cell))
+        return opened
+
     def seal_minor(self, place: str, row_id: UUID, minor: int) -> bytes:
         """Seal an amount of minor units (int64)."""
         return self.seal(place, row_id, _INT64.pack(minor))
@@ -138,24 +159,20 @@ class LedgerRing:
         """Amounts that are sealed under one key; None where they are not, or one does not open."""
         if set(map(len, cells)) != {_MINOR.size}:
             return None
-        first = _HEADER.unpack_from(cells[0])
-        version, key_no = first[0], first[1]
+        versions, numbers, nonces, sealed = zip(*_MINOR.iter_unpack(b"".join(cells)), strict=True)
+        key_no = numbers[0]
         key = self.keys.get(key_no)
-        if key is None or version != _VERSION:
+        if key is None or set(versions) != {_VERSION} or set(numbers) != {key_no}:
             return None
-        decrypt = key.decrypt
         head = b"pt1" + self.ledger_id.bytes
         rest = key_no.to_bytes(4, "big") + place.encode()
-        opened = []
-        for row_id, (one, number, nonce, sealed) in zip(
-            ids, _MINOR.iter_unpack(b"".join(cells)), strict=True
-        ):
-            if number != key_no or one != version:
-                return None
-            try:
-                opened.append(decrypt(nonce, sealed, head + row_id.bytes + rest))
-            except InvalidTag:
-                return None
+        contexts = [head + row_id.bytes + rest for row_id in ids]
+        if len(contexts) != len(sealed):
+            return None
+        try:
+            opened = list(map(key.decrypt, nonces, sealed, contexts))
+        except InvalidTag:
+            return None
         return struct.unpack(f"<{len(opened)}q", b"".join(opened))
 
     def seal_text(self, place: str, row_id: UUID, text: str | None) -> bytes | None:

@@ -235,6 +235,8 @@ class Written:
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
         """The values of a run in their order."""
+        if not (self.processors or self.fixed):
+            return [values[name] for name in self.names]
         return self.processed({**self.fixed, **values} if self.fixed else values)
 
     def processed(self, found: Mapping[str, Any]) -> list[Any]:

@@ -68,7 +68,8 @@ def clean_text(value: object, *, multiline: bool = False) -> object:
         return value
     text = unicodedata.normalize("NFC", value.replace("\r\n", "\n") if multiline else value)
     allowed = _BREAKS if multiline else frozenset()
-    for char in text:
+    # What is printable has none of them; what is not may be something else, or a break.
+    for char in () if text.isprintable() else text:
         if unicodedata.category(char) in _FORBIDDEN and char not in allowed:
             raise ValueError("Control characters and lone surrogates are not allowed.")
     return text.strip()

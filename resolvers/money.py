@@ -13,6 +13,7 @@ from resolvers.errors import AppError, ErrorCode
 MAX_MINOR: Final = 10**14
 """Largest magnitude of one amount, minor units."""
 INT64_MAX: Final = 2**63 - 1
+_CENTS: Final = tuple(f".{cents:02d}" for cents in range(100))
 
 _PLAIN: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,30})(?:\.[0-9]{1,18})?", re.ASCII)
 
@@ -84,10 +85,10 @@ def format_minor(minor: int, currency: str) -> str:
 def format_minors(minors: Sequence[int], currencies: Sequence[str]) -> list[str]:
     """Texts of many amounts: as ``format_minor`` one by one, in less time."""
     if len(set(currencies)) == 1 and digits_of(currencies[0]) == 2:
-        # The old way of writing numbers takes half the time of the others.
-        write = "%d.%02d".__mod__
         return [
-            write(divmod(one, 100)) if one >= 0 else f"-{write(divmod(-one, 100))}"
+            f"{one // 100}{_CENTS[one % 100]}"
+            if one >= 0
+            else f"-{-one // 100}{_CENTS[-one % 100]}"
             for one in minors
         ]
     return list(map(format_minor, minors, currencies))

@@ -7,6 +7,7 @@ import orjson
 from starlette.responses import Response
 
 from graph.errors import note_failure
+from graph.http.plain import Plain
 from resolvers.errors import AppError
 
 
@@ -48,8 +49,4 @@ def failure(error: AppError, *, headers: dict[str, str] | None = None) -> Respon
 
 
 def _json(body: bytes, status: int, headers: dict[str, str]) -> Response:
-    return Response(
-        body,
-        status_code=status,
-        headers={"Content-Type": "application/json; charset=utf-8", **headers},
-    )
+    return Plain(body, status, {"Content-Type": "application/json; charset=utf-8", **headers})

@@ -15,8 +15,11 @@ from graph.http.downloads import Download
 from graph.http.entry import actor_of_visit, asks_anew
 from graph.http.known import Visit
 from graph.http.limits import Gate
+from graph.http.plain import Plain
+from graph.limits import calls_of
 from resolvers.access import Actor
 from resolvers.errors import AppError
+from resolvers.limits import units_of
 from rest_compat.door import NO_VERSION, Rest, entity_tag, unchanged, validated, weak
 from rest_compat.envelope import failure, success_of
 from rest_compat.routes import Endpoint
@@ -27,8 +30,8 @@ class Read:
     """A GET as its bytes word it; it may be answered more than once."""
 
     __slots__ = (
-        "_anew", "_cursor", "_keeps", "_known", "_match", "_rest", "_row", "_user_agent",
-        "_validator", "_variables",
+        "_anew", "_calls", "_cursor", "_keeps", "_known", "_match", "_rest", "_row", "_units",
+        "_user_agent", "_validator", "_variables",
     )  # fmt: skip
 
     def __init__(
@@ -42,6 +45,9 @@ class Read:
         self._user_agent = request.headers.get("user-agent")
         self._validator = rest.question(row.operation, variables)
         self._keeps = not self._anew and rest.keeps(row)
+        operation = rest.operations[row.operation]
+        self._calls = calls_of(operation.compiled, operation.node, variables)
+        self._units = units_of(self._calls)
         self._known: tuple[bytes, str | None] | None = None
         """The last seal, and whether the caller's copy is of it."""
         self._cursor: tuple[Any, str] | None = None
@@ -64,8 +70,7 @@ class Read:
     async def answer(self, actor: Actor | None, gate: Gate, state: dict[str, Any]) -> Response:
         """The answer for whoever has entered; raises what refuses it."""
         rest, row = self._rest, self._row
-        operation = rest.operations[row.operation]
-        await gate.admit(operation.compiled, operation.name, self._variables)
+        await gate.take(self._calls, self._units)
         headers: dict[str, str] = {}
         seal = None
         if actor is not None:
@@ -79,7 +84,8 @@ class Read:
         same = self._unchanged(seal)
         if same is not None:
             state["cached"] = "unchanged"
-            return Response(status_code=304, headers=validated(row, weak(row) + same) | headers)
+            told = validated(row, weak(row) + same) | headers
+            return Plain(b"", 304, told)
         kept = None
         if self._keeps:
             kept = rest.services.answers.near(seal)

@@ -7,6 +7,7 @@ there, and tests compare the two.
 """
 
 from graph.execution.batched import Batched, Narrowed, batched, reads, reads_of
+from graph.execution.leaves import as_it_is
 from graph.execution.operation import OperationPlan, Plans
 from graph.execution.run import Outcome
 from graph.execution.sheets import columnar, is_sheet
@@ -19,6 +20,7 @@ __all__ = [
     "Outcome",
     "Plans",
     "Wanted",
+    "as_it_is",
     "batched",
     "columnar",
     "is_sheet",

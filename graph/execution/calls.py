@@ -6,8 +6,7 @@ else unusual is called through the resolver that Strawberry built.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
-from enum import Enum
+from collections.abc import Callable, Iterable
 from inspect import Parameter, isasyncgenfunction
 from itertools import repeat
 from operator import attrgetter
@@ -16,9 +15,9 @@ from typing import Any, Final, Protocol, cast
 import strawberry
 from graphql import GraphQLField, default_field_resolver
 from strawberry.schema.schema_converter import GraphQLCoreConverter
-from strawberry.types.arguments import convert_argument
 from strawberry.types.field import StrawberryField
 
+from graph.execution.arguments import UNCHANGED, Arguments
 from graph.execution.batched import Batched, Reads, declared_of, reads_of
 from graph.execution.failures import Failure
 from graph.execution.sheets import is_sheet
@@ -126,57 +125,6 @@ class Generic(Call):
         return _column(run, lambda source: self._resolve(source, info, **arguments), sources)
 
 
-class Arguments:
-    """What Strawberry makes of the arguments, with all that can be known before."""
-
-    def __init__(self, schema: strawberry.Schema, field: StrawberryField) -> None:
-        self._config = schema.config
-        self._registry = schema.schema_converter.scalar_registry
-        self._known = [
-            (schema.config.name_converter.from_argument(one), str(one.python_name), one.type)
-            for one in field.arguments
-        ]
-        self._plain: dict[str, bool] = {}
-        self._choices: dict[tuple[str, Enum], Any] = {}
-
-    def convert(self, values: Mapping[str, Any], info: Any) -> dict[str, Any]:
-        """Keyword arguments of the resolver."""
-        found: dict[str, Any] = {}
-        for name, python_name, kind in self._known:
-            if name in values:
-                value = values[name]
-                if isinstance(value, Enum):
-                    value = self._choice(name, value, kind, info)
-                elif type(value) not in _UNCHANGED or self._needs(name, kind):
-                    value = self._made(name, value, kind, info)
-                found[python_name] = value
-        return found
-
-    def _made(self, name: str, value: Any, kind: Any, info: Any) -> Any:
-        return convert_argument(value, kind, self._registry, self._config, info, path=(name,))
-
-    def _choice(self, name: str, value: Enum, kind: Any, info: Any) -> Any:
-        """A value of an enumeration, of which each is made once."""
-        found = self._choices.get((name, value))
-        if found is None:
-            found = self._choices[name, value] = self._made(name, value, kind, info)
-        return found
-
-    def _needs(self, name: str, kind: Any) -> bool:
-        """Whether even a plain value of this type is converted (a global id is)."""
-        found = self._plain.get(name)
-        if found is None:
-            inner = kind
-            while hasattr(inner, "of_type"):
-                inner = inner.of_type
-            maybe = type(kind).__name__ == "StrawberryMaybe"
-            found = self._plain[name] = maybe or inner is strawberry.relay.GlobalID
-        return found
-
-
-_UNCHANGED: Final = frozenset({str, int, bool, float, type(None)})
-
-
 class Method(Call):
     """A resolver function, called without what Strawberry puts around it."""
 
@@ -216,7 +164,7 @@ class Method(Call):
             found = self._many.of(sources)
             if found is not None:
                 return found
-        if len(sources) > 1 and not all(type(one) in _UNCHANGED for one in arguments.values()):
+        if len(sources) > 1 and not all(type(one) in UNCHANGED for one in arguments.values()):
             # What is not a plain value is each call's own, as it may be changed by it.
             return _column(run, lambda one: self._once(run, field, one), sources)
         if self._info is not None:

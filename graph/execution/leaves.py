@@ -25,6 +25,8 @@ from graph.execution.failures import Failure
 _FEW: Final = 8
 _REPEATED: Final = ({date}, {datetime})
 """Days and moments: a page repeats a few, and writing one costs more than finding it."""
+_NOTHING: Final = frozenset({NoneType})
+_TEXT: Final = frozenset({str})
 _LOST: Final = frozenset({NoneType, UndefinedType})
 _MAX_INT: Final = 2**31 - 1
 _MIN_INT: Final = -(2**31)
@@ -42,8 +44,11 @@ class Leaf(Shape):
         self._coerce: Callable[[Any], Any] = kind.coerce_output_value
         self._names: dict[Any, Any] | None = {} if is_enum_type(kind) else None
         """Names of the enum values that were met."""
-        types, self._passes = _PLAIN.get(kind, (frozenset(), None))
-        self._ready = types if required or not types else types | {NoneType}
+        types, self._passes = _PLAIN.get(kind, (frozenset[type](), None))
+        if getattr(self._coerce, "__func__", self._coerce) is as_it_is:
+            types = _TEXT
+        # Where there is nothing at all there is nothing to serialise, whatever the type.
+        self._ready = types if required else types | _NOTHING
 
     def complete(self, run: Rows, field: Any, values: list[Any]) -> list[Any]:
         """Serialise each value; columns of plain text, whole numbers and truth stay as they are."""
@@ -114,6 +119,11 @@ class Leaf(Shape):
             f"Expected `{inspect(self._type)}.coerce_output_value({inspect(value)})` to return"
             f" non-nullable value, returned: {inspect(made)}"
         )
+
+
+def as_it_is(value: Any) -> Any:
+    """Serialises a scalar whose values are written as they are."""
+    return value
 
 
 def _fits(value: int | None) -> bool:

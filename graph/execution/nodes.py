@@ -1,10 +1,10 @@
-"""Nodes of a document: all below some of them, and what decides which of them are selected."""
+"""Nodes of a document: all below some of them, what decides which are selected, what operations do."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Final
 
-from graphql import Node, VariableNode
+from graphql import Node, OperationDefinitionNode, OperationType, VariableNode
 
 _CONDITIONS: Final = frozenset({"skip", "include"})
 
@@ -33,3 +33,18 @@ def conditions_of(nodes: Sequence[Node]) -> tuple[str, ...]:
                     if isinstance(argument.value, VariableNode):
                         found[argument.value.name.value] = None
     return tuple(found)
+
+
+def is_query(operation: OperationDefinitionNode) -> bool:
+    """Whether an operation only reads, once."""
+    return operation.operation is OperationType.QUERY
+
+
+def is_mutation(operation: OperationDefinitionNode) -> bool:
+    """Whether an operation writes."""
+    return operation.operation is OperationType.MUTATION
+
+
+def is_subscription(operation: OperationDefinitionNode) -> bool:
+    """Whether an operation streams."""
+    return operation.operation is OperationType.SUBSCRIPTION

@@ -21,7 +21,6 @@ from graphql import (
     OperationType,
     Undefined,
     VariableNode,
-    coerce_input_value,
     is_interface_type,
     is_non_null_type,
     is_object_type,
@@ -44,7 +43,9 @@ from graphql.pyutils import Path
 
 from graph.execution.batched import LoadMany, Narrowed
 from graph.execution.calls import Call, Constant, call_of
+from graph.execution.coercing import Coercers
 from graph.execution.columns import Shape
+from graph.execution.literals import Literal, literal
 from graph.execution.nodes import conditions_of, descendants
 from graph.execution.run import Outcome, Run
 from graph.execution.shapes import shape_of
@@ -66,6 +67,7 @@ class Plans:
         self.schema: GraphQLSchema = schema._schema  # noqa: SLF001 - no public name
         self.load_many = load_many
         self.hide_suggestions = hide_suggestions
+        self.coercers = Coercers()
         self._calls: dict[int, tuple[Call, bool]] = {}
         self._shapes: dict[int, Shape] = {}
         self._covers = not any(map(_waits_for_types, self.schema.type_map.values()))
@@ -158,13 +160,14 @@ class OperationPlan:
         """Coerced variables; None when one is not what its definition says."""
         sources: dict[str, VariableValueSource] = {}
         coerced: dict[str, Any] = {}
+        coerced_by = self.plans.coercers.of
         for signature in self._signatures:
             if isinstance(signature, GraphQLError):
                 return None
             name = signature.name
             if name in given:
                 sources[name] = VariableValueSource(signature, given[name])
-                value = coerce_input_value(given[name], signature.type)
+                value = coerced_by(signature.type)(given[name])
                 if value is Undefined:
                     return None
                 coerced[name] = value
@@ -268,6 +271,7 @@ class Field:
         "_details",
         "_direct",
         "_fixed",
+        "_literals",
         "_plan",
         "_selections",
         "call",
@@ -310,6 +314,7 @@ class Field:
         self.wanted: Wanted = EVERYTHING
         self._fixed: dict[str, Any] | None = None
         self._direct: list[tuple[str, str, bool]] | None = None
+        self._literals: list[tuple[str, Literal]] = []
         self._prepare_arguments()
 
     def selection(self, kind: GraphQLObjectType) -> Selection:
@@ -338,16 +343,20 @@ class Field:
         for one in node.arguments or ():
             if isinstance(one.value, VariableNode):
                 definition = self.definition.args[one.name.value]
-                out = getattr(definition, "out_name", None) or one.name.value
+                out = definition.out_name or one.name.value
                 required = is_non_null_type(definition.type)
                 direct.append((out, one.value.name.value, required))
             elif any(isinstance(below, VariableNode) for below in descendants(one.value)):
-                return
+                definition = self.definition.args[one.name.value]
+                taken = literal(one.value, definition.type)
+                if taken is None:
+                    return
+                self._literals.append((definition.out_name or one.name.value, taken))
             else:
                 fixed.append(one)
-        literal = FieldNode(name=node.name, arguments=tuple(fixed), loc=node.loc)
+        known = FieldNode(name=node.name, arguments=tuple(fixed), loc=node.loc)
         try:
-            found = get_argument_values(self.definition, literal)
+            found = get_argument_values(self.definition, known)
         except GraphQLError:
             return
         if not any(isinstance(one, list | dict) for one in found.values()):
@@ -367,6 +376,11 @@ class Field:
             elif required:
                 # Absent or null: that is wrong, or there is a default.
                 return self._by_the_book(variables)
+        for name, taken in self._literals:
+            value = taken.filled(coerced)
+            if value is Undefined:
+                return self._by_the_book(variables)
+            found[name] = value
         return found
 
     def _by_the_book(self, variables: VariableValues) -> dict[str, Any]:

@@ -104,13 +104,15 @@ class One(Shape):
 
     def complete(self, run: Rows, field: Any, values: Any) -> list[Any]:
         """An empty row for each object."""
+        rows: list[dict[str, Any]] | None
+        if is_linked(values):
+            return self._linked(run, field, values)
+        if len(values) == 1 and is_sheet(values[0]) and len(values[0]) == 1:
+            values = values[0]
         if is_sheet(values) and not field.shared:
             rows = self._of_sheet(run, field, values)
             if rows is not None:
                 return rows
-            values = list(values)
-        elif is_linked(values):
-            return self._linked(run, field, values)
         kinds, plain = kinds_of(values)
         if not plain:
             tidy(run, values)
@@ -122,6 +124,9 @@ class One(Shape):
                 if rows:
                     run.enqueue(field, self._type, values, rows)
                 return rows
+        return self._one_by_one(run, field, values)
+
+    def _one_by_one(self, run: Rows, field: Any, values: Any) -> list[Any]:
         found: list[Any] = []
         batch = _Distinct(shared=field.shared)
         known = batch.seen.get
@@ -139,7 +144,7 @@ class One(Shape):
             run.enqueue(field, self._type, batch.sources, batch.rows)
         return found
 
-    def _of_sheet(self, run: Rows, field: Any, sheet: Sheet) -> list[Any] | None:
+    def _of_sheet(self, run: Rows, field: Any, sheet: Sheet) -> list[dict[str, Any]] | None:
         """Rows of a sheet; None where each of its objects has to be asked about."""
         if len(sheet) and self._asks and not self._are_right(run, field, {sheet.kind}, sheet):
             return None

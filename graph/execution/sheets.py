@@ -1,6 +1,7 @@
 """Sheets: objects that lie side by side as columns, and are made only where one is looked at whole.
 
-A resolver may give a sheet where it would give a list of objects of one class.  Plain columns,
+A resolver may give a sheet where it would give a list of objects of one class, and where a plan
+has told it what is looked at of an object, a sheet of one where it would give that.  Plain columns,
 columns of resolvers that say what they look at, and edges that came along are then taken as they
 are; whatever else asks for the objects goes through them as through any list.
 """

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from graph.engine import Answer
 from graph.errors import graphql_shape
 from graph.http.negotiate import JSON
+from graph.http.plain import Plain
 from resolvers.errors import AppError
 
 
@@ -77,10 +78,10 @@ def _response(body: dict[str, Any], status: int, kind: str) -> Response:
 
 def written(body: bytes, status: int, kind: str) -> Response:
     """An answer that is JSON already."""
-    return Response(
+    return Plain(
         body,
-        status_code=status,
-        headers={
+        status,
+        {
             "Content-Type": f"{kind}; charset=utf-8",
             "Vary": "Accept, Authorization",
             "Cache-Control": "no-store",

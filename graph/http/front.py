@@ -172,7 +172,7 @@ class Front:
         try:
             try:
                 response = await known.asked.again(Visit(known.claims, known.address, state))
-                head = self._dress.head(response.raw_headers, state, known.origin)
+                head = self._dress.again(response.raw_headers, state, known.origin)
             except Exception as error:  # noqa: BLE001 - the last word, as for every request
                 response = _broken(scope, error)
                 head = self._dress.head(response.raw_headers, state, known.origin)

@@ -5,16 +5,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from graph.context import Context, Services
-from graph.engine import (
-    Answer,
-    Compiled,
-    Engine,
-    first_failure,
-    is_mutation,
-    is_query,
-    is_subscription,
-)
+from graph.engine import Answer, Compiled, Engine, first_failure
 from graph.errors import masked
+from graph.execution.nodes import is_mutation, is_query, is_subscription
 from graph.http.answers import answer_body, failure, refused, written
 from graph.http.cookies import with_cookie
 from graph.http.entry import (

@@ -8,7 +8,8 @@ from starlette.datastructures import QueryParams
 from starlette.websockets import WebSocket
 
 from graph.context import Services
-from graph.engine import Answer, Engine, first_failure, is_subscription
+from graph.engine import Answer, Engine, first_failure
+from graph.execution.nodes import is_subscription
 from graph.http.answers import answer_json, refusal_errors
 from graph.http.sockets import FORBIDDEN, HangUp, Socket, bearer_of
 from graph.live import End, stop

@@ -24,6 +24,12 @@ SECURITY: Final[Mapping[str, str]] = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
 }
+_REMEMBERED: Final = 512
+_REMEMBERED_BYTES: Final = 2_048
+_TAKEN: Final = frozenset({b"x-request-id", b"connection", b"set-cookie"})
+"""Fields of an answer that are each request's own."""
+_NOBODY: Final[Mapping[str, Any]] = {"request_id": "-"}
+_NAMED_NOBODY: Final = b"x-request-id: -\r\n"
 _HSTS: Final = "max-age=31536000; includeSubDomains"
 
 
@@ -80,6 +86,7 @@ class Dress:
             security["Strict-Transport-Security"] = _HSTS
         self._security = {name.lower().encode(): value.encode() for name, value in security.items()}
         self._blocks: dict[frozenset[bytes], bytes] = {}
+        self._dressed: dict[Any, bytes] = {}
 
     @property
     def closes(self) -> bool:
@@ -110,6 +117,26 @@ class Dress:
         if lines.count(b"\n") != len(pairs) or lines.count(b"\r") != len(pairs) or b"\0" in lines:
             raise RuntimeError("A header value has control characters.")
         return lines + block
+
+    def again(
+        self, raw: Iterable[tuple[bytes, bytes]], state: Mapping[str, Any], origin: str | None
+    ) -> bytes:
+        """The same lines for an answer like one before: only what is each request's own is new."""
+        key = (tuple(raw), origin)
+        lines = self._dressed.get(key)
+        if lines is None:
+            lines = self.head(key[0], _NOBODY, origin)
+            if self.closes or len(lines) > _REMEMBERED_BYTES or _TAKEN & {one for one, _ in key[0]}:
+                return self.head(key[0], state, origin)
+            if len(self._dressed) >= _REMEMBERED:
+                self._dressed.clear()
+            self._dressed[key] = lines = lines.replace(_NAMED_NOBODY, b"")
+        if self.closes:
+            return self.head(key[0], state, origin)
+        own = b"x-request-id: %b\r\n" % state["request_id"].encode()
+        if "limit_headers" in state:
+            own += b"".join([b"%b: %b\r\n" % pair for pair in state["limit_headers"]])
+        return lines + own
 
     def _own(
         self, raw: Iterable[tuple[bytes, bytes]], state: Mapping[str, Any], origin: str | None

@@ -49,8 +49,12 @@ class Gate:
     ) -> None:
         """Count an operation that is about to run; raises RATE_LIMITED or ADDRESS_BLOCKED."""
         calls = calls_of(compiled, compiled.operation(name), variables)
+        await self.take(calls, units_of(calls, cost))
+
+    async def take(self, calls: Sequence[Call], units: int) -> None:
+        """The same for calls that are known already."""
         self._calls = calls
-        await self._count(calls, units_of(calls, cost))
+        await self._count(calls, units)
 
     async def connect(self) -> None:
         """Count somebody who stays, as one unit; raises RATE_LIMITED."""
@@ -80,6 +84,8 @@ class Gate:
         if self._caller is None:
             raise AssertionError("a request enters before it is counted")
         self._counted = True
+        if not self._limits.on:
+            return
         try:
             allowances = await self._limits.admit(self._caller, calls, units)
         except RateLimited as refused:

@@ -166,15 +166,15 @@ class BoundedProtocol(HttpToolsProtocol):
         """Refuse what is not HTTP, in our own shape."""
         self._end(400)
 
-    def _end(self, status: int) -> None:
-        told = refusal(STATUS_LINE[status], self.server_state.default_headers, self.url)
-        self.transport.write(told)
-        self.transport.close()
-
     def _refuse(self) -> None:
         if not self._refused:
             self._refused = True
             self._end(431)
+
+    def _end(self, status: int) -> None:
+        told = refusal(STATUS_LINE[status], self.server_state.default_headers, self.url)
+        self.transport.write(told)
+        self.transport.close()
 
 
 def _whole(

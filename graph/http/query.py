@@ -17,10 +17,12 @@ from graph.http.answers import answer_body, failure, refused, written
 from graph.http.entry import actor_of_visit, asks_anew
 from graph.http.known import Visit
 from graph.http.limits import Gate
+from graph.limits import calls_of
 from graph.validators import Validator
 from models.telemetry import note_cost
 from resolvers.access import Actor
 from resolvers.errors import AppError
+from resolvers.limits import units_of
 
 
 class Query:
@@ -30,8 +32,8 @@ class Query:
     """
 
     __slots__ = (
-        "_anew", "_cost", "_engine", "_kind", "_name", "_operation", "_root", "_services", "_text",
-        "_user_agent", "_validator", "_variables",
+        "_anew", "_calls", "_cost", "_engine", "_kind", "_name", "_operation", "_root", "_services",
+        "_text", "_units", "_user_agent", "_validator", "_variables",
     )  # fmt: skip
 
     def __init__(
@@ -58,6 +60,8 @@ class Query:
         self._root = root_of(compiled.operation(name))
         self._operation = f"{compiled.digest}.{name or ''}"
         self._validator = Validator(services.build, self._operation, variables)
+        self._calls = calls_of(compiled, compiled.operation(name), variables)
+        self._units = units_of(self._calls, cost.requested)
 
     async def again(self, visit: Visit) -> Response:
         """The answer for somebody who asks the same once more."""
@@ -76,7 +80,7 @@ class Query:
         compiled, services = self._engine.compile(self._text), self._services
         state["root"], state["operation"] = self._root, self._name or self._root
         note_cost(self._cost.requested)
-        await gate.admit(compiled, self._name, self._variables, self._cost.requested)
+        await gate.take(self._calls, self._units)
         seal = None
         if actor is not None and not self._anew:
             seal = await self._seal(actor, compiled)

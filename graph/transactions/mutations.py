@@ -17,6 +17,7 @@ from graph.transactions.types import (
 )
 from models.transactions import TransactionRow
 from resolvers.errors import NotFound
+from resolvers.inputs import parse
 from resolvers.ledgers import LedgerWrite
 from resolvers.transactions import (
     TransactionCreate,
@@ -74,7 +75,8 @@ class TransactionMutations:
         idempotency_key: IdempotencyKey = None,
     ) -> Any:
         """Both sides of a transfer are written, or none."""
-        data = parsed(TransactionCreate, input)
+        raw = raw_value(input)
+        data = parse(TransactionCreate, raw)
 
         async def work(write: LedgerWrite) -> TransactionRow:
             return one(await create_transactions(write, [data]))
@@ -84,7 +86,7 @@ class TransactionMutations:
             work,
             answer=TransactionRow,
             key=idempotency_key,
-            payload=raw_value(input),
+            payload=raw,
             ahead=ahead_of(data),
         )
         return CreateTransactionPayload(transaction=row)  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 import strawberry
+from strawberry import UNSET
 from strawberry.scalars import ID
 
 from graph.context import Info
@@ -18,6 +19,7 @@ from graph.transactions.types import (
     TransactionFilterInput,
     TransactionSort,
 )
+from models.cuts import Sheet
 from resolvers.accounts import get_account
 from resolvers.transactions import TransactionFilter, glance_at
 from resolvers.transactions.listing import NO_FILTER
@@ -33,7 +35,9 @@ async def transaction_connection(
     before: str | None,
 ) -> Any:
     """A page of the person's transactions."""
-    wanted = NO_FILTER if filter is None else parsed(TransactionFilter, filter)
+    wanted = NO_FILTER
+    if filter is not None and any(value is not UNSET for value in vars(filter).values()):
+        wanted = parsed(TransactionFilter, filter)
     return await connection_of(info, wanted, str(sort.value), first, after, last, before)
 
 
@@ -64,7 +68,7 @@ class TransactionQueries:
         tx, wanted = await context.reader(), id_of("txn", id)
         found = await glance_at(tx, context.actor, wanted, wanted_of(info))
         context.read_along(found)
-        return found[0]
+        return found if isinstance(found, Sheet) else found[0]
 
     @strawberry.field(
         description="The transactions of one account.", graphql_type=TransactionConnection | None

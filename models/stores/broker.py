@@ -22,6 +22,8 @@ _MOVED: Final = b"v"
 _ENDED: Final = b"s"
 _CHANGED: Final = b"c"
 _UNHEARD_SECONDS: Final = 1.0
+_GATHER_SECONDS: Final = 0.01
+"""How long other processes wait to hear that a ledger has moved on: who writes on says it once."""
 _STANDS_SECONDS: Final = 0.8
 """How long after its last sign the line is believed to stand: a lost signal is late by less."""
 
@@ -50,6 +52,8 @@ class LocalBroker:
         self._ears: list[Ear] = []
         self._stood_at = -inf
         self._relaying: asyncio.Task[None] | None = None
+        self._moved: dict[UUID, int] = {}
+        self._sending: asyncio.Task[None] | None = None
         self.work = asyncio.Event()
         """Set when a worker of this process should look for jobs at once."""
         self.tell_others: Callable[[], None] | None = None
@@ -70,7 +74,9 @@ class LocalBroker:
             self._relaying = asyncio.get_running_loop().create_task(self._relay(self._cache))
 
     async def close(self) -> None:
-        """Stop listening."""
+        """Say what is left to say, and stop listening."""
+        if self._sending is not None:
+            await self._sending
         relaying, self._relaying = self._relaying, None
         if relaying is not None:
             relaying.cancel()
@@ -78,8 +84,27 @@ class LocalBroker:
                 await relaying
 
     async def publish(self, ledger_id: UUID, version: int) -> None:
-        """Tell that a ledger is at a version."""
-        await self._send(_MOVED + ledger_id.bytes + version.to_bytes(8, "big"))
+        """Tell that a ledger is at a version: here at once, others in a moment.
+
+        The last version says what those before it said, and whoever has written does not wait.
+        """
+        for ear in self._ears:
+            ear.moved(ledger_id, version)
+        if self._cache is None:
+            return
+        self._moved[ledger_id] = max(version, self._moved.get(ledger_id, 0))
+        if self._sending is None or self._sending.done():
+            self._sending = asyncio.create_task(self._send_moved(self._cache))
+
+    async def _send_moved(self, cache: Cache) -> None:
+        """Tell others of all ledgers that have moved meanwhile, until none has."""
+        while self._moved:
+            await asyncio.sleep(_GATHER_SECONDS)
+            moved, self._moved = self._moved, {}
+            with suppress(CacheDown):
+                for ledger_id, version in moved.items():
+                    signal = _MOVED + ledger_id.bytes + version.to_bytes(8, "big")
+                    await cache.publish(_CHANNEL, signal)
 
     async def end_sessions(self, session_ids: Iterable[UUID]) -> None:
         """Tell that sessions are over."""

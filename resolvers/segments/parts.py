@@ -12,6 +12,7 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
+from models.ids import from_bytes
 from models.segments import RECORD, columns_of
 from resolvers.money import checked_sum
 
@@ -87,6 +88,14 @@ def _ints(values: Any) -> Ints:
 def uuid_at(hi: Words, lo: Words, index: int) -> UUID:
     """The id at one place of two columns."""
     return UUID(int=int(hi[index]) << 64 | int(lo[index]))
+
+
+def uuids_at(hi: Words, lo: Words, places: Sequence[int]) -> list[UUID]:
+    """The ids at some places of two columns."""
+    words = np.empty((len(places), 2), dtype=">u8")
+    words[:, 0], words[:, 1] = hi[places], lo[places]
+    packed = words.tobytes()
+    return [from_bytes(packed[start : start + 16]) for start in range(0, len(packed), 16)]
 
 
 def words_of(ids: Sequence[UUID]) -> tuple[Words, Words]:

@@ -115,36 +115,41 @@ async def read_parts(tx: Tx, ledger_id: UUID, months: Months, *, book: UUID | No
         rows = await tx.rows(_in_order(_PAGES.where(*conditions)))
     await tx.unlock([ledger_id])
     ring = tx.ring(ledger_id)
-    pages: dict[Place, list[Row[Any]]] = {}
-    for row in rows:
-        pages.setdefault((row.book, row.month, row.currency), []).append(row)
-    packed: dict[Place, bytes] = {}
-    stale: dict[Place, int] = {}
-    for place, found in pages.items():
-        content = _opened(ring, place, found)
-        if content is None:
-            stale[place] = found[0].version
-        else:
-            packed[place] = content
-    note_count("opened", len(packed))
+    packed, stale = _opened(ring, rows)
+    note_count("opened", len(packed) - len(stale))
     packed |= await rebuilt(tx, ledger_id, stale)
-    return Parts.of([(place[0], place[2], packed[place]) for place in pages])
+    return Parts.of([(place[0], place[2], content) for place, content in packed.items()])
 
 
-def _opened(ring: LedgerRing, place: Place, pages: Sequence[Row[Any]]) -> bytes | None:
-    """The packed records of a book-month, or None when its rows have to be asked."""
-    head = pages[0]
-    if head.built != head.version:
-        return None
-    book, month, currency = place
-    found = []
-    for page in pages:
-        name = blob_place(month, currency, page.page, head.built)
-        content = records_of(ring.unseal(name, book, page.blob or b""))
+def _opened(ring: LedgerRing, rows: Iterable[Any]) -> tuple[dict[Place, bytes], dict[Place, int]]:
+    """Packed records of book-months in their order, and versions of those whose rows must be asked.
+
+    The pages of a book-month follow one another, and the first one says of when they are.
+    """
+    heads: dict[Place, int] = {}
+    stale: dict[Place, int] = {}
+    wanted: list[tuple[Place, bytes]] = []
+    names: list[str] = []
+    for book, month, currency, page, version, built, _, blob in rows:
+        place = (book, month, currency)
+        if place not in heads:
+            heads[place] = version
+            if built != version:
+                stale[place] = version
+        if place not in stale:
+            wanted.append((place, blob or b""))
+            names.append(blob_place(month, currency, page, heads[place]))
+    opened = ring.unseal_each(
+        names, [place[0] for place, _ in wanted], [cell for _, cell in wanted]
+    )
+    packed = dict.fromkeys(heads, b"")
+    for (place, _), page in zip(wanted, opened, strict=True):
+        content = records_of(page)
         if content is None:
-            return None
-        found.append(content)
-    return b"".join(found)
+            stale[place] = heads[place]
+        else:
+            packed[place] += content
+    return packed, stale
 
 
 async def read_totals(

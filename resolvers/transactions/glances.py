@@ -6,7 +6,6 @@ the same conditions, the same policies, the same moment.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
@@ -79,6 +78,7 @@ class Glance:
             if followed is not None and joined is not None and join.own in attributes:
                 self._joins.append((followed, join, joined))
         self._cut = Cut(TransactionRow, _CELLS, names)
+        self._width = len(self._cut.columns) + sum(len(cut.columns) for _, _, cut in self._joins)
         self._with_kind = "category_kind" in names
         self._sealed = self._cut.sealed or any(cut.sealed for _, _, cut in self._joins)
         self.keyed = (self._cut.place("date"), self._cut.place("id"))
@@ -122,7 +122,8 @@ class Glance:
         at = self._cut.place("id")
         by_id = {row[at]: row for row in found}
         rows = [by_id[one] for one in wanted if one in by_id]
-        return await self.page(tx, ledger_id, replace(keys, items=rows))
+        page = Page(rows, keys.keys, keys.has_next, keys.has_previous)
+        return await self.page(tx, ledger_id, page)
 
     async def page(self, tx: Tx, ledger_id: UUID, found: Page[Any]) -> Page[TransactionRow]:
         """A page of rows out of what the statement gave, with what was read along."""
@@ -143,10 +144,6 @@ class Glance:
             start = end
         rows = self._cut.sheet(ledger_id, ring, own_columns, along)
         return Page(rows, found.keys, found.has_next, found.has_previous)
-
-    @property
-    def _width(self) -> int:
-        return len(self._cut.columns) + sum(len(cut.columns) for _, _, cut in self._joins)
 
     async def _read(self, tx: Tx, ledger_id: UUID, columns: Sequence[Column]) -> list[Column]:
         """The columns with parts of splits and what refunds name in their places."""

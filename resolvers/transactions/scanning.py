@@ -22,7 +22,7 @@ from resolvers.inputs import FIRST_DAY, LAST_DAY
 from resolvers.money import INT64_MAX, digits_of
 from resolvers.paging import PageRequest
 from resolvers.segments import Months, Parts, read_parts
-from resolvers.segments.parts import Ints, Mask, Words, find, uuid_at, words_of
+from resolvers.segments.parts import Ints, Mask, Words, find, uuids_at, words_of
 from resolvers.transactions.inputs import TransactionFilter
 from resolvers.transactions.rows import CATEGORY_KIND, SOURCE, Key, T, refunded_by_id
 from resolvers.wire import counts_as
@@ -91,13 +91,11 @@ class Scanned:
         taken = (order[-request.size :] if from_the_top else order[: request.size]).tolist()
         if descending:
             taken.reverse()
-        keys = [
-            (
-                int(values[at]) if by_amount else date.fromordinal(int(values[at])),
-                uuid_at(self.id_hi, self.id_lo, at),
-            )
-            for at in taken
-        ]
+        ids = uuids_at(self.id_hi, self.id_lo, taken)
+        sorted_by: list[Any] = values[taken].tolist()
+        if not by_amount:
+            sorted_by = list(map(date.fromordinal, sorted_by))
+        keys = list(zip(sorted_by, ids, strict=True))
         if request.backward:
             return keys, request.before is not None, more
         return keys, more, request.after is not None

@@ -154,3 +154,45 @@ async def test_a_revoked_session_is_out_at_once_though_it_is_kept(
     await auth.logout(actor, None)
     with pytest.raises(Exception, match="session has ended"):
         await auth.actor(ada.token)
+
+
+class Heard:
+    """Notes where ledgers are said to be."""
+
+    def __init__(self) -> None:
+        self.moves: list[tuple[UUID, int]] = []
+
+    def moved(self, ledger_id: UUID, version: int) -> None:
+        self.moves.append((ledger_id, version))
+
+    def ended(self, session_id: UUID) -> None:
+        pass
+
+    def changed(self, session_id: UUID) -> None:
+        pass
+
+    def joined(self) -> None:
+        pass
+
+
+async def test_who_writes_on_is_heard_at_once_here_and_once_elsewhere(
+    pair: tuple[Process, Process],
+) -> None:
+    near, far = Heard(), Heard()
+    pair[0].broker.listen(near)
+    pair[1].broker.listen(far)
+    one, other = uuid4(), uuid4()
+    for version in range(1, 6):
+        await pair[0].broker.publish(one, version)
+    await pair[0].broker.publish(other, 1)
+    assert near.moves == [*((one, version) for version in range(1, 6)), (other, 1)]
+    await until(lambda: len([move for move in far.moves if move[0] in {one, other}]) > 1)
+    assert [move for move in far.moves if move[0] in {one, other}] == [(one, 5), (other, 1)]
+
+
+async def test_who_closes_says_what_is_left(pair: tuple[Process, Process]) -> None:
+    far, one = Heard(), uuid4()
+    pair[1].broker.listen(far)
+    await pair[0].broker.publish(one, 7)
+    await pair[0].broker.close()
+    await until(lambda: (one, 7) in far.moves)

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from graph.context import Context
-from graph.engine import Answer, Compiled, Engine, is_mutation
+from graph.engine import Answer, Compiled, Engine
+from graph.execution.nodes import is_mutation
 from tests.execution.oracle import outside_nulls
 
 _run = Engine.run

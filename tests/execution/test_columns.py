@@ -75,6 +75,14 @@ class Told:
         return row.number * 2
 
 
+@strawberry.input
+class Wish:
+    size: Size = Size.SMALL
+    many: int | None = strawberry.UNSET
+    sizes: list[Size] | None = strawberry.UNSET
+    must: int = 1
+
+
 @strawberry.type
 class Query:
     @strawberry.field(graphql_type=list[Told | None])
@@ -89,6 +97,12 @@ class Query:
     @strawberry.field
     def sized(self, size: Size, many: int, sizes: list[Size] | None = None) -> str:
         return f"{size.name} {many} {[one.name for one in sizes or ()]}"
+
+    @strawberry.field
+    def wished(self, wish: Wish, other: Wish | None = None) -> str:
+        told = f"{wish} {other}"
+        wish.many = 99
+        return told
 
 
 async def _load(*_: Any) -> list[Any]:
@@ -184,3 +198,25 @@ def test_a_null_for_a_required_argument_is_the_fields_failure() -> None:
     found = run(text, m=None)
     assert found.data is None
     assert len(found.errors) == 1
+
+
+WISHED = """query ($m: Int, $l: [Size!], $i: Int! = 2, $o: Int) {
+  wished(wish: { size: LARGE, many: $m, sizes: $l }) a: wished(wish: { must: $i }, other: { many: $o })
+  b: wished(wish: { sizes: [LARGE], many: $m })
+}"""
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{}, {"m": 3}, {"m": None}, {"l": ["SMALL"]}, {"i": 5, "o": 1}, {"m": 1, "l": None, "o": None}],
+    ids=str,
+)
+def test_objects_of_variables_of_which_some_are_given(variables: dict[str, Any]) -> None:
+    for _ in range(2):
+        assert run(WISHED, **variables).errors == []
+
+
+def test_a_variable_that_is_missing_where_one_is_required_is_the_fields_failure() -> None:
+    text = "query ($i: Int = 1) { wished(wish: { must: $i }) }"
+    assert run(text).errors == []
+    assert len(run(text, i=None).errors) == 1

@@ -173,6 +173,17 @@ class Query:
         many = [[] for _ in owned] if not owned else [rows_of(info, [one, 1]) for one in owned]
         return Sheet(Held, info.context.made, node=rows, things=many)
 
+    @strawberry.field(graphql_type=Thing | None)
+    async def alone(self, info: Info, owned: list[int | None]) -> Any:
+        rows = rows_of(info, owned[:1])
+        # The reference is told nothing, and knows no sheets.
+        return rows if wanted_of(info).attributes is not None else next(iter(rows), None)
+
+    @strawberry.field(graphql_type=Person)
+    def stranger(self, info: Info, owned: list[int | None]) -> Any:
+        rows = rows_of(info, [1, *owned][:1])
+        return rows if wanted_of(info).attributes is not None else next(iter(rows))
+
     @strawberry.field(graphql_type=list[Person])
     def strangers(self, info: Info, owned: list[int | None]) -> Any:
         return rows_of(info, owned)
@@ -224,16 +235,18 @@ OWNED: list[list[int | None]] = [[], [1], [1, 2, 1, 3, 3], [3, None, 1], [9, 1, 
 
 
 @pytest.mark.parametrize("selection", SELECTIONS)
-@pytest.mark.parametrize("place", ["things!", "maybe!", "holders! { node", "holders! { things"])
+@pytest.mark.parametrize(
+    "place", ["things!", "maybe!", "alone!", "holders! { node", "holders! { things"]
+)
 def test_a_sheet_answers_as_its_rows_would(place: str, selection: str) -> None:
-    for owned in OWNED:
+    for owned in OWNED[place == "alone!" :]:
         run(f"{{ {place} {selection} {'} ' * place.count('{')} }}", owned)
 
 
-@pytest.mark.parametrize("root", ["strangers", "false"])
+@pytest.mark.parametrize("root", ["strangers", "stranger", "false"])
 def test_rows_of_another_class_fail_alike(root: str) -> None:
     for owned in OWNED:
-        run(f"{{ {root}! {{ {'title' if root == 'strangers' else 'number'} }} }}", owned)
+        run(f"{{ {root}! {{ {'number' if root == 'false' else 'title'} }} }}", owned)
 
 
 def test_no_row_is_made_where_columns_are_enough() -> None:

@@ -7,7 +7,8 @@ import httpx2
 import pytest
 
 from app import Running
-from graph.engine import Engine, is_mutation
+from graph.engine import Engine
+from graph.execution.nodes import is_mutation
 from graph.handlers import job_handlers
 from resolvers.jobs import Worker
 from settings import Settings

@@ -92,3 +92,22 @@ def test_what_was_not_fetched_cannot_be_seen() -> None:
         row.currency = "USD"  # type: ignore[misc]
     with pytest.raises(TypeError):
         maker(TransactionRow, ("colour",))
+
+
+def test_cells_of_many_places_open_together() -> None:
+    ring = LedgerRing(uuid4(), {1: AESGCM(new_key()), 2: AESGCM(new_key())})
+    rows = [uuid4(), uuid4()]
+    wanted = [(f"segments.blob/{one}", rows[one % 2], bytes([one] * one)) for one in range(6)]
+    cells = []
+    for number, (place, row, content) in enumerate(wanted):
+        ring.sealing = 1 + number % 2
+        cells.append(ring.seal(place, row, content))
+    places, ids_ = [one for one, _, _ in wanted], [one for _, one, _ in wanted]
+    assert ring.unseal_each(places, ids_, cells) == [one for _, _, one in wanted]
+    assert ring.unseal_each([], [], []) == []
+    for wrong in (b"", cells[3][:20], b"\x02" + cells[3][1:], cells[1], cells[3][:-1] + b"\x00"):
+        with pytest.raises(SealBroken):
+            ring.unseal_each(places, ids_, [*cells[:3], wrong, *cells[4:]])
+    del ring.keys[2]
+    with pytest.raises(KeyMissing):
+        ring.unseal_each(places, ids_, cells)

@@ -8,6 +8,7 @@ round has a seed that is printed and plays it again: ``--seed N``.
 
 import argparse
 import asyncio
+import os
 import random
 import sys
 import tempfile
@@ -40,7 +41,7 @@ from tests.doors import Door, Refused, operations
 from tests.model.machine import Books
 from tests.security.faults import FaultProxy, fault_proxy
 
-FAULTS: Final = ("cut", "half-open", "garbage", "delay", "kill")
+FAULTS: Final = ("cut", "half-open", "garbage", "words", "delay", "kill")
 PARTS: Final = ("database", "cache")
 STEPS: Final = 40
 EXAMPLES: Final = 4
@@ -70,7 +71,8 @@ class Lines:
         elif fault in {"kill", "cut"}:
             proxy.cut()
         if fault != "kill":
-            proxy.fault = fault  # type: ignore[assignment]
+            proxy.noise = _misshapen if fault == "words" else _noise
+            proxy.fault = "garbage" if fault == "words" else fault  # type: ignore[assignment]
             asyncio.get_running_loop().call_later(seconds, self._mend, proxy)
 
     def _mend(self, proxy: FaultProxy) -> None:
@@ -92,6 +94,16 @@ class Lines:
             )
         finally:
             await root.close()
+
+
+def _noise(_: bytes) -> bytes:
+    return os.urandom(64)
+
+
+def _misshapen(data: bytes) -> bytes:
+    """A true answer with the head of a message behind it whose length cannot be."""
+    length = random.choice((-1, 0, 1, 2, 3, 2**31 - 1))  # noqa: S311 - no secret
+    return data + random.choice((b"D", b"Z", b"T", b"C")) + length.to_bytes(4, "big", signed=True)  # noqa: S311
 
 
 class Soaked(Books):

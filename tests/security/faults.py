@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Literal
@@ -14,7 +14,7 @@ class FaultProxy:
     """Forwards bytes to a Unix socket or a port of this machine as long as no fault is on.
 
     ``delay`` holds every answer back, ``cut`` ends lines with the next bytes, ``half-open``
-    takes everything and never answers again, ``garbage`` answers with noise.
+    takes everything and never answers again, ``garbage`` answers with ``noise``.
     """
 
     def __init__(self, target: Path | int) -> None:
@@ -22,6 +22,8 @@ class FaultProxy:
         self._tasks: set[asyncio.Task[None]] = set()
         self.fault: Fault = "none"
         self.delay_seconds = 0.05
+        self.noise: Callable[[bytes], bytes] = lambda _: os.urandom(64)
+        """What is answered instead of the true answer."""
         self.lines = 0
         self.port = 0
         """Where it listens, if that is a port."""
@@ -60,7 +62,7 @@ class FaultProxy:
             if answers and self.fault == "delay":
                 await asyncio.sleep(self.delay_seconds)
             if answers and self.fault == "garbage":
-                data = os.urandom(64)
+                data = self.noise(data)
             writer.write(data)
             await writer.drain()
         raise ConnectionResetError

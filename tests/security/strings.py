@@ -39,13 +39,40 @@ CONTROLS: Final = tuple(
 )
 SURROGATES: Final = ("\ud800", "a\udc00", "\udc00\ud800")
 UNASSIGNED: Final = ("\uffff", "\ufdd0", "\U0001fffe", "\u0378", "\ue000", "\U000f0000")
+FLOODS: Final = (
+    "a" + "\u0300" * 60, "".join(f"o{chr(0x0300 + n) * 3}" for n in range(20)), "\u200d" * 20 + "a",
+    "\u202e" * 30 + "a", "\u2066" * 30 + "a" + "\u2069" * 30, "a" + "\ufe0f" * 40, "\u20dd" * 9 + "a",
+)  # fmt: skip
+JOINED: Final = (
+    "👨‍👩‍👧‍👦", "👩🏽‍❤️‍💋‍👨🏿", "🧑‍🚀" * 12, "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+    "🇱🇹🇱🇹🇱", "1️⃣", "☺︎☺️", "\U000e0041\U000e0042",
+)  # fmt: skip
+FORMATS: Final = (
+    "%n%n%n%n", "%s%p%x%d", "%99999d", "{}", "{0.__class__.__mro__}", "{x!r:>9999}", "%(name)s",
+    "{{config}}", "{% raw %}", "${jndi:ldap://x/a}", "#{1+1}", "<%= `id` %>", "*{1}", "@(1+1)",
+    "#eval(1)", '#read("/etc/passwd")', "$ x $", "\\input{/etc/passwd}", "^[[31m",
+)  # fmt: skip
+FORMULAS: Final = (
+    "=1+1", "+1+1", "-1+1", "@SUM(1)", '=HYPERLINK("http://x","y")', "=cmd|' /C calc'!A0", "'=1+1",
+    "＝1+1", "＋1", "－1", "＠SUM(1)", "''=1", "'1", ";=1", ",=1", '"=1"', '=1","=2',
+)  # fmt: skip
+NORMAL: Final = (
+    "é", "e\u0301", "\u212b", "\u212a", "\uf900", "\u1112\u1161\u11ab", "한", "\u0958", "ﬀ", "ſ", "\u1e69",
+    "s\u0323\u0307", "s\u0307\u0323", "\u0344", "\u2126", "\ufb1d", "\U0002f800",
+)  # fmt: skip
 LONG: Final = ("x" * 4_001, "é" * 2_001, "🙂" * 1_001, " " * 300, "e\u0301" * 400)
+
+NAUGHTY: Final = (
+    *FLOODS, *JOINED, *FORMATS, *FORMULAS, *NORMAL, *BIDI, *SPACES, *CONTROLS[1:9], *UNASSIGNED[:3],
+    *SQL[:4], *MARKUP[:6], *LONG[:2], "x" * 200, "x" * 201, "é" * 500, "e\u0301" * 200,
+)  # fmt: skip
+"""Some of each kind, for places that cost a request each."""
 
 ALL: Final = tuple(
     dict.fromkeys(
         (
             *QUOTES, *SQL, *PATTERNS, *MARKUP, *WORDS, *SCRIPTS, *BIDI, *SPACES, *CONTROLS,
-            *SURROGATES, *UNASSIGNED, *LONG, *(place + one for one in QUOTES for place in _PLACES),
+            *SURROGATES, *UNASSIGNED, *LONG, *FLOODS, *JOINED, *FORMATS, *FORMULAS, *NORMAL, *(place + one for one in QUOTES for place in _PLACES),
             *(one + one for one in (*SCRIPTS, *PATTERNS)), *(f"x{one}y" for one in (*SQL, *MARKUP)),
         )
     )

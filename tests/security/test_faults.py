@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -17,14 +17,19 @@ from sqlalchemy import text
 from app import create_app, start
 from graph.errors import as_app_error
 from models.database import connect
+from models.drivers import Drivers
 from models.embedded.parts import Endpoints
+from models.embedded.postgres import APP
+from models.stores.tls import context_of
 from resolvers import ledgers
 from resolvers.errors import ErrorCode
 from settings import Settings
 from tests.doors import Person, register
+from tests.ops.test_tls import Authority, authority, in_front_of
 from tests.security.faults import FaultProxy, fault_proxy
 
 pytestmark = pytest.mark.anyio
+__all__ = ["authority"]
 ACCOUNT = {"name": "Giro", "type": "CASH", "currency": "EUR"}
 
 
@@ -34,6 +39,9 @@ class Behind:
     def __init__(self, client: Any, database: FaultProxy, cache: FaultProxy, running: Any) -> None:
         self.client: httpx2.AsyncClient = client
         self.database, self.cache, self.running = database, cache, running
+        self.socket = Path()
+        """Where the database is behind its proxy."""
+        self.address: dict[str, Any] = {}
 
 
 @pytest.fixture
@@ -57,7 +65,13 @@ async def behind(
                 transport=httpx2.ASGITransport(app=app), base_url="http://testserver"
             )
         )
-        yield Behind(client, database, cache, mine)
+        behind = Behind(client, database, cache, mine)
+        behind.socket = folder / real.name
+        behind.address = {
+            "name": parts.database_name, "user": APP, "password": parts.app_password,
+            "pool_size": 3,
+        }  # fmt: skip
+        yield behind
         database.fault = cache.fault = "none"
         database.cut()
 
@@ -75,6 +89,11 @@ async def _well(behind: Behind, ada: Person) -> None:
     database = behind.running.services.database
     await database.drivers.rest()
     pool: Any = database.engine.pool
+    for _ in range(200):
+        # What was given up in the middle ends its own line, beside the others.
+        if not pool.checkedout():
+            break
+        await asyncio.sleep(0.02)
     assert pool.checkedout() == 0
 
 
@@ -99,6 +118,64 @@ async def test_a_broken_line_to_the_database_is_told_and_mends(behind: Behind, f
     await _well(behind, ada)
     listed = await behind.client.get("/v1/accounts", headers=ada.headers)
     assert listed.json()["data"]["items"] == []
+
+
+WORDS = {
+    "length-0": b"D\0\0\0\0",
+    "length-3": b"Z\0\0\0\3I",
+    "negative": b"T\xff\xff\xff\xf0",
+    "two-gigabytes": b"D\x7f\xff\xff\xff",
+    "of-no-kind": b"q\0\0\0\5I",
+    "nonsense-inside": b"D\0\0\0\x0a\0\1\x7f\0\0\0Z\0\0\0\5I",
+}
+
+
+def _after_the_first(word: bytes) -> Callable[[bytes], bytes]:
+    """The word behind the first whole message of an answer."""
+
+    def noise(data: bytes) -> bytes:
+        first = 1 + int.from_bytes(data[1:5], "big")
+        return data[:first] + word + data[first:]
+
+    return noise
+
+
+@pytest.mark.case("X09")
+@pytest.mark.parametrize(("word", "tls"), [*((word, False) for word in WORDS), ("length-0", True)])
+async def test_a_word_that_is_no_message_ends_its_line_and_not_the_process(
+    behind: Behind, authority: Authority, word: str, tls: bool
+) -> None:
+    """The driver alone would read a length below four for ever, with all other requests waiting."""
+    ada = await register(behind.client)
+    async with AsyncExitStack() as stack:
+        if tls:
+            database = behind.running.services.database
+            port = await stack.enter_async_context(
+                in_front_of(str(behind.socket), authority.server("127.0.0.1"), postgresql=True)
+            )
+            trusted = context_of("verify-full", authority.file)
+            address = {**behind.address, "host": "127.0.0.1", "port": port, "tls": trusted}
+            encrypted = connect(**address, command_seconds=2.5)
+            stack.push_async_callback(encrypted.dispose)
+            stack.push_async_callback(database.drivers.rest)
+            kept = database.engine, database.drivers
+            stack.callback(setattr, database, "engine", kept[0])
+            stack.callback(setattr, database, "drivers", kept[1])
+            database.engine, database.drivers = encrypted, Drivers(encrypted, keeps=True)
+        assert (await behind.client.get("/v1/accounts", headers=ada.headers)).status_code == 200
+        for noise in (lambda _: WORDS[word], _after_the_first(WORDS[word])):
+            behind.database.noise = noise
+            behind.database.fault = "garbage"
+            asked = [
+                behind.client.get("/v1/accounts", headers=ada.headers),
+                behind.client.post("/v1/accounts", json=ACCOUNT, headers=ada.headers),
+                behind.client.get("/v1/openapi.json"),
+            ]
+            answers = await asyncio.gather(*asked)
+            assert [one.status_code for one in answers] == [503, 503, 200]
+            assert {one.json()["error"]["code"] for one in answers[:2]} == {"UNAVAILABLE"}
+            behind.database.fault = "none"
+            await _well(behind, ada)
 
 
 @pytest.mark.case("R03")

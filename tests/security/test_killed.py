@@ -75,8 +75,9 @@ async def test_a_write_that_is_killed_happened_once_or_not_at_all(
         cwd=ROOT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    told = {"parts": asdict(parts), "data": str(settings.data), "tries": tries}
-    out, errors = await child.communicate(json.dumps(told).encode())
+    told = {"parts": asdict(parts), "data": str(settings.data)}
+    lines = "\n".join(map(json.dumps, [told, *tries])) + "\n"
+    out, errors = await child.communicate(lines.encode())
     codes = [int(line[5:]) for line in out.splitlines() if line.startswith(b"code ")]
     assert len(codes) == len(tries), errors.decode()[-2_000:]
     for (request, point), code in zip(tries, codes, strict=True):

@@ -10,7 +10,7 @@ from graphql import GraphQLObjectType, get_named_type, is_leaf_type
 
 from graph.context import Context, Services
 from models.sealing import LedgerRing
-from tests.doors import GraphQLDoor, Person
+from tests.doors import GraphQLDoor, Person, Refused
 from tests.execution.both import ENGINE, compared, fresh
 from tests.statements import counted
 
@@ -228,3 +228,28 @@ async def test_nobody_reads_along_what_is_not_hers(
     door = GraphQLDoor(client, bob)
     answer = await door.query(PAGE, first=10)
     assert answer["data"]["transactions"]["nodes"] == []
+
+
+async def test_one_transaction_is_one_statement_with_its_edges(
+    client: httpx2.AsyncClient, ada: Person, bob: Person, services: Services
+) -> None:
+    door = await book(client, ada, 3)
+    one = """query ($id: ID!) { transaction(id: $id) {
+      id date amount tags category { id name } account { id name } } }"""
+    listed = PAGE.replace("currency description payee status\n", "tags\n")
+    nodes = (await door.query(listed, first=50))["data"]["transactions"]["nodes"]
+    assert len(nodes) == 7
+    for node in nodes:
+        with counted(services.database) as statements:
+            found = (await door.query(one, id=node["id"]))["data"]["transaction"]
+        assert len([text for text in statements if "FROM transactions" in text]) == 1
+        assert not [text for text in statements if text.startswith("SELECT accounts")]
+        assert (found["amount"], found["tags"]) == (node["amount"], node["tags"])
+        for edge in ("category", "account"):
+            kept = node[edge] and {name: node[edge][name] for name in ("id", "name")}
+            assert found[edge] == kept
+    await door.call("DeleteTransaction", id=nodes[0]["id"])
+    for who, wanted in ((ada, nodes[0]["id"]), (bob, nodes[1]["id"]), (ada, "txn_nothing")):
+        with pytest.raises(Refused) as refused:
+            await GraphQLDoor(client, who).query(one, id=wanted)
+        assert refused.value.code == "NOT_FOUND"
