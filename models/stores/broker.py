@@ -24,6 +24,8 @@ _CHANGED: Final = b"c"
 _UNHEARD_SECONDS: Final = 1.0
 _GATHER_SECONDS: Final = 0.01
 """How long other processes wait to hear that a ledger has moved on: who writes on says it once."""
+_LAST_WORDS_SECONDS: Final = 1.0
+"""How long the end of a process waits for what is left to be said."""
 _STANDS_SECONDS: Final = 0.8
 """How long after its last sign the line is believed to stand: a lost signal is late by less."""
 
@@ -75,8 +77,11 @@ class LocalBroker:
 
     async def close(self) -> None:
         """Say what is left to say, and stop listening."""
-        if self._sending is not None:
-            await self._sending
+        sending, self._sending = self._sending, None
+        if sending is not None:
+            # A cache that does not answer keeps no process: others look for themselves in time.
+            await asyncio.wait({sending}, timeout=_LAST_WORDS_SECONDS)
+            sending.cancel()
         relaying, self._relaying = self._relaying, None
         if relaying is not None:
             relaying.cancel()

@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -196,3 +197,21 @@ async def test_who_closes_says_what_is_left(pair: tuple[Process, Process]) -> No
     await pair[0].broker.publish(one, 7)
     await pair[0].broker.close()
     await until(lambda: (one, 7) in far.moves)
+
+
+async def test_a_cache_that_says_nothing_does_not_keep_who_closes(tmp_path: Path) -> None:
+    mute, silence = tmp_path / "mute", asyncio.Event()
+
+    async def say_nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await silence.wait()
+        writer.close()
+
+    async with await asyncio.start_unix_server(say_nothing, mute):
+        cache = Cache(socket=str(mute), username=None, password=None)
+        broker = LocalBroker(cache)
+        broker.keep()
+        await broker.publish(uuid4(), 1)
+        async with asyncio.timeout(5):
+            await broker.close()
+        await cache.close()
+        silence.set()
