@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from graph.following import Reader
 from graph.sharing import AT_A_TIME, Looks, Turns
 from models.database import Database
+from models.endings import stop
 from models.stores.broker import LocalBroker
 from resolvers.access import Actor
 from resolvers.auth import Admission
@@ -37,7 +38,7 @@ POLL_SECONDS: Final = 5.0
 """How late an update is whose signal was lost."""
 READERS_AT_ONCE: Final = 4
 """Of the pool's connections: who follows must not keep those waiting who ask."""
-_STOP_SECONDS: Final = 0.5
+_STUMBLED_SECONDS: Final = 0.5
 _log: Final = structlog.get_logger("live")
 
 
@@ -85,18 +86,6 @@ class Line:
         """Have it hang up; the first reason counts."""
         if not self.ended.done():
             self.ended.set_result(why)
-
-
-async def stop(tasks: Iterable["asyncio.Task[Any]"]) -> None:
-    """Cancel tasks until they are over.
-
-    Once is not enough: a cancellation that meets a time-out of the same moment is taken for it.
-    """
-    left = set(tasks)
-    while left:
-        for task in left:
-            task.cancel()
-        _, left = await asyncio.wait(left, timeout=_STOP_SECONDS)
 
 
 class Hub:
@@ -275,7 +264,7 @@ class Hub:
                 await self._look()
             except Exception as error:  # noqa: BLE001 - logged, and tried again
                 _log.exception("live.stumbled", exc_info=error)
-            await asyncio.sleep(_STOP_SECONDS)
+            await asyncio.sleep(_STUMBLED_SECONDS)
 
     def changed(self, session_id: UUID) -> None:
         """A signal for others: who is connected stays who she is."""

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
+from models.endings import stop
+
 T = TypeVar("T")
 
 AT_A_TIME: Final = 16
@@ -131,9 +133,7 @@ class Looks(Generic[T]):
 
     async def close(self) -> None:
         """End what nobody will wait for."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await stop(self._tasks)
 
 
 Answers = dict[Hashable, "asyncio.Future[Any]"]

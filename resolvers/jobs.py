@@ -18,6 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from models.database import Database, Transaction
+from models.endings import stop
 from models.stores.queue import Delivery, JobQueue
 from resolvers.access import Actor
 from resolvers.errors import AppError
@@ -323,9 +324,9 @@ class Worker:
                 heart.result()
             await handler
         finally:
-            for task in both:
-                task.cancel()
-            await asyncio.gather(*both, return_exceptions=True)
+            handler.cancel()
+            await asyncio.gather(handler, return_exceptions=True)
+            await stop([heart])
 
     async def _beat(self, job: Job, word: Delivery | None) -> None:
         """Prolong the lease; raises JobLost once it is another's or the database is away too long."""

@@ -12,7 +12,8 @@ from graph.engine import Answer, Engine, first_failure
 from graph.execution.nodes import is_subscription
 from graph.http.answers import answer_json, refusal_errors
 from graph.http.sockets import FORBIDDEN, HangUp, Socket, bearer_of
-from graph.live import End, stop
+from graph.live import End
+from models.endings import stop
 from resolvers.errors import AppError, ErrorCode
 
 PROTOCOL: Final = "graphql-transport-ws"

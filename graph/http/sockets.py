@@ -22,7 +22,8 @@ from graph.http.bare import error_response
 from graph.http.headers import EdgeRules
 from graph.http.json_body import parse_json
 from graph.http.limits import Gate, gate_of
-from graph.live import RESTARTING, End, Line, stop
+from graph.live import RESTARTING, End, Line
+from models.endings import stop
 from models.ids import new_id
 from resolvers.access import Actor
 from resolvers.errors import AppError

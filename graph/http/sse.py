@@ -15,7 +15,8 @@ from starlette.types import Receive, Scope, Send
 from graph.engine import Answer
 from graph.http.answers import answer_json, refusal_errors
 from graph.http.sockets import STALL_SECONDS
-from graph.live import Hub, stop
+from graph.live import Hub
+from models.endings import stop
 from resolvers.auth import Admission
 
 QUIET_SECONDS: Final = 12.0

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import structlog
 
+from models.endings import stop
 from models.stores.redis import Cache, CacheDown
 
 _log: Final = structlog.get_logger("signals")
@@ -81,12 +82,10 @@ class LocalBroker:
         if sending is not None:
             # A cache that does not answer keeps no process: others look for themselves in time.
             await asyncio.wait({sending}, timeout=_LAST_WORDS_SECONDS)
-            sending.cancel()
+            await stop([sending])
         relaying, self._relaying = self._relaying, None
         if relaying is not None:
-            relaying.cancel()
-            with suppress(asyncio.CancelledError):
-                await relaying
+            await stop([relaying])
 
     async def publish(self, ledger_id: UUID, version: int) -> None:
         """Tell that a ledger is at a version: here at once, others in a moment.

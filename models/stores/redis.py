@@ -14,6 +14,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisClusterException, RedisError
 from redis.exceptions import TimeoutError as RedisTimeout
 
+from models.endings import stop
 from models.stores.addresses import CLUSTER_SCHEMES, TLS_SCHEMES
 from models.stores.cluster import cluster_client, look_at_all, shard_line
 
@@ -178,8 +179,7 @@ class Cache:
     async def close(self) -> None:
         """Close all connections."""
         if self._probing is not None:
-            self._probing.cancel()
-            await asyncio.gather(self._probing, return_exceptions=True)
+            await stop([self._probing])
         await self.client.aclose()
         if self.cluster is None:
             await self.client.connection_pool.disconnect()
