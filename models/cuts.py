@@ -97,7 +97,7 @@ class Sheet(Sequence[T]):
         return self._made
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Linked:
     """Rows that other rows name: each once, and where in the sheet the one of each row lies."""
 

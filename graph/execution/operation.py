@@ -239,7 +239,7 @@ class OperationPlan:
 class Selection:
     """The fields that are asked of one type in one place."""
 
-    __slots__ = ("fields", "keys")
+    __slots__ = ("fields", "keys", "steps")
 
     def __init__(
         self,
@@ -262,6 +262,10 @@ class Selection:
             fields.append(Field(plan, kind, key, definition, details, call, path, chosen))
         self.fields: tuple[Field, ...] = tuple(fields)
         self.keys = tuple(one.key for one in fields)
+        self.steps = tuple(
+            (one, one.call.plain, one.call.start, one.shape.complete) for one in fields
+        )
+        """Each field with its plain attribute, if it is one, and what starts and completes it."""
 
 
 class Field:

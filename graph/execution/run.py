@@ -1,9 +1,9 @@
 """A run: one execution of a plan, level by level."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from graphql import GraphQLError, GraphQLObjectType, GraphQLResolveInfo
 from graphql.pyutils import gather_with_cancel, is_awaitable
@@ -13,10 +13,13 @@ from graph.execution.columns import Shape, Waiting, awaits
 from graph.execution.failures import Failure, Walk
 from graph.execution.filling import fill
 from graph.execution.shapes import Many
+from graph.execution.sheets import is_sheet
 from graph.execution.wanted import EVERYTHING, Wanted
 
 if TYPE_CHECKING:
     from graph.execution.operation import Field, OperationPlan, Selection
+
+_NONE: Final[Mapping[str | None, Any]] = {}
 
 
 @dataclass(slots=True)
@@ -96,20 +99,27 @@ class Run:
         return Outcome(found, walk.errors)
 
     async def _level(self, blocks: list[_Block]) -> None:
-        started = [
-            [(one, one.call.start(self, one, block.sources)) for one in block.selection.fields]
-            for block in blocks
-        ]
+        started = []
+        for block in blocks:
+            sources = block.sources
+            # Plain columns of a sheet are there already: nobody is asked for them.
+            ready = sources.columns if is_sheet(sources) else _NONE
+            started.append(
+                [
+                    ready[name] if name in ready else start(self, one, sources)
+                    for one, name, start, _ in block.selection.steps
+                ]
+            )
         if self._waiting or self._wanted:
             await self._settle()
         for block, columns in zip(blocks, started, strict=True):
             done = []
-            for one, values in columns:
+            for (one, _, _, complete), values in zip(block.selection.steps, columns, strict=True):
                 try:
-                    done.append(one.shape.complete(self, one, values))
+                    done.append(complete(self, one, values))
                 except Waiting:
                     await self._awaited(one.shape, values)
-                    done.append(one.shape.complete(self, one, values))
+                    done.append(complete(self, one, values))
             fill(block.rows, block.selection.keys, done)
 
     # What calls and shapes need.

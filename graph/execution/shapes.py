@@ -4,6 +4,7 @@ A column holds one value for each parent. Completing it turns leaf values into w
 and every object into an empty row that the next level fills. What fails leaves a ``Failure``.
 """
 
+from itertools import accumulate, chain
 from types import NoneType
 from typing import Any, Final
 
@@ -49,6 +50,8 @@ class Many(Shape):
             tidy(run, values)
         if not kinds <= _LISTS:
             values = [self._opened(run, field, values, index) for index in range(len(values))]
+        elif plain:
+            return self._of_lists(run, field, values)
         if len(values) == 1 and type(values[0]) in _LISTS:
             return [self.inner.complete(run, field, list(values[0]))]
         items = [item for value in values if type(value) in _LISTS for item in value]
@@ -62,6 +65,17 @@ class Many(Shape):
             else:
                 found.append(value)
         return found
+
+    def _of_lists(self, run: Rows, field: Any, values: list[Any]) -> list[Any]:
+        """Complete lists alone."""
+        items = list(chain.from_iterable(values))
+        if not items:
+            return [[] for _ in values]
+        done = self.inner.complete(run, field, items)
+        if len(values) == 1:
+            return [done]
+        ends = list(accumulate(map(len, values)))
+        return [done[start:end] for start, end in zip(chain((0,), ends), ends, strict=False)]
 
     def _opened(self, run: Rows, field: Any, values: list[Any], index: int) -> Any:
         """A value as a list; what can be read only once is put back as it was read."""
@@ -105,11 +119,13 @@ class One(Shape):
     def complete(self, run: Rows, field: Any, values: Any) -> list[Any]:
         """An empty row for each object."""
         rows: list[dict[str, Any]] | None
-        if is_linked(values):
-            return self._linked(run, field, values)
-        if len(values) == 1 and is_sheet(values[0]) and len(values[0]) == 1:
-            values = values[0]
-        if is_sheet(values) and not field.shared:
+        sheet = is_sheet(values)
+        if not sheet:
+            if is_linked(values):
+                return self._linked(run, field, values)
+            if len(values) == 1 and is_sheet(values[0]) and len(values[0]) == 1:
+                values, sheet = values[0], True
+        if sheet and not field.shared:
             rows = self._of_sheet(run, field, values)
             if rows is not None:
                 return rows
@@ -146,9 +162,12 @@ class One(Shape):
 
     def _of_sheet(self, run: Rows, field: Any, sheet: Sheet) -> list[dict[str, Any]] | None:
         """Rows of a sheet; None where each of its objects has to be asked about."""
-        if len(sheet) and self._asks and not self._are_right(run, field, {sheet.kind}, sheet):
-            return None
-        rows: list[dict[str, Any]] = [{} for _ in range(len(sheet))]
+        size = len(sheet)
+        known = self._right is not None and sheet.kind in self._right
+        if size and self._asks and not known:
+            if not self._are_right(run, field, {sheet.kind}, sheet):
+                return None
+        rows: list[dict[str, Any]] = [{} for _ in range(size)]
         if rows:
             run.enqueue(field, self._type, sheet, rows)
         return rows
