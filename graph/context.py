@@ -135,8 +135,10 @@ class Context:
 
     async def close(self) -> None:
         """End the reading transaction and forget what was loaded in it."""
-        async with self._opening:
-            reader, self._reader = self._reader, None
+        # Whoever opens one is waited for.
+        await self._opening.acquire()
+        reader, self._reader = self._reader, None
+        self._opening.release()
         self._loaders.clear()
         self._loaded.clear()
         self._along.clear()

@@ -131,7 +131,7 @@ def as_it_is(value: Any) -> Any:
 def _fit(values: Sequence[int | None]) -> bool:
     """Whether whole numbers are such as GraphQL has."""
     some = values if None not in values else [one for one in values if one is not None]
-    return not some or (_MIN_INT <= min(some) and max(some) <= _MAX_INT)  # type: ignore[type-var,operator]
+    return not some or (min(some) >= _MIN_INT and max(some) <= _MAX_INT)  # type: ignore[type-var,operator]
 
 
 def _finite(values: Sequence[float | None]) -> bool:

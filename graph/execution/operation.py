@@ -1,10 +1,10 @@
 """Plans: validated operations compiled once, and what is covered by them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from inspect import iscoroutinefunction
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import strawberry
 from graphql import (
@@ -33,7 +33,10 @@ from graphql.execution.collect_fields import (
     collect_fields,
     collect_subfields,
 )
-from graphql.execution.get_variable_signature import get_variable_signature
+from graphql.execution.get_variable_signature import (
+    GraphQLVariableSignature,
+    get_variable_signature,
+)
 from graphql.execution.values import (
     VariableValues,
     VariableValueSource,
@@ -123,6 +126,16 @@ def _waits_for_types(kind: Any) -> bool:
     return False
 
 
+class _Taken(NamedTuple):
+    """How a variable is taken."""
+
+    name: str
+    signature: GraphQLVariableSignature
+    coerce: Callable[[Any], Any]
+    absent: VariableValueSource
+    """What is noted of it where it is not given."""
+
+
 class OperationPlan:
     """One operation, ready to run with any variables."""
 
@@ -144,6 +157,7 @@ class OperationPlan:
             get_variable_signature(self.schema, one) for one in operation.variable_definitions or ()
         ]
         self._defaults = self._known_defaults()
+        self._taken: list[_Taken] | None = None
 
     def _known_defaults(self) -> dict[str, Any]:
         """Defaults that no resolver can change: what is no list and no object."""
@@ -161,26 +175,30 @@ class OperationPlan:
         """Coerced variables; None when one is not what its definition says."""
         sources: dict[str, VariableValueSource] = {}
         coerced: dict[str, Any] = {}
-        coerced_by = self.plans.coercers.of
-        for signature in self._signatures:
-            if isinstance(signature, GraphQLError):
+        taken = self._taken
+        if taken is None:
+            if any(isinstance(one, GraphQLError) for one in self._signatures):
                 return None
-            name = signature.name
+            taken = self._taken = [
+                _Taken(one.name, one, self.plans.coercers.of(one.type), VariableValueSource(one))
+                for one in self._signatures
+                if not isinstance(one, GraphQLError)
+            ]
+        for name, signature, coerce, absent in taken:
             if name in given:
                 sources[name] = VariableValueSource(signature, given[name])
-                value = coerced_by(signature.type)(given[name])
+                value = coerce(given[name])
                 if value is Undefined:
                     return None
                 coerced[name] = value
-            elif signature.default is not None:
+                continue
+            sources[name] = absent
+            if signature.default is not None:
                 if name not in self._defaults:
                     return self._values_by_the_book(given)
-                sources[name] = VariableValueSource(signature)
                 coerced[name] = self._defaults[name]
-            elif is_non_null_type(signature.type):
+            elif type(signature.type) is GraphQLNonNull:
                 return None
-            else:
-                sources[name] = VariableValueSource(signature)
         return VariableValues(sources, coerced)
 
     def _values_by_the_book(self, given: Mapping[str, Any]) -> VariableValues | None:

@@ -19,7 +19,7 @@ from graph.execution.wanted import EVERYTHING, Wanted
 if TYPE_CHECKING:
     from graph.execution.operation import Field, OperationPlan, Selection
 
-_NONE: Final[Mapping[str | None, Any]] = {}
+_NONE: Final[Mapping[Any, Any]] = {}
 
 
 @dataclass(slots=True)
@@ -103,7 +103,7 @@ class Run:
         for block in blocks:
             sources = block.sources
             # Plain columns of a sheet are there already: nobody is asked for them.
-            ready = sources.columns if is_sheet(sources) else _NONE
+            ready: Mapping[Any, Any] = sources.columns if is_sheet(sources) else _NONE
             started.append(
                 [
                     ready[name] if name in ready else start(self, one, sources)

@@ -163,10 +163,9 @@ class One(Shape):
     def _of_sheet(self, run: Rows, field: Any, sheet: Sheet) -> list[dict[str, Any]] | None:
         """Rows of a sheet; None where each of its objects has to be asked about."""
         size = len(sheet)
-        known = self._right is not None and sheet.kind in self._right
-        if size and self._asks and not known:
-            if not self._are_right(run, field, {sheet.kind}, sheet):
-                return None
+        told = self._right is not None and sheet.kind in self._right
+        if size and self._asks and not (told or self._are_right(run, field, {sheet.kind}, sheet)):
+            return None
         rows: list[dict[str, Any]] = [{} for _ in range(size)]
         if rows:
             run.enqueue(field, self._type, sheet, rows)
