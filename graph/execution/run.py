@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import repeat
+from operator import call
 from typing import TYPE_CHECKING, Any, Final
 
 from graphql import GraphQLError, GraphQLObjectType, GraphQLResolveInfo
@@ -11,7 +13,7 @@ from graphql.type.definition import GraphQLResolveInfoHelpers
 
 from graph.execution.columns import Shape, Waiting, awaits
 from graph.execution.failures import Failure, Walk
-from graph.execution.filling import fill
+from graph.execution.filling import fill, rows_of
 from graph.execution.shapes import Many
 from graph.execution.sheets import is_sheet
 from graph.execution.wanted import EVERYTHING, Wanted
@@ -38,6 +40,7 @@ class _Block:
     sources: Any
     """A list, or a sheet."""
     rows: list[dict[str, Any]]
+    """Those of the answer, to be filled; none yet where they may be made with what is in them."""
 
 
 @dataclass(slots=True)
@@ -107,20 +110,28 @@ class Run:
             started.append(
                 [
                     ready[name] if name in ready else start(self, one, sources)
-                    for one, name, start, _ in block.selection.steps
+                    for name, start, one in block.selection.starts
                 ]
             )
         if self._waiting or self._wanted:
             await self._settle()
         for block, columns in zip(blocks, started, strict=True):
-            done = []
-            for (one, _, _, complete), values in zip(block.selection.steps, columns, strict=True):
+            selection = block.selection
+            done: list[Any] = []
+            rest = map(call, selection.completes, repeat(self), selection.fields, columns)
+            while True:
                 try:
-                    done.append(complete(self, one, values))
+                    # What came before one that waits stays, and the next round goes on behind it.
+                    done.extend(rest)
+                    break
                 except Waiting:
+                    one, values = selection.fields[len(done)], columns[len(done)]
                     await self._awaited(one.shape, values)
-                    done.append(complete(self, one, values))
-            fill(block.rows, block.selection.keys, done)
+                    done.append(one.shape.complete(self, one, values))
+            if block.rows:
+                fill(block.rows, selection.keys, done)
+            else:
+                block.rows.extend(rows_of(selection.keys, done, len(block.sources)))
 
     # What calls and shapes need.
 

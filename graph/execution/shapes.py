@@ -44,7 +44,11 @@ class Many(Shape):
     def complete(self, run: Rows, field: Any, values: list[Any]) -> list[Any]:
         """Complete the items of all lists as one column."""
         if len(values) == 1 and is_sheet(values[0]):
-            return [self.inner.complete(run, field, values[0])]
+            sheet, inner = values[0], self.inner
+            rows = None
+            if isinstance(inner, One) and not field.shared:
+                rows = inner.of_sheet(run, field, sheet, made=False)
+            return [inner.complete(run, field, sheet) if rows is None else rows]
         kinds, plain = kinds_of(values)
         if not plain:
             tidy(run, values)
@@ -126,7 +130,7 @@ class One(Shape):
             if len(values) == 1 and is_sheet(values[0]) and len(values[0]) == 1:
                 values, sheet = values[0], True
         if sheet and not field.shared:
-            rows = self._of_sheet(run, field, values)
+            rows = self.of_sheet(run, field, values)
             if rows is not None:
                 return rows
         kinds, plain = kinds_of(values)
@@ -160,20 +164,25 @@ class One(Shape):
             run.enqueue(field, self._type, batch.sources, batch.rows)
         return found
 
-    def _of_sheet(self, run: Rows, field: Any, sheet: Sheet) -> list[dict[str, Any]] | None:
-        """Rows of a sheet; None where each of its objects has to be asked about."""
+    def of_sheet(
+        self, run: Rows, field: Any, sheet: Sheet, *, made: bool = True
+    ) -> list[dict[str, Any]] | None:
+        """Rows of a sheet; None where each of its objects has to be asked about.
+
+        Where they need not be ``made``, the list is filled together with them.
+        """
         size = len(sheet)
         told = self._right is not None and sheet.kind in self._right
         if size and self._asks and not (told or self._are_right(run, field, {sheet.kind}, sheet)):
             return None
-        rows: list[dict[str, Any]] = [{} for _ in range(size)]
-        if rows:
+        rows: list[dict[str, Any]] = [{} for _ in range(size)] if made else []
+        if size:
             run.enqueue(field, self._type, sheet, rows)
         return rows
 
     def _linked(self, run: Rows, field: Any, linked: Linked) -> list[Any]:
         """Rows of objects that a sheet has along: one for each object."""
-        rows = self._of_sheet(run, field, linked.sheet)
+        rows = self.of_sheet(run, field, linked.sheet)
         if rows is None:
             objects = [*linked.sheet, None]
             return self.complete(run, field, [objects[place] for place in linked.places])
