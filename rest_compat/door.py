@@ -51,6 +51,12 @@ class Rest:
         compiled = operation.compiled
         return open_to_all and self.engine.keeps(compiled, compiled.operation(operation.name))
 
+    async def behind(
+        self, actor: Actor, written: tuple[UUID, int] | None
+    ) -> "Sequence[VisibleVersion]":
+        """Where the books that a person can see stand behind her write."""
+        return await self.services.ledgers.drafts.versions(actor, written)
+
     async def versions(self, actor: Actor) -> "Sequence[VisibleVersion]":
         """Where the books that a person can see stand."""
         return await self.services.database.visible_versions(actor.user_id)
