@@ -55,7 +55,9 @@ class Drafting(Transaction):
         part = statement.part
         if part not in _KNOWN:
             raise Unready
-        rows = [params] if isinstance(params, Mapping) else params or ()
+        rows = [params] if type(params) is dict else params
+        if isinstance(rows, Mapping) or rows is None:
+            raise Unready
         if part not in self._left:
             self._left[part] = list(rows)
         elif part in {"ledgers", "totals", "marks", "forgotten"}:
@@ -82,15 +84,19 @@ class Drafting(Transaction):
             "counted": moved["counted"],
             "head": moved["last"],
             "totals": _text(
-                {"id": one, "was": was[one], "sealed": sealed}
-                for one, sealed in zip(totals["which"], totals["sealed"], strict=True)
+                [
+                    {"id": one, "was": was[one], "sealed": sealed}
+                    for one, sealed in zip(totals["which"], totals["sealed"], strict=True)
+                ]
             ),
             "booked": _text(left["transactions"]),
             "marks": _text(
-                {"book": book, "month": month, "currency": currency}
-                for book, month, currency in zip(
-                    marks["books"], marks["months"], marks["currencies"], strict=True
-                )
+                [
+                    {"book": book, "month": month, "currency": currency}
+                    for book, month, currency in zip(
+                        marks["books"], marks["months"], marks["currencies"], strict=True
+                    )
+                ]
             ),
             "told": _text(left["changes"]),
             "keys": _text(keys) if keys else None,
@@ -100,4 +106,4 @@ class Drafting(Transaction):
 
 
 def _text(rows: Any) -> str:
-    return orjson.dumps(list(rows), default=in_json).decode()
+    return orjson.dumps(rows, default=in_json).decode()

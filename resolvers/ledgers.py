@@ -1,5 +1,6 @@
 """Writing to a ledger: one transaction, idempotent on request, versioned, in the change feed."""
 
+from collections import deque
 from collections.abc import (
     Awaitable,
     Callable,
@@ -46,6 +47,7 @@ __all__ = ["Broker", "LedgerWrite", "Ledgers", "Notice", "Outcome", "Step", "req
 
 T = TypeVar("T")
 
+_LATELY: Final = 100
 _LEDGERS: Final = table(Ledger)
 _MEMBERSHIPS: Final = table(Membership)
 _CHANGES: Final = table(Change)
@@ -98,6 +100,7 @@ class Ledgers:
         self._chain_key = chain_key
         self._print_key = derive(chain_key, "idempotency")
         self._turns: WeakValueDictionary[UUID, Turn] = WeakValueDictionary()
+        self._lately: deque[Turn] = deque(maxlen=_LATELY)
         self.drafts = Drafts(database, self._print_key, self._flush)
 
     async def write(
@@ -148,10 +151,13 @@ class Ledgers:
         finally:
             for turn in turns[:taken]:
                 turn.give()
+        woken = False
         for write in done:
             if write.records:
                 await self.broker.publish(write.ledger_id, write.version)
-        if any(write.jobs for write in done):
+            if write.jobs:
+                woken = True
+        if woken:
             await self.broker.wake_workers()
         return outcome
 
@@ -287,6 +293,8 @@ class Ledgers:
         turn = self._turns.get(ledger_id)
         if turn is None:
             turn = self._turns[ledger_id] = Turn()
+            # Who writes again soon finds it still there.
+            self._lately.append(turn)
         return turn
 
     @staticmethod

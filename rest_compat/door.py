@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
@@ -29,9 +29,16 @@ class Rest:
     engine: Engine
     operations: Mapping[str, Stored]
     endpoints: Sequence[Endpoint]
+    _twins: dict[tuple[str, str, str | None], Endpoint | None] = field(default_factory=dict)
 
     def twin(self, row: Endpoint) -> Endpoint | None:
         """The GET that answers the object that a write has just made or changed."""
+        key = row.method, row.path, row.place
+        if key not in self._twins:
+            self._twins[key] = self._found_twin(row)
+        return self._twins[key]
+
+    def _found_twin(self, row: Endpoint) -> Endpoint | None:
         if row.method not in {"PUT", "POST"}:
             return None
         made = row.method == "POST" and not row.path.endswith("/restore")
