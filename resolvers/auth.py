@@ -379,6 +379,10 @@ class Auth:
         await self._sessions.put(claims.session_id, image_of(Actor).dump_json(actor))
         return actor
 
+    def image_at_once(self, claims: Claims) -> bytes | None:
+        """The kept image behind such a token; None where ``behind`` has to be asked."""
+        return self._sessions.kept(claims.session_id) if claims.expires_at > time() else None
+
     async def admit(self, access_token: str) -> "Admission":
         """Who is behind an access token, and until when; for those who stay connected."""
         claims = self._tokens.verify(access_token)

@@ -1,8 +1,8 @@
 """Reads: a 304 or a cached answer after one small query, else what the operation gives."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from time import perf_counter
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from starlette.requests import Request
@@ -12,26 +12,31 @@ from graph.changes import ChangeCursors
 from graph.context import Context
 from graph.errors import masked
 from graph.http.downloads import Download
-from graph.http.entry import actor_of_visit, asks_anew
+from graph.http.entry import actor_of_visit, asks_anew, image_at_once
+from graph.http.glance import Hand, minute_now
 from graph.http.known import Visit
 from graph.http.limits import Gate
 from graph.http.plain import Plain
 from graph.limits import calls_of
+from models.versions import Rows, Then, VisibleVersion
 from resolvers.access import Actor
 from resolvers.errors import AppError
 from resolvers.limits import units_of
+from resolvers.rates import rates_version
 from rest_compat.door import NO_VERSION, Rest, entity_tag, unchanged, validated, weak
 from rest_compat.envelope import failure, success_of
 from rest_compat.routes import Endpoint
 from rest_compat.shaping import data_of, raise_failure
+
+_AT_HAND: Final = frozenset({"unchanged", "near"})
 
 
 class Read:
     """A GET as its bytes word it; it may be answered more than once."""
 
     __slots__ = (
-        "_anew", "_calls", "_cursor", "_keeps", "_known", "_match", "_rest", "_row", "_same",
-        "_units",        "_user_agent", "_validator", "_variables",
+        "_anew", "_calls", "_cursor", "_hand", "_keeps", "_known", "_match", "_rest", "_row",
+        "_same", "_units", "_user_agent", "_validator", "_variables",
     )  # fmt: skip
 
     def __init__(
@@ -48,6 +53,8 @@ class Read:
         operation = rest.operations[row.operation]
         self._calls = calls_of(operation.compiled, operation.node, variables)
         self._units = units_of(self._calls)
+        self._hand: Hand | None = None
+        """What it hangs on that the last answer is good still."""
         self._known: tuple[bytes, str | None] | None = None
         """The last seal, and whether the caller's copy is of it."""
         self._same: tuple[str, str, Plain] | None = None
@@ -60,27 +67,75 @@ class Read:
         state = visit.state
         gate = Gate(self._rest.services.limits, visit.address, state)
         try:
+            minute, rates = minute_now(), rates_version()
             actor = await actor_of_visit(self._rest.services, visit)
             gate.enter(actor)
             state["operation"] = state["root"] = self._row.operation
-            return await self.answer(actor, gate, state)
+            answer = await self.answer(actor, gate, state, visit.versions)
         except AppError as error:
             return failure(await gate.failed(error))
         except Exception as error:  # noqa: BLE001 - the last line: masked and logged
             return failure(masked(error, state["request_id"]))
+        if visit.image is not None and state.get("cached") in _AT_HAND:
+            versions, seal, cursor = state["stood"]
+            told = answer if state["cached"] == "unchanged" else None
+            self._hand = Hand(visit.image, minute, rates, versions, seal, cursor, told)
+        return answer
 
-    async def answer(self, actor: Actor | None, gate: Gate, state: dict[str, Any]) -> Response:
-        """The answer for whoever has entered; raises what refuses it."""
+    def glance(self, visit: Visit, then: Then) -> bool:
+        """Look where the books stand, where that may be all there is to do; else False."""
+        services, hand = self._rest.services, self._hand
+        if hand is None or services.limits.on:
+            return False
+        visit.image = image_at_once(services, visit.claims)
+        return hand.holds(visit) and services.database.versions.ask(visit.claims.user_id, then)
+
+    def at_hand(self, visit: Visit, versions: Rows) -> Response | None:
+        """The answer if nothing has changed since the last one; else None."""
+        hand = self._hand
+        if hand is None or not hand.holds(visit) or hand.versions != versions:
+            return None
+        response = hand.response
+        if response is None:
+            kept = self._rest.services.answers.near(hand.seal)
+            if kept is None:
+                return None
+            headers = {"Change-Cursor": hand.cursor}
+            response = self._kept(kept, hand.seal, headers)
+        state, row = visit.state, self._row
+        state["cached"] = "near" if hand.response is None else "unchanged"
+        state["operation"] = state["root"] = row.operation
+        state["user_id"] = visit.claims.user_id
+        return response
+
+    @property
+    def points(self) -> int | None:
+        """Stored operations have no price."""
+        return None
+
+    async def answer(
+        self,
+        actor: Actor | None,
+        gate: Gate,
+        state: dict[str, Any],
+        versions: Sequence[VisibleVersion] | None = None,
+    ) -> Response:
+        """The answer for whoever has entered; raises what refuses it.
+
+        ``versions`` are where the books stood when they were looked at for this request.
+        """
         rest, row = self._rest, self._row
         await gate.take(self._calls, self._units)
         headers: dict[str, str] = {}
         seal = None
         if actor is not None:
             # Read before the answer: what happens in between is in the answer and comes once more.
-            versions = await rest.versions(actor)
-            headers["Change-Cursor"] = self._present(actor, versions)
+            if versions is None:
+                versions = await rest.versions(actor)
+            headers["Change-Cursor"] = cursor = self._present(actor, versions)
             if not row.expires:
                 seal = self._validator.of(actor, versions)
+                state["stood"] = (versions, seal, cursor)
         if seal is None or actor is None:
             return await self._made(actor, state, headers, None)
         same = self._unchanged(seal)
@@ -96,9 +151,13 @@ class Read:
                 state["cached"] = "miss" if kept is None else "shared"
         if kept is None:
             return await self._made(actor, state, headers, seal)
+        return self._kept(kept, seal, headers)
+
+    def _kept(self, kept: bytes, seal: bytes, headers: dict[str, str]) -> Response:
+        """A kept answer, with its version before it."""
         version, _, data = kept.partition(b"\n")
-        headers |= validated(row, entity_tag(seal, version.decode()))
-        return success_of(data, message=row.message, headers=headers)
+        headers |= validated(self._row, entity_tag(seal, version.decode()))
+        return success_of(data, message=self._row.message, headers=headers)
 
     def _present(self, actor: Actor, versions: Any) -> str:
         """The change cursor of somebody who knows everything up to some versions."""

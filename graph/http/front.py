@@ -20,6 +20,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.http.bare import error_response
+from graph.http.glance import Glance
 from graph.http.headers import Dress, EdgeRules
 from graph.http.heads import Heads, request_of
 from graph.http.known import Asked, Ending, Known, Remember, Visit
@@ -57,7 +58,7 @@ class Front:
         """``remembers`` what reads ask for; not where something around it has to see them."""
         self._app = app
         self._rules = rules
-        self._dress = Dress(rules)
+        self.dress = Dress(rules)
         self._observe = observe
         self._began = began
         self._direct = direct
@@ -78,7 +79,7 @@ class Front:
         state["request_id"] = given if known else urandom(16).hex()
         state["edge"] = self._rules
         state["heads"] = heads
-        exchange = Exchange(scope, send, self._dress if kind == "http" else None, heads)
+        exchange = Exchange(scope, send, self.dress if kind == "http" else None, heads)
         started, tally = perf_counter(), begin()
         if self._began is not None:
             self._began(scope)
@@ -88,9 +89,10 @@ class Front:
             else:
                 await self._app(scope, receive, exchange.send)
         finally:
-            self._end(scope, exchange.status, perf_counter() - started, tally)
+            self.end(scope, exchange.status, perf_counter() - started, tally)
 
-    def _end(self, scope: Scope, status: int, seconds: float, tally: Tally) -> None:
+    def end(self, scope: Scope, status: int, seconds: float, tally: Tally) -> None:
+        """Note the end of a request."""
         if self._observe is not None:
             self._observe(scope, status, seconds, tally)
         log_request(scope, status, seconds, tally)
@@ -159,8 +161,8 @@ class Front:
         )
         place.memo.put(place.name, known, place.length)
 
-    async def repeat(self, known: Known, ending: Ending) -> None:
-        """Answer what was asked before, as if it were asked for the first time."""
+    def begin(self, known: Known, ending: Ending) -> None:
+        """Answer what was asked before: after a glance at the books, or else by a task."""
         state: dict[str, Any] = {"request_id": known.request_id or urandom(16).hex()}
         scope: Scope = {
             "type": "http",
@@ -169,21 +171,30 @@ class Front:
             "route": known.route,
             "state": state,
         }
-        status = _LEFT
-        started, tally = perf_counter(), begin()
+        visit = Visit(known.claims, known.address, state)
+        one = Glance(self, known, ending, visit, scope, perf_counter())
         if self._began is not None:
             self._began(scope)
+        if not known.asked.glance(visit, one.told):
+            ending.go_on(self.repeat(one))
+
+    async def repeat(self, one: Glance) -> None:
+        """Answer what was asked before, as if it were asked for the first time."""
+        known, scope = one.known, one.scope
+        state: dict[str, Any] = scope["state"]
+        status, tally = _LEFT, begin(one.tally)
         try:
             try:
-                response = await known.asked.again(Visit(known.claims, known.address, state))
-                head = self._dress.again(response.raw_headers, state, known.origin)
+                response = await known.asked.again(one.visit)
+                head = self.dress.again(response.raw_headers, state, known.origin)
             except Exception as error:  # noqa: BLE001 - the last word, as for every request
                 response = _broken(scope, error)
-                head = self._dress.head(response.raw_headers, state, known.origin)
-            await ending.whole(response.status_code, head, bytes(response.body), self._dress.closes)
+                head = self.dress.head(response.raw_headers, state, known.origin)
+            body = bytes(response.body)
+            await one.ending.whole(response.status_code, head, body, self.dress.closes)
             status = response.status_code
         finally:
-            self._end(scope, status, perf_counter() - started, tally)
+            self.end(scope, status, perf_counter() - one.started, tally)
 
 
 def _broken(scope: Scope, error: Exception) -> Response:

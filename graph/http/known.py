@@ -9,6 +9,7 @@ limits, and where the books are.  Decision 0016 tells what goes in and why no an
 import asyncio
 from asyncio import get_running_loop
 from collections import OrderedDict
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from secrets import token_bytes
@@ -17,6 +18,7 @@ from typing import Any, Final, Protocol
 
 from starlette.responses import Response
 
+from models.versions import Then
 from resolvers.tokens import Claims
 
 LONGEST: Final = 8_192
@@ -40,6 +42,10 @@ class Visit:
     """Where it comes from."""
     state: dict[str, Any]
     """What front, log and figures know of it."""
+    image: bytes | None = None
+    """Of the session, as it is kept; None where somebody was asked."""
+    versions: Sequence[Any] | None = None
+    """Where the books stand, when they have been looked at already."""
 
 
 class Asked(Protocol):
@@ -48,9 +54,25 @@ class Asked(Protocol):
     async def again(self, visit: Visit) -> Response:
         """The answer of this moment; failures are answers, too."""
 
+    def glance(self, visit: Visit, then: Then) -> bool:
+        """Look where the books stand, where that may be all there is to do; else False."""
+
+    def at_hand(self, visit: Visit, versions: Sequence[Any]) -> Response | None:
+        """The answer if nothing has changed since the last one; else None."""
+
+    @property
+    def points(self) -> int | None:
+        """What the operation costs, where it has a price."""
+
 
 class Ending(Protocol):
     """Takes a complete answer."""
+
+    def now(self, status: int, head: bytes, body: bytes, closes: bool) -> bool:
+        """Write it at once; False where that cannot be."""
+
+    def go_on(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have the answer made in a task."""
 
     async def whole(self, status: int, head: bytes, body: bytes, closes: bool) -> None:
         """Write it."""
@@ -59,8 +81,8 @@ class Ending(Protocol):
 class Repeats(Protocol):
     """Answers what was asked before (the front)."""
 
-    async def repeat(self, known: "Known", ending: Ending) -> None:
-        """Answer once more."""
+    def begin(self, known: "Known", ending: Ending) -> None:
+        """Begin to answer once more."""
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """One connection of the server: limits on its heads, and answers at once to what is known already."""
 
 import asyncio
+from collections.abc import Coroutine
 from functools import partial
 from typing import Any, Final
 
@@ -88,10 +89,14 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_head, self._arrived = False, 0
         ending: Any = Ending(self)
         self.cycle = ending
-        task = self.loop.create_task(known.front.repeat(known, ending))
+        known.front.begin(known, ending)
+        return True
+
+    def go_on(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have an answer made in a task."""
+        task = self.loop.create_task(work)
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
-        return True
 
     def on_message_begin(self) -> None:
         """A head begins."""
@@ -220,7 +225,7 @@ class Ending:
     """The end of a request that was known: as much of a cycle as its connection looks at."""
 
     __slots__ = (
-        "default_headers", "disconnected", "flow", "keep_alive", "message_event", "on_response",
+        "default_headers", "disconnected", "flow", "go_on", "keep_alive", "message_event", "on_response",
         "response_complete", "response_started", "scope", "transport", "waiting_for_100_continue",
     )  # fmt: skip
     _SIGNAL: Final = _Signal()
@@ -229,6 +234,7 @@ class Ending:
     def __init__(self, protocol: BoundedProtocol) -> None:
         self.default_headers = protocol.server_state.default_headers
         self.flow = protocol.flow
+        self.go_on = protocol.go_on
         self.transport = protocol.transport
         self.on_response = protocol.on_response_complete
         self.message_event = self._SIGNAL
@@ -236,6 +242,11 @@ class Ending:
         self.keep_alive = True
         self.disconnected = self.waiting_for_100_continue = False
         self.response_complete = self.response_started = False
+
+    def now(self, status: int, head: bytes, body: bytes, closes: bool) -> bool:
+        """Write a complete answer at once, where the connection takes it; to nobody, it is written."""
+        cycle: Any = self
+        return self.disconnected or _whole(cycle, status, head, body, closes)
 
     async def whole(self, status: int, head: bytes, body: bytes, closes: bool) -> None:
         """Write a complete answer, as soon as the connection takes it."""

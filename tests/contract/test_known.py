@@ -443,7 +443,7 @@ def known(peer: str = "10.0.0.1") -> Known:
         async def again(self, visit: Visit) -> Any:
             raise NotImplementedError
 
-        async def repeat(self, known: Known, ending: Any) -> None:
+        def begin(self, known: Known, ending: Any) -> None:
             raise NotImplementedError
 
     claims = Claims(None, None, 0)  # type: ignore[arg-type]
