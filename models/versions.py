@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from models.drivers import DRIVER_ERRORS, Drivers, Held
-from models.frames import NONSENSE
+from models.frames import NONSENSE, frames_of
 from models.telemetry import note_listeners
 
 _log: Final = structlog.get_logger("database")
@@ -71,6 +71,8 @@ class VersionLine:
         self._statements: tuple[Any, Any] | None = None
         self._running: Any = None
         """The driver's coroutine of the statement under way."""
+        self._waits: Any = None
+        """The future that it waits for."""
         self._asked: dict[UUID, list[Then]] = {}
         """Those whose statement is under way."""
         self._waiting: dict[UUID, list[Then]] = {}
@@ -136,7 +138,7 @@ class VersionLine:
     def _step(self, running: Any, told: "asyncio.Future[Any] | None" = None) -> None:
         """Go on with the statement under way, which waits for one thing: the server's answer."""
         if running is not self._running:
-            # Given up meanwhile; nobody else hears how it ended.
+            # Over already, or given up; nobody else hears how it ended.
             if told is not None and not told.cancelled():
                 told.exception()
             return
@@ -147,14 +149,22 @@ class VersionLine:
         except Exception as error:  # noqa: BLE001 - sorted out below
             self._broke(error)
         else:
+            self._waits = waits
             waits._asyncio_future_blocking = False  # noqa: SLF001 - as a task does
             waits.add_done_callback(partial(self._step, running))
+
+    def _heard(self) -> None:
+        """The server has said something: if all of it, go on without another turn of the loop."""
+        waits = self._waits
+        if waits is not None and waits.done():
+            self._waits = None
+            self._step(self._running)
 
     def _answered(self, rows: list[Any]) -> None:
         """Tell those who asked, after what the next ones ask is on its way."""
         now = monotonic()
         seconds, text = now - self._sent_at, self._text
-        asked, self._asked, self._running = self._asked, {}, None
+        asked, self._asked, self._running, self._waits = self._asked, {}, None, None
         note_listeners(text, seconds)
         if self._waiting:
             self._send(now)
@@ -186,10 +196,13 @@ class VersionLine:
     def _leave(self) -> None:
         """Give the connection back, and send those who wait the other way."""
         held, self._held, self._statements = self._held, None, None
+        if held is not None and (frames := frames_of(held.driver)) is not None:
+            frames.then = None
         if self._running is not None:
             self._running.close()
         refused = [*self._asked.values(), *self._waiting.values()]
         self._asked, self._waiting, self._running, self._wanted = {}, {}, None, False
+        self._waits = None
         if held is not None:
             self._keep(asyncio.get_running_loop().create_task(self._drivers.release(held)))
         for thens in refused:
@@ -231,6 +244,8 @@ class VersionLine:
                 raise
             return
         self._held, self._statements, self._wanted = held, statements, False
+        if (frames := frames_of(held.driver)) is not None:
+            frames.then = self._heard
         self._timer = asyncio.get_running_loop().call_later(_WATCH_SECONDS, self._look)
 
     def _look(self) -> None:

@@ -12,23 +12,22 @@ from graph.changes import ChangeCursors
 from graph.context import Context
 from graph.errors import masked
 from graph.http.downloads import Download
-from graph.http.entry import actor_of_visit, asks_anew, image_at_once
-from graph.http.glance import Hand, minute_now
+from graph.http.entry import actor_of_visit, asks_anew
+from graph.http.glance import Hand, hand_of, moment
 from graph.http.known import Visit
 from graph.http.limits import Gate
 from graph.http.plain import Plain
 from graph.limits import calls_of
-from models.versions import Rows, Then, VisibleVersion
+from models.versions import Then, VisibleVersion
 from resolvers.access import Actor
 from resolvers.errors import AppError
 from resolvers.limits import units_of
-from resolvers.rates import rates_version
 from rest_compat.door import NO_VERSION, Rest, entity_tag, unchanged, validated, weak
-from rest_compat.envelope import failure, success_of
+from rest_compat.envelope import body_of, failure, success_of
 from rest_compat.routes import Endpoint
 from rest_compat.shaping import data_of, raise_failure
 
-_AT_HAND: Final = frozenset({"unchanged", "near"})
+_UNCHANGED: Final = 304
 
 
 class Read:
@@ -67,7 +66,7 @@ class Read:
         state = visit.state
         gate = Gate(self._rest.services.limits, visit.address, state)
         try:
-            minute, rates = minute_now(), rates_version()
+            before = moment()
             actor = await actor_of_visit(self._rest.services, visit)
             gate.enter(actor)
             state["operation"] = state["root"] = self._row.operation
@@ -76,10 +75,8 @@ class Read:
             return failure(await gate.failed(error))
         except Exception as error:  # noqa: BLE001 - the last line: masked and logged
             return failure(masked(error, state["request_id"]))
-        if visit.image is not None and state.get("cached") in _AT_HAND:
-            versions, seal, cursor = state["stood"]
-            told = answer if state["cached"] == "unchanged" else None
-            self._hand = Hand(visit.image, minute, rates, versions, seal, cursor, told)
+        named = self._row.operation
+        self._hand = hand_of(visit, before, answer, named, named)
         return answer
 
     def glance(self, visit: Visit, then: Then) -> bool:
@@ -87,31 +84,17 @@ class Read:
         services, hand = self._rest.services, self._hand
         if hand is None or services.limits.on:
             return False
-        visit.image = image_at_once(services, visit.claims)
-        return hand.holds(visit) and services.database.versions.ask(visit.claims.user_id, then)
+        if not hand.holds(services.auth.image_at_once(visit.claims)):
+            return False
+        visit.hand = hand
+        return services.database.versions.ask(visit.claims.user_id, then)
 
-    def at_hand(self, visit: Visit, versions: Rows) -> Response | None:
-        """The answer if nothing has changed since the last one; else None."""
-        hand = self._hand
-        if hand is None or not hand.holds(visit) or hand.versions != versions:
-            return None
-        response = hand.response
-        if response is None:
-            kept = self._rest.services.answers.near(hand.seal)
-            if kept is None:
-                return None
-            headers = {"Change-Cursor": hand.cursor}
-            response = self._kept(kept, hand.seal, headers)
-        state, row = visit.state, self._row
-        state["cached"] = "near" if hand.response is None else "unchanged"
-        state["operation"] = state["root"] = row.operation
-        state["user_id"] = visit.claims.user_id
-        return response
-
-    @property
-    def points(self) -> int | None:
-        """Stored operations have no price."""
-        return None
+    def body(self, hand: Hand) -> bytes | None:
+        """The body of the answer that is at hand; None where it is there no more."""
+        if hand.same.status == _UNCHANGED:
+            return b""
+        kept = self._rest.services.answers.near(hand.seal)
+        return None if kept is None else body_of(kept.partition(b"\n")[2], self._row.message)
 
     async def answer(
         self,
@@ -132,10 +115,10 @@ class Read:
             # Read before the answer: what happens in between is in the answer and comes once more.
             if versions is None:
                 versions = await rest.versions(actor)
-            headers["Change-Cursor"] = cursor = self._present(actor, versions)
+            headers["Change-Cursor"] = self._present(actor, versions)
             if not row.expires:
                 seal = self._validator.of(actor, versions)
-                state["stood"] = (versions, seal, cursor)
+                state["stood"] = (versions, seal)
         if seal is None or actor is None:
             return await self._made(actor, state, headers, None)
         same = self._unchanged(seal)
@@ -151,13 +134,9 @@ class Read:
                 state["cached"] = "miss" if kept is None else "shared"
         if kept is None:
             return await self._made(actor, state, headers, seal)
-        return self._kept(kept, seal, headers)
-
-    def _kept(self, kept: bytes, seal: bytes, headers: dict[str, str]) -> Response:
-        """A kept answer, with its version before it."""
         version, _, data = kept.partition(b"\n")
-        headers |= validated(self._row, entity_tag(seal, version.decode()))
-        return success_of(data, message=self._row.message, headers=headers)
+        headers |= validated(row, entity_tag(seal, version.decode()))
+        return success_of(data, message=row.message, headers=headers)
 
     def _present(self, actor: Actor, versions: Any) -> str:
         """The change cursor of somebody who knows everything up to some versions."""

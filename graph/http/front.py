@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.http.bare import error_response
-from graph.http.glance import Glance
+from graph.http.glance import Again, Glance
 from graph.http.headers import Dress, EdgeRules
 from graph.http.heads import Heads, request_of
 from graph.http.known import Asked, Ending, Known, Remember, Visit
@@ -31,6 +31,7 @@ from resolvers.bounds import DEFAULTS
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _REPEATED: Final = frozenset({"GET", "POST"})
+_REPEATS: Final = {"type": "http"}
 _LEFT: Final = 499
 """A client that left before there was an answer; proxies call it so."""
 _log: Final = structlog.get_logger("http")
@@ -54,6 +55,7 @@ class Front:
         body_bytes: int = BODY_BYTES,
         upload_bytes: int = DEFAULTS.largest + FORM_BYTES,
         remembers: bool = True,
+        noting: Again | None = None,
     ) -> None:
         """``remembers`` what reads ask for; not where something around it has to see them."""
         self._app = app
@@ -65,6 +67,7 @@ class Front:
         self._body_bytes = body_bytes
         self._upload_bytes = upload_bytes
         self._remembers = remembers
+        self.noting = noting
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or lead one WebSocket in."""
@@ -164,17 +167,10 @@ class Front:
     def begin(self, known: Known, ending: Ending) -> None:
         """Answer what was asked before: after a glance at the books, or else by a task."""
         state: dict[str, Any] = {"request_id": known.request_id or urandom(16).hex()}
-        scope: Scope = {
-            "type": "http",
-            "method": known.method,
-            "path": known.path,
-            "route": known.route,
-            "state": state,
-        }
-        visit = Visit(known.claims, known.address, state)
-        one = Glance(self, known, ending, visit, scope, perf_counter())
+        visit = Visit(known.claims, known.address, state, known)
+        one = Glance(self, known, ending, visit)
         if self._began is not None:
-            self._began(scope)
+            self._began(_REPEATS)
         if not known.asked.glance(visit, one.told):
             ending.go_on(self.repeat(one))
 

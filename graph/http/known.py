@@ -42,8 +42,12 @@ class Visit:
     """Where it comes from."""
     state: dict[str, Any]
     """What front, log and figures know of it."""
+    known: "Known | None" = None
+    """What it repeats."""
     image: bytes | None = None
     """Of the session, as it is kept; None where somebody was asked."""
+    hand: Any = None
+    """The last answer of the question, if the books are all that may have changed since."""
     versions: Sequence[Any] | None = None
     """Where the books stand, when they have been looked at already."""
 
@@ -57,12 +61,8 @@ class Asked(Protocol):
     def glance(self, visit: Visit, then: Then) -> bool:
         """Look where the books stand, where that may be all there is to do; else False."""
 
-    def at_hand(self, visit: Visit, versions: Sequence[Any]) -> Response | None:
-        """The answer if nothing has changed since the last one; else None."""
-
-    @property
-    def points(self) -> int | None:
-        """What the operation costs, where it has a price."""
+    def body(self, hand: Any) -> bytes | None:
+        """The body of the answer that is at hand; None where it is there no more."""
 
 
 class Ending(Protocol):

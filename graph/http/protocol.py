@@ -30,6 +30,8 @@ class BoundedProtocol(HttpToolsProtocol):
     _refused = False
     _head_timer: asyncio.TimerHandle | None = None
     _heads = 0
+    _idle_since = 0.0
+    """When the last answer to what was known was over."""
     _between = True
     """Whether the parser waits for a first byte."""
 
@@ -84,8 +86,8 @@ class BoundedProtocol(HttpToolsProtocol):
             return False
         if self.pipeline or self.flow.write_paused:
             return False
-        self._unset_keepalive_if_required()
-        self._head_ended()
+        if self._head_timer is not None:
+            self._head_ended()
         self._in_head, self._arrived = False, 0
         ending: Any = Ending(self)
         self.cycle = ending
@@ -97,6 +99,36 @@ class BoundedProtocol(HttpToolsProtocol):
         task = self.loop.create_task(work)
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
+
+    def repeated(self) -> None:
+        """The end of an answer to what was known: what follows it, with one timer for many."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        if self.pipeline or self.flow.read_paused:
+            super().on_response_complete()
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._stay(self.timeout_keep_alive)
+
+    def _stay(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(
+            seconds, self.timeout_keep_alive_handler
+        )
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection on which nothing has come for a while; the timer may be an older one."""
+        self.timeout_keep_alive_task = None
+        busy = self.cycle is not None and not self.cycle.response_complete
+        if busy or self.transport.is_closing():
+            # The end of its answer sets the next one.
+            return
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._stay(left)
+        else:
+            super().timeout_keep_alive_handler()
 
     def on_message_begin(self) -> None:
         """A head begins."""
@@ -236,7 +268,7 @@ class Ending:
         self.flow = protocol.flow
         self.go_on = protocol.go_on
         self.transport = protocol.transport
-        self.on_response = protocol.on_response_complete
+        self.on_response = protocol.repeated
         self.message_event = self._SIGNAL
         self.scope = self._SCOPE
         self.keep_alive = True

@@ -14,18 +14,17 @@ from graph.context import Context, Services
 from graph.engine import Compiled, Engine, first_failure
 from graph.errors import masked
 from graph.http.answers import answer_body, failure, refused, written
-from graph.http.entry import actor_of_visit, asks_anew, image_at_once
-from graph.http.glance import Hand, minute_now
+from graph.http.entry import actor_of_visit, asks_anew
+from graph.http.glance import Hand, hand_of, moment
 from graph.http.known import Visit
 from graph.http.limits import Gate
 from graph.limits import calls_of
 from graph.validators import Validator
 from models.telemetry import note_cost
-from models.versions import Rows, Then, VisibleVersion
+from models.versions import Then, VisibleVersion
 from resolvers.access import Actor
 from resolvers.errors import AppError
 from resolvers.limits import units_of
-from resolvers.rates import rates_version
 
 
 class Query:
@@ -72,7 +71,7 @@ class Query:
         """The answer for somebody who asks the same once more."""
         gate = Gate(self._services.limits, visit.address, visit.state)
         try:
-            minute, rates = minute_now(), rates_version()
+            before = moment()
             actor = await actor_of_visit(self._services, visit)
             gate.enter(actor)
             answer = await self.answer(actor, gate, visit.state, visit.versions)
@@ -80,9 +79,8 @@ class Query:
             return failure(await gate.failed(error), self._kind)
         except Exception as error:  # noqa: BLE001 - the last line: masked and logged
             return failure(masked(error, visit.state["request_id"]), self._kind)
-        if visit.image is not None and visit.state.get("cached") == "near":
-            versions, seal = visit.state["stood"]
-            self._hand = Hand(visit.image, minute, rates, versions, seal)
+        named, cost = self._name or self._root, self._cost.requested
+        self._hand = hand_of(visit, before, answer, named, self._root, cost)
         return answer
 
     def glance(self, visit: Visit, then: Then) -> bool:
@@ -90,26 +88,14 @@ class Query:
         services, hand = self._services, self._hand
         if hand is None or services.limits.on:
             return False
-        visit.image = image_at_once(services, visit.claims)
-        return hand.holds(visit) and services.database.versions.ask(visit.claims.user_id, then)
+        if not hand.holds(services.auth.image_at_once(visit.claims)):
+            return False
+        visit.hand = hand
+        return services.database.versions.ask(visit.claims.user_id, then)
 
-    def at_hand(self, visit: Visit, versions: Rows) -> Response | None:
-        """The answer if nothing has changed since the last one; else None."""
-        hand = self._hand
-        if hand is None or not hand.holds(visit) or hand.versions != versions:
-            return None
-        kept = self._services.answers.near(hand.seal)
-        if kept is None:
-            return None
-        state = visit.state
-        state["root"], state["operation"] = self._root, self._name or self._root
-        state["cached"], state["user_id"] = "near", visit.claims.user_id
-        return written(kept, 200, self._kind)
-
-    @property
-    def points(self) -> int | None:
-        """What it costs."""
-        return self._cost.requested
+    def body(self, hand: Hand) -> bytes | None:
+        """The body of the answer that is at hand; None where it is there no more."""
+        return self._services.answers.near(hand.seal)
 
     async def answer(
         self,
