@@ -151,8 +151,9 @@ class Frames:
 
 
 def frames_of(driver: Any) -> Frames | None:
-    """What follows the line of a connection of the driver's."""
-    found = getattr(driver._protocol.data_received, "__self__", None)  # noqa: SLF001 - as set above
+    """What follows the line of a connection of the driver's, while that is open."""
+    protocol = driver._protocol  # noqa: SLF001 - None once it is closed
+    found = getattr(getattr(protocol, "data_received", None), "__self__", None)
     return found if isinstance(found, Frames) else None
 
 

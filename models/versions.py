@@ -34,6 +34,7 @@ _IDLE_SECONDS: Final = 0.5
 _LATE_SECONDS: Final = 1.0
 """A statement of a fifth of a millisecond that takes so long will not come."""
 _TOGETHER: Final = 64
+_NOBODY: Final = UUID(int=0)
 _ONE: Final = (
     "SELECT ledger_id, version, books, inbox FROM visible_versions($1::uuid) ORDER BY ledger_id"
 )
@@ -99,6 +100,9 @@ class VersionLine:
         if self._held is None:
             if now - last < _DENSE_SECONDS:
                 self._open()
+            return False
+        if self._held.driver.is_closed():
+            self._leave()
             return False
         if self._wanted or (self._running is not None and now - self._sent_at > _WATCH_SECONDS):
             return False
@@ -236,6 +240,8 @@ class VersionLine:
             return
         try:
             statements = await held.driver.prepare(_ONE), await held.driver.prepare(_MANY)
+            # Preparing alone leaves the server in a transaction, with a snapshot of now.
+            await statements[0].fetch(_NOBODY)
         except BaseException as error:
             held.sound = False
             held.driver.terminate()

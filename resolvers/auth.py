@@ -385,8 +385,7 @@ class Auth:
 
     async def admit(self, access_token: str) -> "Admission":
         """Who is behind an access token, and until when; for those who stay connected."""
-        claims = self._tokens.verify(access_token)
-        return Admission(await self.behind(claims), claims.expires_at)
+        return Admission(await self.behind(found := self.claims(access_token)), found.expires_at)
 
     def jwks(self) -> dict[str, Any]:
         """The public keys of access tokens (RFC 7517)."""

@@ -80,6 +80,16 @@ class Line:
             return Answer(status, headers, await self.reader.readexactly(size))
 
 
+class Alone:
+    """Windows of this process."""
+
+    def __init__(self) -> None:
+        self.local = LocalWindows()
+
+    async def take(self, shares: Any, *, guarded: bool = False) -> Any:  # noqa: ARG002
+        return self.local.take(shares)
+
+
 @dataclass
 class Served:
     """A server that remembers."""
@@ -87,6 +97,7 @@ class Served:
     port: int
     memo: Memo
     draining: Draining
+    server: Any
     lines: list[Line] = field(default_factory=list)
 
     async def line(self) -> Line:
@@ -101,7 +112,7 @@ async def serving(app: Starlette, draining: Draining) -> AsyncIterator[Served]:
     taken = bind("127.0.0.1", 0)
     task = asyncio.create_task(server.serve(sockets=[taken]))
     await server.listening.wait()
-    found = Served(int(taken.getsockname()[1]), memo, draining)
+    found = Served(int(taken.getsockname()[1]), memo, draining, server)
     yield found
     for line in found.lines:
         line.writer.close()
@@ -111,10 +122,23 @@ async def serving(app: Starlette, draining: Draining) -> AsyncIterator[Served]:
     await task
 
 
-@pytest.fixture
-async def served(app: Starlette, running: Running) -> AsyncIterator[Served]:
-    """The application on a port of its own."""
-    async for one in serving(app, running.draining):
+async def nobody(_: str) -> None:
+    """No family of tokens."""
+
+
+@pytest.fixture(params=["limited", "unlimited"])
+async def served(
+    app: Starlette, running: Running, settings: Settings, request: pytest.FixtureRequest
+) -> AsyncIterator[Served]:
+    """The application on a port of its own; without limits most repeats need no task."""
+    if request.param == "limited":
+        async for one in serving(app, running.draining):
+            yield one
+        return
+    off = Limits(Alone(), b"x" * 32, nobody, on=False)
+    services = replace(running.services, limits=off)
+    around = Running.around(services, settings)
+    async for one in serving(create_app(services, settings, around), around.draining):
         yield one
 
 
@@ -357,18 +381,6 @@ async def test_somebody_else_gets_her_own(
 async def test_each_repeat_counts_at_its_limit(
     running: Running, settings: Settings, ada: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Alone:
-        """Windows of this process."""
-
-        def __init__(self) -> None:
-            self.local = LocalWindows()
-
-        async def take(self, shares: Any, *, guarded: bool = False) -> Any:  # noqa: ARG002
-            return self.local.take(shares)
-
-    async def nobody(_: str) -> None:
-        return None
-
     monkeypatch.setattr("resolvers.limits.USER", replace(USER, limit=4))
     services = replace(running.services, limits=Limits(Alone(), b"x" * 32, nobody))
     around = Running.around(services, settings)
