@@ -188,7 +188,7 @@ async def test_what_versions_do_not_tell_is_not_cached(
             answer = await client.post("/graphql", json={"query": query}, headers=ada.headers)
         assert "errors" not in answer.json(), answer.text
         looked = any("visible_versions" in one for one in statements[:1])
-        assert (looked and len(statements) == 1) is (cached and time == 1)
+        assert (looked and len(statements) == 1) is (cached and time == 1), statements
 
 
 async def test_variables_are_told_apart(client: Any, ada: Person) -> None:
