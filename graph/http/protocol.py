@@ -120,7 +120,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def timeout_keep_alive_handler(self) -> None:
         """Close a connection on which nothing has come for a while; the timer may be an older one."""
         self.timeout_keep_alive_task = None
-        busy = self.cycle is not None and not self.cycle.response_complete
+        cycle: Any = self.cycle
+        busy = cycle is not None and not cycle.response_complete
         if busy or self.transport.is_closing():
             # The end of its answer sets the next one.
             return

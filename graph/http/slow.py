@@ -41,15 +41,20 @@ class SlowLog:
 
     def __init__(self, engine: AsyncEngine, *, threshold_seconds: float) -> None:
         self._engine = engine
-        self.threshold = threshold_seconds
+        self._threshold = threshold_seconds
         self._planned: dict[str, float] = {}
         self._next_plan = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @property
+    def threshold(self) -> float:
+        """From how many seconds on an operation is slow."""
+        return self._threshold
+
     def finished(self, scope: Scope, status: int, seconds: float, tally: Tally) -> None:
         """An operation ended; what streams has no end that says anything."""
         state: Mapping[str, Any] = scope.get("state", {})
-        if seconds < self.threshold or scope["type"] != "http" or state.get("streams"):
+        if seconds < self._threshold or scope["type"] != "http" or state.get("streams"):
             return
         _log.warning(
             "operation.slow",
