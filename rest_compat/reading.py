@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from time import perf_counter
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from starlette.requests import Request
@@ -18,7 +18,6 @@ from graph.http.known import Visit
 from graph.http.limits import Gate
 from graph.http.plain import Plain
 from graph.limits import calls_of
-from models.versions import Then, VisibleVersion
 from resolvers.access import Actor
 from resolvers.errors import AppError
 from resolvers.limits import units_of
@@ -26,6 +25,9 @@ from rest_compat.door import NO_VERSION, Rest, entity_tag, unchanged, validated,
 from rest_compat.envelope import body_of, failure, success_of
 from rest_compat.routes import Endpoint
 from rest_compat.shaping import data_of, raise_failure
+
+if TYPE_CHECKING:
+    from models.versions import Then, VisibleVersion
 
 _UNCHANGED: Final = 304
 
@@ -79,7 +81,7 @@ class Read:
         self._hand = hand_of(visit, before, answer, named, named)
         return answer
 
-    def glance(self, visit: Visit, then: Then) -> bool:
+    def glance(self, visit: Visit, then: "Then") -> bool:
         """Look where the books stand, where that may be all there is to do; else False."""
         services, hand = self._rest.services, self._hand
         if hand is None or services.limits.on:
@@ -101,7 +103,7 @@ class Read:
         actor: Actor | None,
         gate: Gate,
         state: dict[str, Any],
-        versions: Sequence[VisibleVersion] | None = None,
+        versions: "Sequence[VisibleVersion] | None" = None,
     ) -> Response:
         """The answer for whoever has entered; raises what refuses it.
 
