@@ -162,7 +162,7 @@ class Front:
             scope["path"],
             scope["route"],
         )
-        place.memo.put(place.name, known, place.length)
+        place.memo.put(place.name, known, place.length, place.half)
 
     def begin(self, known: Known, ending: Ending) -> None:
         """Answer what was asked before: after a glance at the books, or else by a task."""

@@ -102,6 +102,8 @@ class Known:
     path: str
     route: Any
     size: int = 0
+    half: bytes | None = None
+    """The name of its head, where that came in a packet of its own."""
     until: float = 0.0
 
 
@@ -116,6 +118,8 @@ class Memo:
         self._most_bytes = most_bytes
         self._seconds = seconds
         self._known: OrderedDict[bytes, Known] = OrderedDict()
+        self._halves: dict[bytes, int] = {}
+        """Heads that came apart from their bodies: of how many requests that are known."""
         self._held = 0
         self._timer: asyncio.TimerHandle | None = None
         self.hits = 0
@@ -148,9 +152,16 @@ class Memo:
         self.hits += 1
         return found
 
-    def put(self, name: bytes, known: Known, length: int) -> None:
-        """Remember for a while what bytes of that length mean."""
+    def is_half(self, name: bytes) -> bool:
+        """Whether bytes of that name were the head of a request whose body came apart."""
+        return name in self._halves
+
+    def put(self, name: bytes, known: Known, length: int, half: bytes | None = None) -> None:
+        """Remember for a while what bytes of that length mean, and the name of their head."""
         self._drop(name)
+        if half is not None:
+            known.half = half
+            self._halves[half] = self._halves.get(half, 0) + 1
         known.size = _TEXTS * length + _OVERHEAD
         known.until = monotonic() + self._seconds
         self._known[name] = known
@@ -176,8 +187,14 @@ class Memo:
 
     def _drop(self, name: bytes) -> None:
         found = self._known.pop(name, None)
-        if found is not None:
-            self._held -= found.size
+        if found is None:
+            return
+        self._held -= found.size
+        if found.half is not None:
+            # A head may stand before several bodies.
+            left = self._halves.pop(found.half) - 1
+            if left:
+                self._halves[found.half] = left
 
 
 @dataclass(slots=True)
@@ -188,3 +205,5 @@ class Remember:
     name: bytes
     peer: str
     length: int
+    half: bytes | None = None
+    """The name of the head, where that came in a packet of its own."""

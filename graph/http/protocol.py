@@ -18,6 +18,8 @@ HEAD_BYTES: Final = 64 * 1024
 """Request line and headers together."""
 HEADER_COUNT: Final = 100
 HEAD_SECONDS: Final = 10.0
+_HALF_SECONDS: Final = 0.2
+"""How long a head that may be known waits for its body, before it is taken as any other."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -34,6 +36,11 @@ class BoundedProtocol(HttpToolsProtocol):
     """When the last answer to what was known was over."""
     _between = True
     """Whether the parser waits for a first byte."""
+    _first = b""
+    """The last piece, if it was a head whose body is to come."""
+    _half = b""
+    """A head that the parser has not seen, for it may be known with its body."""
+    _half_timer: asyncio.TimerHandle | None = None
 
     def __init__(self, *args: Any, memo: Memo | None = None, **more: Any) -> None:
         """Requests that ``memo`` knows are answered without taking them apart."""
@@ -48,11 +55,15 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the timer with the connection."""
         self._head_ended()
+        self._half_ended()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Count what comes while a head is not complete."""
+        """Answer what is known; count what comes while a head is not complete."""
         if self._refused:
+            return
+        if self._half:
+            self._complete(data)
             return
         memo, name = self._memo, None
         if memo is not None and self._between and len(data) <= LONGEST and self.client:
@@ -60,7 +71,42 @@ class BoundedProtocol(HttpToolsProtocol):
             known = memo.get(name, self.client[0])
             if known is not None and self._repeat(known):
                 return
+            if memo.is_half(name) and self._idle():
+                # The rest is on its way; then the two may be known together.
+                self._unset_keepalive_if_required()
+                self._half = data
+                self._half_timer = self.loop.call_later(_HALF_SECONDS, self._give_half)
+                return
+        self._take(data, name)
+
+    def _complete(self, data: bytes) -> None:
+        """What comes after a head that waited for it."""
+        memo, whole = self._memo, self._half + data
+        if memo is not None and len(whole) <= LONGEST and self.client:
+            known = memo.get(memo.name(whole), self.client[0])
+            if known is not None and self._repeat(known):
+                self._half_ended()
+                return
+        self._give_half()
+        self.data_received(data)
+
+    def _give_half(self) -> None:
+        """Take the head that waited as every other."""
+        half = self._half
+        self._half_ended()
+        if half:
+            self._take(half, None if self._memo is None else self._memo.name(half))
+
+    def _half_ended(self) -> None:
+        self._half = b""
+        if self._half_timer is not None:
+            self._half_timer.cancel()
+            self._half_timer = None
+
+    def _take(self, data: bytes, name: bytes | None) -> None:
+        """Have the parser take bytes; let what they ask be remembered, if they ask one thing."""
         self._heads = 0
+        first, self._first = self._first, b""
         # The parser keeps a header until its end: one without an end would fill the memory.
         self._arrived = self._arrived + len(data) if self._in_head else 0
         super().data_received(data)
@@ -68,23 +114,44 @@ class BoundedProtocol(HttpToolsProtocol):
             if self._arrived > HEAD_BYTES:
                 self._refuse()
             self._wait_for_head()
-        if self._memo is not None and name is not None and self._heads == 1 and self._between:
-            self._offer(self._memo, name, len(data))
+        memo = self._memo
+        if memo is None:
+            return
+        if name is not None and self._heads == 1:
+            if self._between:
+                self._offer(memo, name, len(data))
+            elif not (self._in_head or self.expect_100_continue):
+                self._first = data
+        elif first and self._heads == 0 and self._between and len(first) + len(data) <= LONGEST:
+            whole = first + data
+            self._offer(memo, memo.name(whole), len(whole), half=memo.name(first))
 
-    def _offer(self, memo: Memo, name: bytes, length: int) -> None:
-        """Let a request be remembered that came alone and in one piece; it has not begun to run."""
+    def _offer(self, memo: Memo, name: bytes, length: int, half: bytes | None = None) -> None:
+        """Let a request be remembered that came alone, in one piece or as head and body.
+
+        It has not ended: what it asks is known only then.
+        """
         cycle = self.cycle
         whole = cycle is not None and cycle.scope is self.scope and not self._refused
         if whole and cycle.keep_alive and not cycle.waiting_for_100_continue and self.client:
-            place = Remember(memo, name, self.client[0], length)
+            place = Remember(memo, name, self.client[0], length, half)
             self.scope["state"]["remember"] = place
+
+    def _idle(self) -> bool:
+        """Whether nothing is under way on this connection."""
+        before: Any = self.cycle
+        if before is not None and not (before.response_complete and before.keep_alive):
+            return False
+        return not (self.pipeline or self.flow.write_paused)
+
+    def shutdown(self) -> None:
+        """Begin to stop; a request whose head is here is answered."""
+        self._give_half()
+        super().shutdown()
 
     def _repeat(self, known: Known) -> bool:
         """Answer what is known, unless something is under way on this connection."""
-        before = self.cycle
-        if before is not None and not (before.response_complete and before.keep_alive):
-            return False
-        if self.pipeline or self.flow.write_paused:
+        if not self._idle():
             return False
         if self._head_timer is not None:
             self._head_ended()
