@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Scope
 
 from assembly import (
@@ -346,6 +347,7 @@ def create_app(services: Services, settings: Settings, running: Running | None =
             began=running.metrics.began,
             noting=running,
             direct=direct(routes),
+            sockets={one.path: one for one in routes if isinstance(one, WebSocketRoute)},
             # Around the file a form has a few fields.
             upload_bytes=services.bounds.largest + FORM_BYTES,
             # A span stands around every request, within the trace that its head names.

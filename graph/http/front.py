@@ -7,7 +7,7 @@ whatever else comes is routed by the application behind.
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from os import urandom
 from time import perf_counter
 from typing import Any, Final
@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.http.bare import error_response
@@ -52,6 +53,7 @@ class Front:
         observe: Observe | None = None,
         began: Callable[[Scope], None] | None = None,
         direct: Direct | None = None,
+        sockets: Mapping[str, WebSocketRoute] | None = None,
         body_bytes: int = BODY_BYTES,
         upload_bytes: int = DEFAULTS.largest + FORM_BYTES,
         remembers: bool = True,
@@ -64,6 +66,7 @@ class Front:
         self._observe = observe
         self._began = began
         self._direct = direct
+        self._sockets = sockets or {}
         self._body_bytes = body_bytes
         self._upload_bytes = upload_bytes
         self._remembers = remembers
@@ -90,7 +93,7 @@ class Front:
             if kind == "http":
                 await self._answer(exchange, scope, receive)
             else:
-                await self._app(scope, receive, exchange.send)
+                await self._lead_in(scope)(scope, receive, exchange.send)
         finally:
             self.end(scope, exchange.status, perf_counter() - started, tally)
 
@@ -99,6 +102,14 @@ class Front:
         if self._observe is not None:
             self._observe(scope, status, seconds, tally)
         log_request(scope, status, seconds, tally)
+
+    def _lead_in(self, scope: Scope) -> ASGIApp:
+        """What serves a WebSocket: past the router, whose frames would stay as long as it stands."""
+        route = self._sockets.get(scope["path"])
+        if route is None or scope.get("root_path"):
+            return self._app
+        scope["route"], scope["path_params"] = route, {}
+        return route.app
 
     async def _answer(self, exchange: "Exchange", scope: Scope, receive: Receive) -> None:
         try:
