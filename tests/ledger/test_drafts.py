@@ -117,6 +117,20 @@ async def test_a_second_create_is_one_statement(world: World) -> None:
     await world.sound()
 
 
+async def test_a_draft_is_one_round_trip(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    process, database = world.process(), world.services.database
+    await world.book(process, "-1")
+
+    async def begin(*_: Any) -> Any:
+        raise AssertionError("a transaction is begun")
+
+    monkeypatch.setattr(database, "_begin", begin)
+    with counted(database) as seen:
+        await world.book(process, "-2")
+    # It commits by itself: there are no words around it.
+    assert len(seen) == 1
+
+
 @pytest.mark.parametrize("writers", [2, 4])
 async def test_processes_that_remember_different_things_lose_no_cent(
     world: World, writers: int
