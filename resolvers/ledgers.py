@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol, TypeVar, cast
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import DBAPIError
 
 from models.base import table, utc_now
@@ -62,6 +62,11 @@ _ADD_CHANGES: Final = Inserted(
         "content_mac", "prev_hash", "hash",
     ),
 )  # fmt: skip
+_LINKS: Final = Prepared(
+    select(_CHANGES.c.hash).where(
+        _CHANGES.c.ledger_id == bindparam("ledger"), _CHANGES.c.version == bindparam("made")
+    )
+)
 _MOVE_ON: Final = Prepared(
     update(_LEDGERS)
     .where(_LEDGERS.c.id == bindparam("ledger"))
@@ -180,8 +185,8 @@ class Ledgers:
                 return Outcome(cast("T", image_of(ask.answer).validate_json(found)), True)
             writes, key_id = found
             write = writes.pop(ask.target)
-            if drafted is not None and write.head == drafted.write.head:
-                # The draft has happened after all: no other write ends in its hash.
+            if drafted is not None and await _in_chain(tx, drafted.write):
+                # The draft has happened after all.
                 done[:] = [drafted.write]
                 return drafted.outcome
             write.beside = writes
@@ -372,3 +377,9 @@ def require_version(row: Any, expected: int | None) -> None:
             f"You have version {expected}, the current one is {row.version}.",
             details={"current": wire(row), "expectedVersion": expected, "version": row.version},
         )
+
+
+async def _in_chain(tx: Transaction, write: LedgerWrite) -> bool:
+    """Whether the feed holds what a write leaves: no other write has its hash."""
+    found = await tx.rows(_LINKS, {"ledger": write.ledger_id, "made": write.version})
+    return any(link.hash == write.head for link in found)

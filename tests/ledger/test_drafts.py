@@ -253,6 +253,29 @@ async def test_a_connection_that_is_cut_at_the_end_books_once(
     await world.sound()
 
 
+async def test_a_cut_draft_is_found_though_others_have_written_since(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process, another, database = world.process(), world.process(), world.services.database
+    await world.book(process, "-1")
+    real: Callable[..., Awaitable[bool]] = database.change_at
+
+    async def cut(draft: dict[str, Any]) -> bool:
+        assert await real(draft)
+        monkeypatch.undo()
+        await world.book(another, "-4")
+        raise DBAPIError(None, None, ConnectionResetError(), connection_invalidated=True)
+
+    monkeypatch.setattr(database, "change_at", cut)
+    made = await world.book(process, "-2")
+    page = await world.door.call("ListTransactions")
+    assert sorted(each["amount"] for each in page["items"]) == ["-1.00", "-2.00", "-4.00"]
+    assert ids.encode("txn", made.value.id) in [each["id"] for each in page["items"]]
+    await world.book(process, "-8")
+    assert (await world.balances())["A"] == "-15.00"
+    await world.sound()
+
+
 async def test_who_waits_too_long_with_a_draft_is_told_so(
     world: World, root: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
