@@ -84,7 +84,7 @@ class Frames:
         self._begun = b""
         self._wrong: Babbled | None = None
         self.then: Callable[[], None] | None = None
-        """Called after the driver has heard what came."""
+        """Called after the driver has heard what came, or that the line is gone."""
         protocol.data_received = self.received
         protocol.connection_made = self.made
         protocol.connection_lost = self.lost
@@ -148,6 +148,8 @@ class Frames:
         """The line is gone; the driver is told why."""
         self._transport = None
         self._lost(error or self._wrong)
+        if self.then is not None:
+            self.then()
 
 
 def frames_of(driver: Any) -> Frames | None:

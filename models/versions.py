@@ -11,7 +11,6 @@ Whatever goes wrong here is nobody's failure: who asked is told to go the way of
 
 import asyncio
 from collections.abc import Callable, Sequence
-from functools import partial
 from time import monotonic
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -22,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from models.drivers import DRIVER_ERRORS, Drivers, Held
-from models.frames import NONSENSE, frames_of
+from models.frames import NONSENSE, Frames, frames_of
 from models.telemetry import note_listeners
 
 _log: Final = structlog.get_logger("database")
@@ -74,9 +73,11 @@ class VersionLine:
         """The driver's coroutine of the statement under way."""
         self._waits: Any = None
         """The future that it waits for."""
-        self._asked: dict[UUID, list[Then]] = {}
+        self._frames: Frames | None = None
+        self._completed: Any = None
+        self._asked: dict[int, tuple[UUID, list[Then]]] = {}
         """Those whose statement is under way."""
-        self._waiting: dict[UUID, list[Then]] = {}
+        self._waiting: dict[int, tuple[UUID, list[Then]]] = {}
         self._sent_at = self._last_at = 0.0
         self._text = ""
         self._wanted = False
@@ -106,13 +107,13 @@ class VersionLine:
             return False
         if self._wanted or (self._running is not None and now - self._sent_at > _WATCH_SECONDS):
             return False
-        waiting = self._waiting.get(user_id)
+        waiting = self._waiting.get(user_id.int)
         if waiting is not None:
-            waiting.append(then)
+            waiting[1].append(then)
         elif len(self._waiting) >= _TOGETHER:
             return False
         else:
-            self._waiting[user_id] = [then]
+            self._waiting[user_id.int] = (user_id, [then])
         if self._running is None:
             self._send(now)
         return True
@@ -126,9 +127,11 @@ class VersionLine:
         one, many = self._statements
         arguments: tuple[Any, ...]
         if len(asked) == 1:
-            statement, self._text, arguments = one, _ONE, tuple(asked)
+            [(user_id, _)] = asked.values()
+            statement, self._text, arguments = one, _ONE, (user_id,)
         else:
-            statement, self._text, arguments = many, _MANY, (list(asked),)
+            people = [user_id for user_id, _ in asked.values()]
+            statement, self._text, arguments = many, _MANY, (people,)
         self._watch(self._text, arguments)
         self.statements += 1
         # What the driver's own statement does, less what watches over a single caller: the watch
@@ -137,32 +140,28 @@ class VersionLine:
         self._running = protocol.bind_execute(
             statement._state, arguments, "", 0, False, NO_TIMEOUT  # noqa: SLF001
         )  # fmt: skip
-        self._step(self._running)
+        self._step()
 
-    def _step(self, running: Any, told: "asyncio.Future[Any] | None" = None) -> None:
+    def _step(self) -> None:
         """Go on with the statement under way, which waits for one thing: the server's answer."""
-        if running is not self._running:
-            # Over already, or given up; nobody else hears how it ended.
-            if told is not None and not told.cancelled():
-                told.exception()
-            return
         try:
-            waits = running.send(None)
+            waits = self._running.send(None)
         except StopIteration as done:
             self._answered(done.value)
         except Exception as error:  # noqa: BLE001 - sorted out below
             self._broke(error)
         else:
-            self._waits = waits
             waits._asyncio_future_blocking = False  # noqa: SLF001 - as a task does
-            waits.add_done_callback(partial(self._step, running))
+            # Nobody cancels it, and it has no timer: this would only cost a turn of the loop.
+            waits.remove_done_callback(self._completed)
+            self._waits = waits
 
     def _heard(self) -> None:
-        """The server has said something: if all of it, go on without another turn of the loop."""
+        """The server has said something, or is gone: if that is all of it, go on."""
         waits = self._waits
         if waits is not None and waits.done():
             self._waits = None
-            self._step(self._running)
+            self._step()
 
     def _answered(self, rows: list[Any]) -> None:
         """Tell those who asked, after what the next ones ask is on its way."""
@@ -175,16 +174,16 @@ class VersionLine:
         elif self._wanted:
             self._leave()
         if len(asked) == 1:
-            [thens] = asked.values()
+            [(_, thens)] = asked.values()
             for then in thens:
                 then(rows, seconds, text)
             return
-        mine: dict[Any, list[Any]] = {user_id: [] for user_id in asked}
+        mine: dict[int, list[Any]] = {one: [] for one in asked}
         for who, *row in rows:
-            mine[who].append(VisibleVersion._make(row))
-        for user_id, thens in asked.items():
+            mine[who.int].append(VisibleVersion._make(row))
+        for one, (_, thens) in asked.items():
             for then in thens:
-                then(mine[user_id], seconds, text)
+                then(mine[one], seconds, text)
 
     def _broke(self, error: Exception) -> None:
         """Send everybody the other way; that way tells of what is wrong."""
@@ -200,16 +199,20 @@ class VersionLine:
     def _leave(self) -> None:
         """Give the connection back, and send those who wait the other way."""
         held, self._held, self._statements = self._held, None, None
-        if held is not None and (frames := frames_of(held.driver)) is not None:
-            frames.then = None
+        if self._frames is not None:
+            self._frames.then = None
+            self._frames = None
         if self._running is not None:
             self._running.close()
+        if self._waits is not None and self._waits.done() and not self._waits.cancelled():
+            # Nobody else hears how it ended.
+            self._waits.exception()
         refused = [*self._asked.values(), *self._waiting.values()]
         self._asked, self._waiting, self._running, self._wanted = {}, {}, None, False
         self._waits = None
         if held is not None:
             self._keep(asyncio.get_running_loop().create_task(self._drivers.release(held)))
-        for thens in refused:
+        for _, thens in refused:
             for then in thens:
                 then(None, 0.0, "")
 
@@ -242,6 +245,10 @@ class VersionLine:
             statements = await held.driver.prepare(_ONE), await held.driver.prepare(_MANY)
             # Preparing alone leaves the server in a transaction, with a snapshot of now.
             await statements[0].fetch(_NOBODY)
+            completed = held.driver._protocol._on_waiter_completed  # noqa: SLF001
+            frames = frames_of(held.driver)
+            if frames is None:
+                raise OSError("the line was lost meanwhile")
         except BaseException as error:
             held.sound = False
             held.driver.terminate()
@@ -250,8 +257,7 @@ class VersionLine:
                 raise
             return
         self._held, self._statements, self._wanted = held, statements, False
-        if (frames := frames_of(held.driver)) is not None:
-            frames.then = self._heard
+        self._frames, frames.then, self._completed = frames, self._heard, completed
         self._timer = asyncio.get_running_loop().call_later(_WATCH_SECONDS, self._look)
 
     def _look(self) -> None:
@@ -271,7 +277,7 @@ class VersionLine:
         else:
             if self._running is not None and now - self._sent_at > _WATCH_SECONDS:
                 waiting, self._waiting = self._waiting, {}
-                for thens in waiting.values():
+                for _, thens in waiting.values():
                     for then in thens:
                         then(None, 0.0, "")
             self._timer = asyncio.get_running_loop().call_later(_WATCH_SECONDS, self._look)

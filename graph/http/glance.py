@@ -70,6 +70,7 @@ class Hand:
     lines: bytes | None = None
     """The same headers as they are written."""
     together: Together | None = None
+    slow_seconds: float = 0.0
 
     def holds(self, image: bytes | None) -> bool:
         """Whether the books are all that may have changed since."""
@@ -165,16 +166,16 @@ class Glance:
         """Log and count it."""
         front, same = self._front, hand.same
         seconds = perf_counter() - self.started
-        noting = front.noting
-        if noting is None or seconds >= noting.slow_seconds:
+        together, noting = hand.together, front.noting
+        if together is None and noting is not None:
+            together = hand.together = noting.together(same)
+            hand.slow_seconds = noting.slow_seconds
+        if together is None or seconds >= hand.slow_seconds:
             state = self.visit.state
             state["operation"], state["root"], state["cached"] = same.operation, same.root, same.how
             state["user_id"] = same.user_id
             tally = Tally(1, database_seconds, database_seconds, text, same.cost)
             front.end(self.scope, same.status, seconds, tally)
             return
-        together = hand.together
-        if together is None:
-            together = hand.together = noting.together(same)
         together.note(seconds)
         log_same(same, self.visit.state["request_id"], seconds, database_seconds)
