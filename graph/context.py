@@ -138,8 +138,10 @@ class Context:
         if self._reader is None and not self._loaded and not self._opening.locked():
             # Nothing was read.
             return
-        async with self._opening:
-            reader, self._reader = self._reader, None
+        # Whoever opens one is waited for.
+        await self._opening.acquire()
+        reader, self._reader = self._reader, None
+        self._opening.release()
         self._loaders.clear()
         self._loaded.clear()
         self._along.clear()

@@ -63,6 +63,8 @@ def id_texts(prefix: str) -> Callable[[Sequence[UUID | None]], list[ID | None]]:
     """What ``id_text`` gives for each of many ids; a column often has a few of them only."""
 
     def many(values: Sequence[UUID | None]) -> list[ID | None]:
+        if values.count(None) == len(values):
+            return [None] * len(values)
         known = {value: id_text(prefix, value) for value in set(values)}
         return list(map(known.__getitem__, values))
 

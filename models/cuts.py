@@ -47,6 +47,8 @@ def sealed(column: ColumnElement[Any], place: str) -> Cell:
     """Sealed text, or nothing."""
 
     def opened(ring: LedgerRing, ids: Column, cells: Column) -> Column:
+        if cells.count(None) == len(cells):
+            return cells
         return list(map(ring.unseal_text, repeat(place), ids, cells))
 
     return Cell(column, opened)
@@ -97,7 +99,7 @@ class Sheet(Sequence[T]):
         return self._made
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Linked:
     """Rows that other rows name: each once, and where in the sheet the one of each row lies."""
 

@@ -5,8 +5,6 @@ would otherwise fail each time at the limit of a query on a busy machine, and lo
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
@@ -24,14 +22,19 @@ class _Patience:
 _CURRENT: Final[ContextVar[_Patience | None]] = ContextVar("patience", default=None)
 
 
-@contextmanager
-def patient(limit: asyncio.Timeout) -> Iterator[None]:
+class patient:  # noqa: N801 - used as a statement, as contextlib's own are
     """Let work inside put off the end of a limit."""
-    token = _CURRENT.set(_Patience(limit, MOST_SECONDS))
-    try:
-        yield
-    finally:
-        _CURRENT.reset(token)
+
+    __slots__ = ("_limit", "_token")
+
+    def __init__(self, limit: asyncio.Timeout) -> None:
+        self._limit = limit
+
+    def __enter__(self) -> None:
+        self._token = _CURRENT.set(_Patience(self._limit, MOST_SECONDS))
+
+    def __exit__(self, *_: object) -> None:
+        _CURRENT.reset(self._token)
 
 
 def give_back(seconds: float) -> None:

@@ -146,9 +146,13 @@ class _Driven(Transaction):
 
     async def rows(self, statement: Statement, params: Params = None) -> Sequence[Row[Any]]:
         """All rows of a statement."""
-        async with self._turn:
+        turn = self._turn
+        await turn.acquire()
+        try:
             await self._stand()
             return await self._database.fetch(self._held, statement, params)
+        finally:
+            turn.release()
 
     async def first(self, statement: Statement, params: Params = None) -> Row[Any] | None:
         """The first row, or None."""
@@ -230,7 +234,11 @@ class Reading(_Driven):
         """End the moment and give the connection back; nothing was changed, so nothing is lost."""
         if not self._over:
             self._over = True
-            async with self._turn:
+            turn = self._turn
+            await turn.acquire()
+            try:
                 await self._database.drivers.leave(self._held)
+            finally:
+                turn.release()
             if self.leftovers:
                 self._database.keep_up(self._user_id, self.leftovers)

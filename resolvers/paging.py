@@ -63,7 +63,7 @@ def page_request(
     return PageRequest(first, after, last, before)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Page(Generic[T]):
     """Rows of one page with their sort keys and what lies on either side."""
 

@@ -21,22 +21,29 @@ class Arguments:
         self._config = schema.config
         self._registry = schema.schema_converter.scalar_registry
         self._known = [
-            (schema.config.name_converter.from_argument(one), str(one.python_name), one.type)
+            (
+                schema.config.name_converter.from_argument(one),
+                str(one.python_name),
+                one.type,
+                _needs(one.type),
+            )
             for one in field.arguments
         ]
-        self._plain: dict[str, bool] = {}
         self._choices: dict[tuple[str, Enum], Any] = {}
         self._converters: dict[str, Callable[[Any], Any] | None] = {}
 
     def convert(self, values: Mapping[str, Any], info: Any) -> dict[str, Any]:
         """Keyword arguments of the resolver."""
         found: dict[str, Any] = {}
-        for name, python_name, kind in self._known:
+        for name, python_name, kind, needs in self._known:
             if name in values:
                 value = values[name]
-                if isinstance(value, Enum):
-                    value = self._choice(name, value, kind, info)
-                elif type(value) not in UNCHANGED or self._needs(name, kind):
+                if type(value) not in UNCHANGED:
+                    if isinstance(value, Enum):
+                        value = self._choice(name, value, kind, info)
+                    else:
+                        value = self._made(name, value, kind, info)
+                elif needs:
                     value = self._made(name, value, kind, info)
                 found[python_name] = value
         return found
@@ -57,13 +64,10 @@ class Arguments:
             found = self._choices[name, value] = self._made(name, value, kind, info)
         return found
 
-    def _needs(self, name: str, kind: Any) -> bool:
-        """Whether even a plain value of this type is converted (a global id is)."""
-        found = self._plain.get(name)
-        if found is None:
-            inner = kind
-            while hasattr(inner, "of_type"):
-                inner = inner.of_type
-            maybe = type(kind).__name__ == "StrawberryMaybe"
-            found = self._plain[name] = maybe or inner is strawberry.relay.GlobalID
-        return found
+
+def _needs(kind: Any) -> bool:
+    """Whether even a plain value of this type is converted (a global id is)."""
+    inner = kind
+    while hasattr(inner, "of_type"):
+        inner = inner.of_type
+    return type(kind).__name__ == "StrawberryMaybe" or inner is strawberry.relay.GlobalID

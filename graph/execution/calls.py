@@ -57,6 +57,8 @@ class Call(ABC):
     """How the field loads, if it says so."""
     reads: frozenset[str] | None = None
     """Attributes of its parents that the field looks at; None: maybe all."""
+    plain: str | None = None
+    """The attribute that it is, where it is nothing else."""
 
     @abstractmethod
     def start(self, run: Starts, field: Any, sources: Any) -> Any:
@@ -97,15 +99,11 @@ class Attribute(Call):
 
     def __init__(self, name: str, get: Callable[[Any], Any]) -> None:
         self._get = get
-        self._name = name
+        self.plain = name
         self.reads = frozenset((name,))
 
     def start(self, run: Starts, field: Any, sources: Any) -> Any:
-        """The attribute of each."""
-        if is_sheet(sources):
-            found = sources.columns.get(self._name)
-            if found is not None:
-                return found
+        """The attribute of each; the columns of a sheet are taken without asking."""
         return _column(run, self._get, sources)
 
 
@@ -151,9 +149,18 @@ class Method(Call):
             and parameters[0].kind in _FIRST
         )
         self._by_position = resolver.self_parameter is not None
+        self._alone = (
+            self._first
+            and not (self._waits or self._arguments or self._info)
+            and self.declared is None
+        )
+        """Whether nothing but the parent goes into the function, and it does not wait."""
 
     def start(self, run: Starts, field: Any, sources: Any) -> Any:
         """What the function gives for each parent, or the beginning of it."""
+        if self._alone:
+            found = None if self._many is None else self._many.of(sources)
+            return _column(run, self._function, sources) if found is None else found
         try:
             arguments = self._keywords(run, field)
         except Exception as error:  # noqa: BLE001 - a wrong argument fails the field

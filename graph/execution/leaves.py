@@ -53,8 +53,10 @@ class Leaf(Shape):
     def complete(self, run: Rows, field: Any, values: list[Any]) -> list[Any]:
         """Serialise each value; columns of plain text, whole numbers and truth stay as they are."""
         kinds = set(map(type, values))
-        if kinds <= self._ready and (self._passes is None or all(map(self._passes, values))):
+        if kinds <= self._ready and (self._passes is None or self._passes(values)):
             return values
+        if self._names is not None and kinds == _TEXT:
+            return self._named(run, self._names, values)
         kinds, plain = kinds_of(values)
         if not plain:
             tidy(run, values)
@@ -77,7 +79,7 @@ class Leaf(Shape):
     def _named(self, run: Rows, names: dict[Any, Any], values: list[Any]) -> list[Any]:
         """Names of enum values; each value is told by the type once."""
         try:
-            return [names[value] for value in values]
+            return list(map(names.__getitem__, values))
         except KeyError:
             found = self._serialised(run, values)
         names.update(
@@ -126,19 +128,21 @@ def as_it_is(value: Any) -> Any:
     return value
 
 
-def _fits(value: int | None) -> bool:
-    return value is None or _MIN_INT <= value <= _MAX_INT
+def _fit(values: Sequence[int | None]) -> bool:
+    """Whether whole numbers are such as GraphQL has."""
+    some = values if None not in values else [one for one in values if one is not None]
+    return not some or (min(some) >= _MIN_INT and max(some) <= _MAX_INT)  # type: ignore[type-var,operator]
 
 
-def _finite(value: float | None) -> bool:
-    return value is None or isfinite(value)
+def _finite(values: Sequence[float | None]) -> bool:
+    return all(value is None or isfinite(value) for value in values)
 
 
-_PLAIN: Final[dict[Any, tuple[frozenset[type], Callable[[Any], bool] | None]]] = {
+_PLAIN: Final[dict[Any, tuple[frozenset[type], Callable[[Sequence[Any]], bool] | None]]] = {
     GraphQLString: (frozenset({str}), None),
     GraphQLID: (frozenset({str}), None),
     GraphQLBoolean: (frozenset({bool}), None),
-    GraphQLInt: (frozenset({int}), _fits),
+    GraphQLInt: (frozenset({int}), _fit),
     GraphQLFloat: (frozenset({float}), _finite),
 }
 """Built-in scalars: the types whose values are written as they are, if they pass a test."""

@@ -1,7 +1,6 @@
 """Plans: validated operations compiled once, and what is covered by them."""
 
 from collections.abc import Mapping
-from enum import Enum
 from inspect import iscoroutinefunction
 from itertools import chain
 from typing import Any, Final
@@ -33,12 +32,9 @@ from graphql.execution.collect_fields import (
     collect_fields,
     collect_subfields,
 )
-from graphql.execution.get_variable_signature import get_variable_signature
 from graphql.execution.values import (
     VariableValues,
-    VariableValueSource,
     get_argument_values,
-    get_variable_values,
 )
 from graphql.pyutils import Path
 
@@ -50,6 +46,7 @@ from graph.execution.literals import Literal, literal
 from graph.execution.nodes import conditions_of, descendants
 from graph.execution.run import Outcome, Run
 from graph.execution.shapes import shape_of
+from graph.execution.variables import Variables
 from graph.execution.wanted import EVERYTHING, Wanted, settle
 
 _VARIANTS: Final = 64
@@ -140,53 +137,11 @@ class OperationPlan:
         self.details = {name: FragmentDetails(one) for name, one in fragments.items()}
         self._conditions = conditions_of([operation, *fragments.values()])
         self._variants: dict[tuple[bool, ...], list[Selection]] = {}
-        self._signatures = [
-            get_variable_signature(self.schema, one) for one in operation.variable_definitions or ()
-        ]
-        self._defaults = self._known_defaults()
-
-    def _known_defaults(self) -> dict[str, Any]:
-        """Defaults that no resolver can change: what is no list and no object."""
-        nodes = [one for one in self.operation.variable_definitions or () if one.default_value]
-        found = get_variable_values(self.schema, nodes, {})
-        if isinstance(found, list):
-            return {}
-        return {
-            name: value
-            for name, value in found.coerced.items()
-            if isinstance(value, str | int | float | Enum | None)
-        }
+        self._variables = Variables(self.schema, operation, plans.coercers)
 
     def values(self, given: Mapping[str, Any]) -> VariableValues | None:
         """Coerced variables; None when one is not what its definition says."""
-        sources: dict[str, VariableValueSource] = {}
-        coerced: dict[str, Any] = {}
-        coerced_by = self.plans.coercers.of
-        for signature in self._signatures:
-            if isinstance(signature, GraphQLError):
-                return None
-            name = signature.name
-            if name in given:
-                sources[name] = VariableValueSource(signature, given[name])
-                value = coerced_by(signature.type)(given[name])
-                if value is Undefined:
-                    return None
-                coerced[name] = value
-            elif signature.default is not None:
-                if name not in self._defaults:
-                    return self._values_by_the_book(given)
-                sources[name] = VariableValueSource(signature)
-                coerced[name] = self._defaults[name]
-            elif is_non_null_type(signature.type):
-                return None
-            else:
-                sources[name] = VariableValueSource(signature)
-        return VariableValues(sources, coerced)
-
-    def _values_by_the_book(self, given: Mapping[str, Any]) -> VariableValues | None:
-        nodes = self.operation.variable_definitions or ()
-        found = get_variable_values(self.schema, nodes, dict(given))
-        return None if isinstance(found, list) else found
+        return self._variables.of(given)
 
     def covers(self, variables: VariableValues) -> bool:
         """Whether the conditions of this run are all true or false."""
@@ -239,7 +194,7 @@ class OperationPlan:
 class Selection:
     """The fields that are asked of one type in one place."""
 
-    __slots__ = ("fields", "keys")
+    __slots__ = ("completes", "fields", "keys", "starts")
 
     def __init__(
         self,
@@ -262,6 +217,9 @@ class Selection:
             fields.append(Field(plan, kind, key, definition, details, call, path, chosen))
         self.fields: tuple[Field, ...] = tuple(fields)
         self.keys = tuple(one.key for one in fields)
+        self.starts = tuple((one.call.plain, one.call.start, one) for one in fields)
+        """The plain attribute that a field is, if it is one, what starts it, and the field."""
+        self.completes = tuple(one.shape.complete for one in fields)
 
 
 class Field:

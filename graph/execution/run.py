@@ -1,9 +1,11 @@
 """A run: one execution of a plan, level by level."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from itertools import repeat
+from operator import call
+from typing import TYPE_CHECKING, Any, Final
 
 from graphql import GraphQLError, GraphQLObjectType, GraphQLResolveInfo
 from graphql.pyutils import gather_with_cancel, is_awaitable
@@ -11,12 +13,15 @@ from graphql.type.definition import GraphQLResolveInfoHelpers
 
 from graph.execution.columns import Shape, Waiting, awaits
 from graph.execution.failures import Failure, Walk
-from graph.execution.filling import fill
+from graph.execution.filling import fill, rows_of
 from graph.execution.shapes import Many
+from graph.execution.sheets import is_sheet
 from graph.execution.wanted import EVERYTHING, Wanted
 
 if TYPE_CHECKING:
     from graph.execution.operation import Field, OperationPlan, Selection
+
+_NONE: Final[Mapping[Any, Any]] = {}
 
 
 @dataclass(slots=True)
@@ -35,6 +40,7 @@ class _Block:
     sources: Any
     """A list, or a sheet."""
     rows: list[dict[str, Any]]
+    """Those of the answer, to be filled; none yet where they may be made with what is in them."""
 
 
 @dataclass(slots=True)
@@ -96,21 +102,36 @@ class Run:
         return Outcome(found, walk.errors)
 
     async def _level(self, blocks: list[_Block]) -> None:
-        started = [
-            [(one, one.call.start(self, one, block.sources)) for one in block.selection.fields]
-            for block in blocks
-        ]
+        started = []
+        for block in blocks:
+            sources = block.sources
+            # Plain columns of a sheet are there already: nobody is asked for them.
+            ready: Mapping[Any, Any] = sources.columns if is_sheet(sources) else _NONE
+            started.append(
+                [
+                    ready[name] if name in ready else start(self, one, sources)
+                    for name, start, one in block.selection.starts
+                ]
+            )
         if self._waiting or self._wanted:
             await self._settle()
         for block, columns in zip(blocks, started, strict=True):
-            done = []
-            for one, values in columns:
+            selection = block.selection
+            done: list[Any] = []
+            rest = map(call, selection.completes, repeat(self), selection.fields, columns)
+            while True:
                 try:
-                    done.append(one.shape.complete(self, one, values))
+                    # What came before one that waits stays, and the next round goes on behind it.
+                    done.extend(rest)
+                    break
                 except Waiting:
+                    one, values = selection.fields[len(done)], columns[len(done)]
                     await self._awaited(one.shape, values)
                     done.append(one.shape.complete(self, one, values))
-            fill(block.rows, block.selection.keys, done)
+            if block.rows:
+                fill(block.rows, selection.keys, done)
+            else:
+                block.rows.extend(rows_of(selection.keys, done, len(block.sources)))
 
     # What calls and shapes need.
 

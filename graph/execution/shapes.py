@@ -4,6 +4,7 @@ A column holds one value for each parent. Completing it turns leaf values into w
 and every object into an empty row that the next level fills. What fails leaves a ``Failure``.
 """
 
+from itertools import accumulate, chain
 from types import NoneType
 from typing import Any, Final
 
@@ -43,12 +44,18 @@ class Many(Shape):
     def complete(self, run: Rows, field: Any, values: list[Any]) -> list[Any]:
         """Complete the items of all lists as one column."""
         if len(values) == 1 and is_sheet(values[0]):
-            return [self.inner.complete(run, field, values[0])]
+            sheet, inner = values[0], self.inner
+            rows = None
+            if isinstance(inner, One) and not field.shared:
+                rows = inner.of_sheet(run, field, sheet, made=False)
+            return [inner.complete(run, field, sheet) if rows is None else rows]
         kinds, plain = kinds_of(values)
         if not plain:
             tidy(run, values)
         if not kinds <= _LISTS:
             values = [self._opened(run, field, values, index) for index in range(len(values))]
+        elif plain:
+            return self._of_lists(run, field, values)
         if len(values) == 1 and type(values[0]) in _LISTS:
             return [self.inner.complete(run, field, list(values[0]))]
         items = [item for value in values if type(value) in _LISTS for item in value]
@@ -62,6 +69,17 @@ class Many(Shape):
             else:
                 found.append(value)
         return found
+
+    def _of_lists(self, run: Rows, field: Any, values: list[Any]) -> list[Any]:
+        """Complete lists alone."""
+        items = list(chain.from_iterable(values))
+        if not items:
+            return [[] for _ in values]
+        done = self.inner.complete(run, field, items)
+        if len(values) == 1:
+            return [done]
+        ends = list(accumulate(map(len, values)))
+        return [done[start:end] for start, end in zip(chain((0,), ends), ends, strict=False)]
 
     def _opened(self, run: Rows, field: Any, values: list[Any], index: int) -> Any:
         """A value as a list; what can be read only once is put back as it was read."""
@@ -105,12 +123,14 @@ class One(Shape):
     def complete(self, run: Rows, field: Any, values: Any) -> list[Any]:
         """An empty row for each object."""
         rows: list[dict[str, Any]] | None
-        if is_linked(values):
-            return self._linked(run, field, values)
-        if len(values) == 1 and is_sheet(values[0]) and len(values[0]) == 1:
-            values = values[0]
-        if is_sheet(values) and not field.shared:
-            rows = self._of_sheet(run, field, values)
+        sheet = is_sheet(values)
+        if not sheet:
+            if is_linked(values):
+                return self._linked(run, field, values)
+            if len(values) == 1 and is_sheet(values[0]) and len(values[0]) == 1:
+                values, sheet = values[0], True
+        if sheet and not field.shared:
+            rows = self.of_sheet(run, field, values)
             if rows is not None:
                 return rows
         kinds, plain = kinds_of(values)
@@ -144,18 +164,25 @@ class One(Shape):
             run.enqueue(field, self._type, batch.sources, batch.rows)
         return found
 
-    def _of_sheet(self, run: Rows, field: Any, sheet: Sheet) -> list[dict[str, Any]] | None:
-        """Rows of a sheet; None where each of its objects has to be asked about."""
-        if len(sheet) and self._asks and not self._are_right(run, field, {sheet.kind}, sheet):
+    def of_sheet(
+        self, run: Rows, field: Any, sheet: Sheet, *, made: bool = True
+    ) -> list[dict[str, Any]] | None:
+        """Rows of a sheet; None where each of its objects has to be asked about.
+
+        Where they need not be ``made``, the list is filled together with them.
+        """
+        size = len(sheet)
+        told = self._right is not None and sheet.kind in self._right
+        if size and self._asks and not (told or self._are_right(run, field, {sheet.kind}, sheet)):
             return None
-        rows: list[dict[str, Any]] = [{} for _ in range(len(sheet))]
-        if rows:
+        rows: list[dict[str, Any]] = [{} for _ in range(size)] if made else []
+        if size:
             run.enqueue(field, self._type, sheet, rows)
         return rows
 
     def _linked(self, run: Rows, field: Any, linked: Linked) -> list[Any]:
         """Rows of objects that a sheet has along: one for each object."""
-        rows = self._of_sheet(run, field, linked.sheet)
+        rows = self.of_sheet(run, field, linked.sheet)
         if rows is None:
             objects = [*linked.sheet, None]
             return self.complete(run, field, [objects[place] for place in linked.places])

@@ -150,19 +150,22 @@ class Glance:
         read, ids = list(columns), columns[0]
         if "splits" in self._cut.names:
             at = self._cut.place("splits")
-            currencies = columns[self._cut.place("currency")]
-            split = {
-                (ledger_id, one): currency
-                for one, currency, count in zip(ids, currencies, columns[at], strict=True)
-                if count
-            }
-            parts = await parts_of(tx, split)
-            read[at] = [tuple(parts.get((ledger_id, one), ())) if parts else () for one in ids]
+            read[at] = [()] * len(ids)
+            if any(columns[at]):
+                currencies = columns[self._cut.place("currency")]
+                split = {
+                    (ledger_id, one): currency
+                    for one, currency, count in zip(ids, currencies, columns[at], strict=True)
+                    if count
+                }
+                parts = await parts_of(tx, split)
+                read[at] = [tuple(parts.get((ledger_id, one), ())) for one in ids]
         if "refunded" in self._cut.names:
             at = self._cut.place("refunded")
-            named = [None if one is None else (ledger_id, one) for one in columns[at]]
-            known = await refunded_by_id(tx, [one for one in named if one is not None])
-            read[at] = [None if one is None else known.get(one) for one in named]
+            if any(columns[at]):
+                named = [None if one is None else (ledger_id, one) for one in columns[at]]
+                known = await refunded_by_id(tx, [one for one in named if one is not None])
+                read[at] = [None if one is None else known.get(one) for one in named]
         return read
 
 

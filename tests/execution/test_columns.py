@@ -13,7 +13,7 @@ from graphql import OperationDefinitionNode, parse
 from strawberry import Parent
 
 from graph.execution import Outcome, Plans, reads
-from graph.execution.filling import fill
+from graph.execution.filling import fill, rows_of
 from tests.execution.oracle import outside_nulls, serially
 
 ROWS = 12
@@ -166,6 +166,9 @@ def test_rows_are_filled_in_the_order_of_their_columns(width: int) -> None:
     fill(rows, names, columns)
     assert rows == [{f"a{one}": one * sign for one in range(width)} for sign in (1, -1)]
     assert [list(row) for row in rows] == [names, names]
+    made = rows_of(names, columns, len(rows))
+    assert made == rows
+    assert [list(row) for row in made] == [names, names]
 
 
 def test_no_name_is_ever_in_written_code() -> None:
@@ -173,6 +176,7 @@ def test_no_name_is_ever_in_written_code() -> None:
     rows: list[dict[str, Any]] = [{}]
     fill(rows, names, [[one] for one in range(len(names))])
     assert list(rows[0].items()) == list(zip(names, range(len(names)), strict=True))
+    assert rows_of(names, [[one] for one in range(len(names))], 1) == rows
 
 
 SIZED = "query ($s: Size!, $m: Int! = 3, $l: [Size!]) { sized(size: $s, many: $m, sizes: $l) }"

@@ -1,8 +1,10 @@
 """Objects that lie as columns answer as a list of them would, under the plan and the reference."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -264,6 +266,35 @@ def test_no_row_is_made_where_columns_are_enough() -> None:
         assert values is not None
         asyncio.run(plan.run(asked, values))
     assert made == ["Row"], "once, to learn that the class is right"
+
+
+def test_more_rows_take_no_more_calls() -> None:
+    document = parse(
+        "query ($o: [Int]!) { things(owned: $o) { id number name __typename owner { id title } } }"
+    )
+    plan = PLANS.compile(document, document.definitions[0])  # type: ignore[arg-type]
+    assert plan is not None
+
+    def calls(rows: int) -> int:
+        values = plan.values({"o": [1, 3] * rows})
+        assert values is not None
+        entered: list[str] = []
+
+        def enter(frame: FrameType, event: str, _: Any) -> None:
+            if event == "call" and "/graph/execution/" in frame.f_code.co_filename:
+                entered.append(frame.f_code.co_qualname)
+
+        sys.setprofile(enter)
+        try:
+            found = asyncio.run(plan.run(Asked(), values))
+        finally:
+            sys.setprofile(None)
+        assert found.data is not None
+        assert len(found.data["things"]) == rows * 2
+        return len(entered)
+
+    calls(2)
+    assert calls(40) == calls(2)
 
 
 def test_an_edge_that_came_along_is_not_loaded() -> None:
