@@ -179,6 +179,7 @@ async def _import(doer: _Run[J]) -> None:
         await load()
         return
     plan = await asyncio.to_thread(_plan, run, target, data, earlier, doer.bounds)
+    del data
     plan.claims, plan.rulings = claims, rulings
     # What a person has given to a row is not for others to find.
     plan.claims.used |= {one.claimed for one in rulings.values() if one.claimed is not None}
@@ -256,6 +257,8 @@ def _plan(
         statement = _read(used, target, data, bounds)
         refused = [f"The last answers were not used: {failure.message}"]
     lines, warnings = prepare(statement, target.currency)
+    # The lines say all of it.
+    statement = replace(statement, rows=())
     waits = bool(refused) or (bool(statement.questions) and not run.confirmed)
     return Plan(
         statement=statement,

@@ -1,8 +1,9 @@
 """Reads dates in the spellings of banks, and finds the order of day, month and year."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple
@@ -14,6 +15,7 @@ ORDERS: Final[tuple[Order, ...]] = ("YMD", "DMY", "MDY", "YDM")
 _YEARS: Final = range(1900, 2201)
 _ALL_YEARS: Final = range(1, 10_000)
 _MAX_LENGTH: Final = 48
+_KNOWN: Final = 8192
 _WEEKDAY: Final = r"(?:[^\W\d_]{2,12}\.?,?\s+|[^\W\d_]{2,12},)?"
 _NUMERIC: Final = re.compile(
     _WEEKDAY + r"([0-9]{1,4})(\s?[-/.年\s년]\s?)([0-9]{1,2})(\s?[-/.月\s월]\s?)([0-9]{1,4})"
@@ -148,11 +150,25 @@ class DateReader:
 
     order: Order
     names: dict[str, int]
+    _known: dict[str, date | None] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def read(self, text: str) -> date | None:
-        """The date of a cell, or None."""
+        """The date of a cell, or None.
+
+        Many rows are of one day: they share its date, and the last few thousand are known.
+        """
+        try:
+            return self._known[text]
+        except KeyError:
+            pass
         shape = read_shape(text)
-        return None if shape is None else to_date(shape, self.order, self.names)
+        day = None if shape is None else to_date(shape, self.order, self.names)
+        if len(self._known) >= _KNOWN:
+            self._known.clear()
+        self._known[text] = day
+        return day
 
     def beyond(self, text: str) -> bool:
         """Whether a cell is a day of the calendar, only too early or too late to be kept."""
@@ -173,7 +189,13 @@ def possible_orders(shapes: Sequence[Shape]) -> tuple[Order, ...]:
     figures = [shape for shape in shapes if shape.kind != "NAMED"]
     if not figures:
         return ("DMY",)
-    counts = {o: sum(to_date(s, o) is not None for s in figures) for o in ORDERS}
+    # Of a long file many rows are of one day.
+    alike = Counter((shape.kind, shape.figures) for shape in figures)
+    different = {(shape.kind, shape.figures): shape for shape in figures}
+    counts = {
+        o: sum(alike[key] for key, s in different.items() if to_date(s, o) is not None)
+        for o in ORDERS
+    }
     # A year of two digits comes last unless that cannot be; YDM is next to unheard of.
     rank = {"YMD": 2, "DMY": 1, "MDY": 1, "YDM": 4}
     if any(len(s.figures[0]) == 4 for s in figures if s.kind != "SHORT"):

@@ -264,6 +264,11 @@ def is_balance_line(text: str, *, sure: bool = False) -> bool:
     if text in _TOTALS:
         return True
     lower = text.lower()
-    if sure and not any(stem in lower for stem in _BALANCE_STEMS):
-        return False
+    if sure:
+        # No generator: this is asked of each row of a file.
+        for stem in _BALANCE_STEMS:
+            if stem in lower:
+                break
+        else:
+            return False
     return (_SURE_BALANCE_LINE if sure else _BALANCE_LINE).fullmatch(fold(text)) is not None
