@@ -231,6 +231,13 @@ async def open_services(settings: Settings, endpoints: "Endpoints | None") -> Se
     return (await start(settings, endpoints)).services
 
 
+def _ledgers_of(database: Database, chain_key: bytes, broker: LocalBroker) -> Ledgers:
+    """The write path, which hears of what others write."""
+    ledgers = Ledgers(database, chain_key, broker, notice)
+    broker.listen(ledgers.drafts.standings)
+    return ledgers
+
+
 async def start(
     settings: Settings, endpoints: "Endpoints | None", *, port: int | None = None
 ) -> Running:
@@ -253,7 +260,7 @@ async def start(
     broker = LocalBroker(cache)
     behind = NoSessions() if cache is None else RedisSessions(cache, system.chain)
     sessions = RememberedSessions(AnnouncedSessions(behind, broker), broker)
-    ledgers = Ledgers(database, system.chain, broker, notice)
+    ledgers = _ledgers_of(database, system.chain, broker)
     # Without an address of its own a local server keeps its tokens when its port changes.
     issuer = settings.public_url or _AUDIENCE
     tokens = AccessTokens(system.tokens, issuer=issuer, audience=_AUDIENCE)

@@ -135,6 +135,9 @@ class Context:
 
     async def close(self) -> None:
         """End the reading transaction and forget what was loaded in it."""
+        if self._reader is None and not self._loaded and not self._opening.locked():
+            # Nothing was read.
+            return
         async with self._opening:
             reader, self._reader = self._reader, None
         self._loaders.clear()

@@ -220,18 +220,23 @@ class Engine:
             return answer
         result: ExecutionResult | Outcome
         writes = is_mutation(compiled.operation(operation_name))
-        limit = asyncio.timeout(None if writes else self._query_seconds)
+        limit = asyncio.timeout(self._query_seconds)
+
+        def execution() -> Awaitable[ExecutionResult | Outcome]:
+            if plan is not None and coerced is not None:
+                return plan.run(context, coerced)
+            return self._execute(context, compiled.document, values, operation_name)
+
         try:
-            # Its end cancels the statement that runs, in the database too.
-            async with limit:
-                with patient(limit):
-                    if plan is not None and coerced is not None:
-                        result = await plan.run(context, coerced)
-                    else:
-                        document = compiled.document
-                        result = await self._execute(context, document, values, operation_name)
+            if writes:
+                result = await execution()
+            else:
+                # Its end cancels the statement that runs, in the database too.
+                async with limit:
+                    with patient(limit):
+                        result = await execution()
         except TimeoutError:
-            if not limit.expired():
+            if writes or not limit.expired():
                 raise
             answer.refused = Unavailable(
                 f"The query took longer than {self._query_seconds:g} seconds; ask for less at once."

@@ -27,8 +27,11 @@ def raw_value(value: Any) -> Any:
         return value
     names = _names(kind)
     if names is not None:
-        given = [(name, getattr(value, own)) for own, name in names]
-        return {name: raw_value(one) for name, one in given if one is not UNSET}
+        return {
+            name: one if type(one) in _PLAIN else raw_value(one)
+            for own, name in names
+            if (one := getattr(value, own)) is not UNSET
+        }
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, list):

@@ -24,6 +24,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.connecting import connect
+from models.drafting import WRITE_AT
 from models.drivers import Drivers, Held, raise_heard, raise_told
 from models.sealing import KEY_CACHE_SECONDS, KeyMissing, RingCache
 from models.statements import Inserted, Joined, Prepared, Writer
@@ -99,6 +100,7 @@ class Database:
             f"{self._begun}, set_config('lock_timeout', '{int(lock_timeout_ms)}', true), "
             f"set_config('statement_timeout', '{int(statement_timeout_ms)}', true)"
         )
+        self._patience = int(lock_timeout_ms)
         self._writer = Writer(engine.dialect)
         self._joined = Joined()
         self.drivers = Drivers(engine, keeps=keeps)
@@ -316,6 +318,16 @@ class Database:
                     raise
                 await asyncio.sleep(0.01 * 2**attempt)
         raise AssertionError("the loop returns or raises")
+
+    async def change_at(self, draft: dict[str, Any]) -> bool:
+        """Lock the ledger of a draft, and commit the draft if it stands where it is said to stand.
+
+        False, with nothing done, when it has moved on.  One statement and one round trip: the
+        function takes person and lock, and whatever it says afterwards sees what it waited for.
+        An error that cuts the connection leaves open whether it has happened.
+        """
+        found = await self._call(WRITE_AT, {**draft, "patience": self._patience})
+        return bool(found[0][0])
 
     async def call(self, statement: Statement, params: Params = None) -> Sequence[Row[Any]]:
         """One autocommitted call of a gate: a definer function on the allow-list.

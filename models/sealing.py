@@ -74,6 +74,10 @@ class LedgerRing:
     loaded_at: float = field(default_factory=monotonic)
     sealing: int | None = None
     """Number of the key that seals while a newer one is not known everywhere yet."""
+    _head: bytes = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._head = b"pt1" + self.ledger_id.bytes
 
     @property
     def current(self) -> int:
@@ -81,13 +85,11 @@ class LedgerRing:
         return self.sealing or max(self.keys)
 
     def _context(self, place: str, row_id: UUID, key_no: int) -> bytes:
-        return b"".join(
-            (b"pt1", self.ledger_id.bytes, row_id.bytes, key_no.to_bytes(4, "big"), place.encode())
-        )
+        return b"".join((self._head, row_id.bytes, key_no.to_bytes(4, "big"), place.encode()))
 
     def seal(self, place: str, row_id: UUID, plaintext: bytes) -> bytes:
         """Seal bytes for one cell; ``place`` is ``table.column``."""
-        key_no = self.current
+        key_no = self.sealing or max(self.keys)
         nonce = os.urandom(12)
         sealed = self.keys[key_no].encrypt(nonce, plaintext, self._context(place, row_id, key_no))
         return _HEADER.pack(_VERSION, key_no, nonce) + sealed
@@ -111,7 +113,7 @@ class LedgerRing:
         self, places: Sequence[str], ids: Sequence[UUID], cells: Sequence[bytes]
     ) -> list[bytes]:
         """Open cells of as many places and rows: as one by one, in less time."""
-        heads = {one: b"pt1" + self.ledger_id.bytes + one.bytes for one in set(ids)}
+        heads = {one: self._head + one.bytes for one in set(ids)}
         keys = {number.to_bytes(4, "big"): key.decrypt for number, key in self.keys.items()}
         opened = []
         for place, row_id, cell in zip(places, ids, cells, strict=True):
@@ -164,7 +166,7 @@ class LedgerRing:
         key = self.keys.get(key_no)
         if key is None or set(versions) != {_VERSION} or set(numbers) != {key_no}:
             return None
-        head = b"pt1" + self.ledger_id.bytes
+        head = self._head
         rest = key_no.to_bytes(4, "big") + place.encode()
         contexts = [head + row_id.bytes + rest for row_id in ids]
         if len(contexts) != len(sealed):

@@ -35,10 +35,10 @@ class Spread:
         """The text of rows of values."""
         names = self.names
         told = [dict(zip(names, row, strict=True)) for row in rows]
-        return [orjson.dumps(told, default=_told).decode()]
+        return [orjson.dumps(told, default=in_json).decode()]
 
 
-def _told(value: Any) -> str:
+def in_json(value: Any) -> str:
     """What JSON has no word for."""
     # The driver's own ids are none of the standard library's, which JSON knows.
     return "\\x" + value.hex() if isinstance(value, bytes) else str(value)

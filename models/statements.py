@@ -27,10 +27,12 @@ Processor = Callable[[Any], Any]
 class Prepared:
     """A statement of a module, with named parameters, that is compiled once."""
 
-    __slots__ = ("_made", "statement")
+    __slots__ = ("_made", "part", "statement")
 
-    def __init__(self, statement: Executable) -> None:
+    def __init__(self, statement: Executable, *, part: str | None = None) -> None:
+        """``part`` is what a draft calls that which it says (``models.drafting``)."""
         self.statement = statement
+        self.part = part
         self._made: Written | None = None
 
     def written(self, dialect: Dialect) -> "Written":
@@ -46,7 +48,7 @@ class Inserted(Prepared):
     __slots__ = ("_names", "_spread")
 
     def __init__(self, into: Table, names: Sequence[str]) -> None:
-        super().__init__(insert(into))
+        super().__init__(insert(into), part=into.name)
         self._names = names
         self._spread: Spread | None = None
 

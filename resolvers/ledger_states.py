@@ -34,8 +34,9 @@ _ROLES: Final = Prepared(
 )
 # Money that moves is looked at by a job where there are budgets, and one waiting job is enough: it
 # reads all that was written until it holds the ledger's lock.
+PLANNED: Final = exists().where(_PLANS.c.ledger_id == _LEDGERS.c.id)
 UNHEARD: Final = and_(
-    exists().where(_PLANS.c.ledger_id == _LEDGERS.c.id),
+    PLANNED,
     ~exists().where(
         _JOBS.c.subject_id == _LEDGERS.c.id,
         _JOBS.c.kind == "notice_budgets",
@@ -49,6 +50,7 @@ _STATES: Final = (
         _LEDGERS.c.head_hash,
         _MEMBERSHIPS.c.role,
         UNHEARD.label("unheard"),
+        PLANNED.label("planned"),
     )
     .join_from(_LEDGERS, _MEMBERSHIPS, _MEMBERSHIPS.c.ledger_id == _LEDGERS.c.id)
     .where(among_named(_LEDGERS.c.id, "ledgers"), _MEMBERSHIPS.c.user_id == bindparam("actor"))
@@ -86,6 +88,8 @@ class State:
     """Where the chain of its feed ends."""
     unheard: bool | None = None
     """Whether moved money leaves a job; None where that was not read."""
+    planned: bool = False
+    """Whether there are budgets at all, where that was read."""
     ahead: tuple[Sequence[tuple[Any, ...]], ...] = ()
     """For each of what was read ahead, its columns in the rows that were found."""
 
@@ -110,7 +114,9 @@ async def states(
         values |= one.values
     found = await tx.rows(_reading(*(one.more for one in ahead)), values)
     return {
-        row.id: State(row.role, row.version, row.head_hash, row.unheard, _cut(found, ahead))
+        row.id: State(
+            row.role, row.version, row.head_hash, row.unheard, row.planned, _cut(found, ahead)
+        )
         for row in found
     }
 

@@ -1,6 +1,6 @@
 """One write in progress: what its work sees of the ledger, and what it leaves for the commit."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Generic, TypeVar
@@ -12,6 +12,8 @@ from models.sealing import LedgerRing
 from resolvers.access import Actor
 from resolvers.events import Record
 from resolvers.ledger_states import Ahead
+from resolvers.repeats import Repeat
+from resolvers.standings import Standing
 
 T = TypeVar("T")
 Step = Callable[[Transaction], Awaitable[None]]
@@ -41,13 +43,17 @@ class LedgerWrite:
     version: int
     """The version that this write makes."""
     head: bytes
-    """Where the chain of the feed ends so far."""
+    """Where the chain of the feed ends: before this write, and at last behind it."""
     unheard: bool | None = None
     """Whether moved money leaves somebody to be told, as of the lock; None where nobody looked."""
     totals: dict[UUID, bytes] = field(default_factory=dict)
     """Sealed running totals of accounts that were read under the lock."""
     ahead: tuple[Ahead, Sequence[tuple[Any, ...]]] | None = None
     """What was read ahead under the lock, and its columns in the rows that were found."""
+    known: Standing | None = None
+    """What is remembered of the ledger: what a draft goes by, and what a write adds to."""
+    drafted: bool = False
+    """Whether this is a draft, which reads nothing and goes by what is ``known``."""
     figures: bool = False
     """Whether any figure can have changed (moves ``books``)."""
     records: list[Record] = field(default_factory=list)
@@ -92,3 +98,16 @@ class LedgerWrite:
                 "created_at": self.now,
             }
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What is asked of a write beside its work."""
+
+    target: UUID
+    ledgers: Sequence[UUID]
+    repeat: Repeat | None
+    answer: Hashable
+    first: Step | None
+    own_affair: bool
+    ahead: Ahead | None

@@ -1,5 +1,6 @@
 """Writing to a ledger: one transaction, idempotent on request, versioned, in the change feed."""
 
+from collections import deque
 from collections.abc import (
     Awaitable,
     Callable,
@@ -8,12 +9,11 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar, cast
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import DBAPIError
 
 from models.base import table, utc_now
@@ -35,8 +35,9 @@ from resolvers.errors import (
     StaleObject,
 )
 from resolvers.events import feed_rows, image_of
+from resolvers.ledger_drafts import Drafted, Drafts
 from resolvers.ledger_states import Ahead, State, states
-from resolvers.ledger_writes import LedgerWrite, Outcome, Step
+from resolvers.ledger_writes import Ask, LedgerWrite, Outcome, Step
 from resolvers.repeats import Repeat, claim, held, keep, look, recall, store
 from resolvers.totals import move_totals
 from resolvers.turns import Turn, busy
@@ -46,6 +47,7 @@ __all__ = ["Broker", "LedgerWrite", "Ledgers", "Notice", "Outcome", "Step", "req
 
 T = TypeVar("T")
 
+_LATELY: Final = 100
 _LEDGERS: Final = table(Ledger)
 _MEMBERSHIPS: Final = table(Membership)
 _CHANGES: Final = table(Change)
@@ -60,6 +62,11 @@ _ADD_CHANGES: Final = Inserted(
         "content_mac", "prev_hash", "hash",
     ),
 )  # fmt: skip
+_LINKS: Final = Prepared(
+    select(_CHANGES.c.hash).where(
+        _CHANGES.c.ledger_id == bindparam("ledger"), _CHANGES.c.version == bindparam("made")
+    )
+)
 _MOVE_ON: Final = Prepared(
     update(_LEDGERS)
     .where(_LEDGERS.c.id == bindparam("ledger"))
@@ -67,7 +74,8 @@ _MOVE_ON: Final = Prepared(
         version=bindparam("made", type_=_LEDGERS.c.version.type),
         books=_LEDGERS.c.books + bindparam("counted", type_=_LEDGERS.c.books.type),
         head_hash=bindparam("last", type_=_LEDGERS.c.head_hash.type),
-    )
+    ),
+    part="ledgers",
 )
 
 
@@ -84,19 +92,6 @@ class Broker(Protocol):
 Notice = Callable[[LedgerWrite], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Ask:
-    """What is asked of a write beside its work."""
-
-    target: UUID
-    ledgers: Sequence[UUID]
-    repeat: Repeat | None
-    answer: Hashable
-    first: Step | None
-    own_affair: bool
-    ahead: Ahead | None
-
-
 class Ledgers:
     """The write path of every ledger."""
 
@@ -110,6 +105,8 @@ class Ledgers:
         self._chain_key = chain_key
         self._print_key = derive(chain_key, "idempotency")
         self._turns: WeakValueDictionary[UUID, Turn] = WeakValueDictionary()
+        self._lately: deque[Turn] = deque(maxlen=_LATELY)
+        self.drafts = Drafts(database, self._print_key, self._flush)
 
     async def write(
         self,
@@ -138,7 +135,7 @@ class Ledgers:
         ledgers = sorted({target, *also})
         # Locked as it begins, unless something has to come before.
         at_once = first is None and not own_affair
-        ask = _Ask(target, ledgers, repeat, answer, first, own_affair, ahead)
+        ask = Ask(target, ledgers, repeat, answer, first, own_affair, ahead)
         if repeat is not None and ledgers != [actor.ledger_id]:
             # The lock that is taken is not the one that the key lies behind.
             at_once = False
@@ -148,14 +145,24 @@ class Ledgers:
             for turn in turns:
                 await turn.take()
                 taken += 1
-            outcome, done = await self._attempts(actor, work, ask, at_once=at_once)
+            drafted = await self.drafts.attempt(actor, work, ask) if at_once else None
+            if drafted is not None and drafted.done:
+                outcome, done = drafted.outcome, [drafted.write]
+            else:
+                outcome, done = await self._attempts(
+                    actor, work, ask, at_once=at_once, drafted=drafted
+                )
+            self.drafts.remember(ask, done)
         finally:
             for turn in turns[:taken]:
                 turn.give()
+        woken = False
         for write in done:
             if write.records:
                 await self.broker.publish(write.ledger_id, write.version)
-        if any(write.jobs for write in done):
+            if write.jobs:
+                woken = True
+        if woken:
             await self.broker.wake_workers()
         return outcome
 
@@ -163,9 +170,10 @@ class Ledgers:
         self,
         actor: Actor,
         work: Callable[[LedgerWrite], Awaitable[T]],
-        ask: "_Ask",
+        ask: Ask,
         *,
         at_once: bool,
+        drafted: Drafted | None = None,
     ) -> tuple[Outcome[T], list[LedgerWrite]]:
         """The write in its transaction, tried again where the database asks for it."""
         done: list[LedgerWrite] = []
@@ -177,6 +185,10 @@ class Ledgers:
                 return Outcome(cast("T", image_of(ask.answer).validate_json(found)), True)
             writes, key_id = found
             write = writes.pop(ask.target)
+            if drafted is not None and await _in_chain(tx, drafted.write):
+                # The draft has happened after all.
+                done[:] = [drafted.write]
+                return drafted.outcome
             write.beside = writes
             value = await work(write)
             every = [write, *writes.values()]
@@ -203,7 +215,7 @@ class Ledgers:
             raise
 
     async def _enter(
-        self, tx: Transaction, actor: Actor, ask: "_Ask", *, at_once: bool
+        self, tx: Transaction, actor: Actor, ask: Ask, *, at_once: bool
     ) -> "bytes | tuple[dict[UUID, LedgerWrite], UUID | None]":
         """The writes that begin, with the id of a key that was taken before; or what a key has."""
         key_id: UUID | None = None
@@ -233,7 +245,10 @@ class Ledgers:
                 return stored
         writes = self._writes(tx, actor, ledgers, found, own_affair=ask.own_affair)
         if ahead and mine is not None:
-            writes[ask.target].ahead = ahead[0], mine.ahead[-1]
+            write = writes[ask.target]
+            write.ahead = ahead[0], mine.ahead[-1]
+            if ask.target == actor.ledger_id:
+                write.known = self.drafts.standing_of(write, planned=mine.planned)
         return writes, key_id
 
     async def once(
@@ -283,6 +298,8 @@ class Ledgers:
         turn = self._turns.get(ledger_id)
         if turn is None:
             turn = self._turns[ledger_id] = Turn()
+            # Who writes again soon finds it still there.
+            self._lately.append(turn)
         return turn
 
     @staticmethod
@@ -321,7 +338,7 @@ class Ledgers:
         """Totals, feed, versions and jobs: what every write leaves behind."""
         moves = {key: delta for key, delta in write.moves.items() if delta}
         if moves:
-            await move_totals(write.tx, write.ring, moves, write.totals)
+            write.totals |= await move_totals(write.tx, write.ring, moves, write.totals)
         if write.records and self._notice is not None:
             await self._notice(write)
         if write.records:
@@ -340,6 +357,7 @@ class Ledgers:
             head=write.head,
         )
         await write.tx.later(_ADD_CHANGES, rows)
+        write.head = last
         counted = 1 if write.figures else 0
         await write.tx.later(
             _MOVE_ON,
@@ -359,3 +377,9 @@ def require_version(row: Any, expected: int | None) -> None:
             f"You have version {expected}, the current one is {row.version}.",
             details={"current": wire(row), "expectedVersion": expected, "version": row.version},
         )
+
+
+async def _in_chain(tx: Transaction, write: LedgerWrite) -> bool:
+    """Whether the feed holds what a write leaves: no other write has its hash."""
+    found = await tx.rows(_LINKS, {"ledger": write.ledger_id, "made": write.version})
+    return any(link.hash == write.head for link in found)

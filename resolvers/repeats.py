@@ -28,7 +28,8 @@ _FORGET: Final = Prepared(
     delete(_KEYS).where(
         _KEYS.c.ledger_id == bindparam("ledger"),
         _KEYS.c.created_at < bindparam("over", type_=_KEYS.c.created_at.type),
-    )
+    ),
+    part="forgotten",
 )
 _KEEP: Final = Inserted(
     _KEYS, ("ledger_id", "key", "id", "operation", "fingerprint", "created_at", "answer")

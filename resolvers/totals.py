@@ -33,7 +33,8 @@ _KEEP: Final = Prepared(
         _ACCOUNTS.c.ledger_id == bindparam("ledger"),
         _ACCOUNTS.c.id == _GIVEN.c.which,
     )
-    .values(total=_GIVEN.c.sealed)
+    .values(total=_GIVEN.c.sealed),
+    part="totals",
 )
 
 
@@ -42,10 +43,10 @@ async def move_totals(
     ring: LedgerRing,
     moves: Mapping[UUID, int],
     known: Mapping[UUID, bytes] | None = None,
-) -> None:
-    """Change sealed running totals under the ledger's lock; raises OVERFLOW past int64.
+) -> dict[UUID, bytes]:
+    """Change sealed running totals under the ledger's lock, and tell them as they will be.
 
-    Those that are ``known`` were read under the same lock.
+    Those that are ``known`` were read under the same lock.  Raises OVERFLOW past int64.
     """
     sealed = dict(known or {})
     missing = [one for one in moves if one not in sealed]
@@ -65,3 +66,4 @@ async def move_totals(
         which.append(account_id)
         totals.append(ring.seal_minor("accounts.total", account_id, total))
     await tx.later(_KEEP, {"ledger": ring.ledger_id, "which": which, "sealed": totals})
+    return dict(zip(which, totals, strict=True))

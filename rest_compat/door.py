@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
@@ -29,9 +29,16 @@ class Rest:
     engine: Engine
     operations: Mapping[str, Stored]
     endpoints: Sequence[Endpoint]
+    _twins: dict[tuple[str, str, str | None], Endpoint | None] = field(default_factory=dict)
 
     def twin(self, row: Endpoint) -> Endpoint | None:
         """The GET that answers the object that a write has just made or changed."""
+        key = row.method, row.path, row.place
+        if key not in self._twins:
+            self._twins[key] = self._found_twin(row)
+        return self._twins[key]
+
+    def _found_twin(self, row: Endpoint) -> Endpoint | None:
         if row.method not in {"PUT", "POST"}:
             return None
         made = row.method == "POST" and not row.path.endswith("/restore")
@@ -50,6 +57,12 @@ class Rest:
         open_to_all = not (row.secret or row.expires or row.public or row.write is not None)
         compiled = operation.compiled
         return open_to_all and self.engine.keeps(compiled, compiled.operation(operation.name))
+
+    async def behind(
+        self, actor: Actor, written: tuple[UUID, int] | None
+    ) -> "Sequence[VisibleVersion]":
+        """Where the books that a person can see stand behind her write."""
+        return await self.services.ledgers.drafts.versions(actor, written)
 
     async def versions(self, actor: Actor) -> "Sequence[VisibleVersion]":
         """Where the books that a person can see stand."""

@@ -169,7 +169,7 @@ async def _respond(
         names = path_names(twin.path)
         variables = {name: request.path_params.get(name) for name in names[:-1]}
         variables |= dict.fromkeys(names[-1:], made)
-        versions = await rest.versions(context.actor)
+        versions = await rest.behind(context.actor, context.written)
         tag = rest.validator(
             context.actor, twin.operation, variables, versions, written=context.written
         )

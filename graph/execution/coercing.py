@@ -9,7 +9,9 @@ from dataclasses import MISSING
 from typing import Any, Final
 
 from graphql import (
+    GraphQLID,
     GraphQLInputObjectType,
+    GraphQLString,
     Undefined,
     coerce_input_value,
     is_input_object_type,
@@ -50,6 +52,8 @@ class Coercers:
 
     def _made(self, kind: Any) -> Function:
         if is_non_null_type(kind):
+            if not (is_list_type(kind.of_type) or is_input_object_type(kind.of_type)):
+                return _leaf(kind.of_type, nothing=Undefined)
             inner = self.of(kind.of_type)
             return lambda value: Undefined if value is None or value is Undefined else inner(value)
         if is_list_type(kind):
@@ -113,12 +117,16 @@ def _list(kind: Any, inner: Function) -> Function:
     return coerce
 
 
-def _leaf(kind: Any) -> Function:
+def _leaf(kind: Any, *, nothing: Any = None) -> Function:
     parse = kind.coerce_input_value
+    # These two take text as it is.
+    as_it_is = str if kind is GraphQLString or kind is GraphQLID else Undefined
 
     def coerce(value: Any) -> Any:
+        if type(value) is as_it_is:
+            return value
         if value is None or value is Undefined:
-            return None
+            return nothing
         try:
             return parse(value)
         except Exception:  # noqa: BLE001 - the reference says what is wrong

@@ -25,6 +25,10 @@ _CHANGED: Final = b"c"
 _UNHEARD_SECONDS: Final = 1.0
 _GATHER_SECONDS: Final = 0.01
 """How long other processes wait to hear that a ledger has moved on: who writes on says it once."""
+_WITH_ANOTHER: Final = 2
+"""So many listen where another process does: this one has a line of its own."""
+_ALONE_SECONDS: Final = 0.1
+"""How long, when nobody else has heard the last time: somebody who has just come hears it late."""
 _LAST_WORDS_SECONDS: Final = 1.0
 """How long the end of a process waits for what is left to be said."""
 _STANDS_SECONDS: Final = 0.8
@@ -56,6 +60,7 @@ class LocalBroker:
         self._stood_at = -inf
         self._relaying: asyncio.Task[None] | None = None
         self._moved: dict[UUID, int] = {}
+        self._alone = False
         self._sending: asyncio.Task[None] | None = None
         self.work = asyncio.Event()
         """Set when a worker of this process should look for jobs at once."""
@@ -103,12 +108,13 @@ class LocalBroker:
     async def _send_moved(self, cache: Cache) -> None:
         """Tell others of all ledgers that have moved meanwhile, until none has."""
         while self._moved:
-            await asyncio.sleep(_GATHER_SECONDS)
+            await asyncio.sleep(_ALONE_SECONDS if self._alone else _GATHER_SECONDS)
             moved, self._moved = self._moved, {}
             with suppress(CacheDown):
                 for ledger_id, version in moved.items():
                     signal = _MOVED + ledger_id.bytes + version.to_bytes(8, "big")
-                    await cache.publish(_CHANNEL, signal)
+                    heard = await cache.publish(_CHANNEL, signal)
+                    self._alone = heard is not None and heard < _WITH_ANOTHER
 
     async def end_sessions(self, session_ids: Iterable[UUID]) -> None:
         """Tell that sessions are over."""

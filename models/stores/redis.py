@@ -108,12 +108,16 @@ class Cache:
         async with asyncio.timeout(self._longest), self._turns:
             return await work(self.client)
 
-    async def publish(self, channel: str, message: bytes) -> None:
-        """Tell all who listen to a channel now; raises CacheDown."""
+    async def publish(self, channel: str, message: bytes) -> int | None:
+        """Tell all who listen to a channel now, and how many did; raises CacheDown.
+
+        A cluster does not know how many: those of other nodes hear it, too.
+        """
         if self.cluster is None:
-            await self.call(lambda r: r.publish(channel, message))
-        else:
-            await self.call(lambda r: r.spublish(channel, message))
+            heard: int = await self.call(lambda r: r.publish(channel, message))
+            return heard
+        await self.call(lambda r: r.spublish(channel, message))
+        return None
 
     async def messages(self, channel: str) -> AsyncIterator[bytes | float]:
         """What is published on a channel from now on, and in between signs that the line stands.

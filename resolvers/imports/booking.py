@@ -22,12 +22,12 @@ from resolvers.imports.effects import Category, match_notes, merged, print_of
 from resolvers.imports.join import Open, join
 from resolvers.imports.memories import forget_pairs, forget_rows, pair_prints, remember
 from resolvers.imports.pool import Pool
-from resolvers.imports.prepare import Line
 from resolvers.imports.rows import insert_lines
 from resolvers.imports.rulings import Ruling, mark_of, problem_of, ruled
 from resolvers.imports.targets import Accounts, CategoryNames
 from resolvers.ledgers import LedgerWrite
 from resolvers.rules import apply_to_new
+from resolvers.statements.lines import Line
 from resolvers.transactions import any_transactions_by_id, transactions_by_id
 from resolvers.transactions.storing import insert_rows, relink_rows, update_rows
 from resolvers.transactions.trash import restorable, restore_rows

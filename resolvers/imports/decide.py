@@ -18,7 +18,7 @@ from sqlalchemy import ARRAY, ColumnElement, LargeBinary, String, and_, any_, li
 from models.database import Transaction as Tx
 from models.sealing import derive
 from resolvers.imports.memories import Y
-from resolvers.imports.prepare import Line
+from resolvers.statements.lines import Line
 from resolvers.transactions.rows import T
 
 BROUGHT_BACK: Final = "Brought back from the trash."

@@ -13,8 +13,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from models.transactions import TransactionRow
-from resolvers.imports.prepare import Line
 from resolvers.ledgers import LedgerWrite
+from resolvers.statements.lines import Line
 
 FILLED: Final = (
     "payee", "notes", "category_id", "external_id", "content_key", "status", "category_kind",

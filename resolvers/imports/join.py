@@ -25,8 +25,8 @@ from resolvers.imports.alike import (
 from resolvers.imports.decide import Claims, Decision
 from resolvers.imports.memories import pair_prints
 from resolvers.imports.pool import Candidate, Pool, nearest
-from resolvers.imports.prepare import Line
 from resolvers.money import digits_of
+from resolvers.statements.lines import Line
 
 TOLERANCE: Final = Fraction(5, 100)
 """How far a transfer between currencies may miss the day's rate: what banks charge for it."""

@@ -21,7 +21,6 @@ from resolvers.errors import Conflict, FieldError, Invalid
 from resolvers.imports.booking import Desk, carry_out, counted, keep_in_mind, shown_line
 from resolvers.imports.decide import Books, Claims, ledger_secret
 from resolvers.imports.inputs import JOB_KIND, ImportOverrule, RulingInput
-from resolvers.imports.prepare import Line
 from resolvers.imports.revert import take_back
 from resolvers.imports.rows import (
     LINE_COLUMNS,
@@ -43,6 +42,7 @@ from resolvers.imports.rulings import (
 )
 from resolvers.imports.targets import accounts_of
 from resolvers.ledgers import LedgerWrite, require_version
+from resolvers.statements.lines import Line
 from resolvers.transactions import transactions_by_id
 from resolvers.transactions.rows import T
 

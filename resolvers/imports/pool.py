@@ -18,10 +18,10 @@ from models.base import among
 from models.database import Transaction as Tx
 from resolvers.imports.alike import MATCH_DAYS
 from resolvers.imports.memories import pairs_apart
-from resolvers.imports.prepare import Line
 from resolvers.imports.rows import L, M
 from resolvers.rates import RateBook, rate_book
 from resolvers.statements.apps import APP_FORMATS
+from resolvers.statements.lines import Lines
 from resolvers.transactions.locks import RECONCILED
 from resolvers.transactions.rows import T
 
@@ -98,31 +98,30 @@ async def load_pool(
     version: int,
     import_id: UUID,
     accounts: dict[str, UUID],
-    lines: Sequence[Line],
+    lines: Lines,
 ) -> Pool:
     """Read what the good rows of a file may be joined to."""
-    good = [line for line in lines if line.decision is None and line.day and line.minor is not None]
     pool = Pool(version, await rate_book(tx, ledger_id, ()))
     pool.apart = await pairs_apart(tx, ledger_id)
-    if not good:
+    if lines.days is None:
         return pool
-    amounts = {(line.currency, line.minor) for line in good}
-    opposite = {(currency, -minor) for currency, minor in amounts if minor}
-    days = [line.day for line in good if line.day is not None]
+    amounts: dict[str, frozenset[int]] = {}
     apps = await _apps(tx, ledger_id, import_id)
-    span = (min(days), max(days))
-    async for row, minor in _around(tx, ledger_id, import_id, accounts, span, apps):
+    async for row, minor in _around(tx, ledger_id, import_id, accounts, lines.days, apps):
+        mine = amounts.get(row.currency)
+        if mine is None:
+            mine = amounts[row.currency] = frozenset(lines.amounts.get(row.currency, ()))
         one = Candidate(
             row.id, row.account_id, row.date.toordinal(), minor, row.currency, row.description,
             row.payee, row.external_id, row.content_key, row.template_id is not None,
         )  # fmt: skip
         by_hand = row.by_hand
         here = accounts.get(row.currency) == row.account_id
-        if by_hand and here and (row.currency, minor) in amounts:
+        if by_hand and here and minor in mine:
             pool.entered.setdefault((row.account_id, minor), []).append(one)
         if not _joinable(row) or not minor:
             continue
-        if (row.currency, minor) in opposite:
+        if -minor in mine:
             pool.sides.setdefault((row.currency, minor), []).append(one)
         if accounts.keys() != {row.currency}:
             pool.foreign.setdefault(row.currency, []).append(one)

@@ -18,9 +18,9 @@ from models.database import Transaction as Tx
 from models.imports import ImportLineRow, ImportRunRow
 from models.transactions import TransactionRow
 from resolvers.imports.decide import Books, Decision
-from resolvers.imports.prepare import Line
 from resolvers.imports.rows import M
 from resolvers.ledgers import LedgerWrite
+from resolvers.statements.lines import Line
 
 MAX_RULINGS: Final = 10_000
 OVERRULED: Final = "OVERRULED"

@@ -5,9 +5,8 @@ commit together.  A worker that is killed leaves whole batches, and the next one
 the last of them; no row is booked twice or left out.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final, Generic, Protocol, TypeVar
 from uuid import UUID
@@ -28,13 +27,15 @@ from resolvers.imports.decide import CODE_BACK, Claims, content_key, ledger_secr
 from resolvers.imports.inputs import mapping_of
 from resolvers.imports.many import loaded, of_many_accounts
 from resolvers.imports.pool import Pool, load_pool
-from resolvers.imports.prepare import Line, detected_json, prepare, read_statement
 from resolvers.imports.revert import revert_step
 from resolvers.imports.rows import NO_COUNTS, earlier_mapping, imports_by_id, update_run, walk_lines
 from resolvers.imports.rulings import Ruling, load_rulings
 from resolvers.imports.targets import Accounts, accounts_of, settle_accounts, told
 from resolvers.ledgers import Ledgers, LedgerWrite
-from resolvers.statements import Statement, StatementError
+from resolvers.statements import StatementError
+from resolvers.statements.apart import read_anywhere
+from resolvers.statements.lines import Line, Lines
+from resolvers.statements.prepare import Asked, Reading
 from resolvers.uploads.reading import open_upload
 from resolvers.uploads.rows import uploads_by_id
 
@@ -69,8 +70,7 @@ class _Failure(Exception):
 class Plan:
     """A file that has been read: its rows and everything that stays the same over batches."""
 
-    statement: Statement
-    lines: list[Line]
+    read: Reading
     warnings: list[str]
     book: bool
     """Whether rows are booked: not in a dry run, not while a question is open."""
@@ -79,12 +79,16 @@ class Plan:
     mapping: dict[str, Any] | None
     """What the file was read with."""
     accounts: Accounts = field(default_factory=dict)
-    keys: list[bytes | None] = field(default_factory=list)
     claims: Claims = field(default_factory=Claims)
     rulings: dict[int, Ruling] = field(default_factory=dict)
     pool: Pool | None = None
     secret: bytes = b""
     """Keys the hashes of the ledger's contents."""
+
+    @property
+    def lines(self) -> Lines:
+        """The file's rows."""
+        return self.read.lines
 
 
 @dataclass(slots=True)
@@ -178,7 +182,8 @@ async def _import(doer: _Run[J]) -> None:
     if of_many_accounts(run, data):
         await load()
         return
-    plan = await asyncio.to_thread(_plan, run, target, data, earlier, doer.bounds)
+    plan = await _plan(run, target, data, earlier, doer.bounds)
+    del data
     plan.claims, plan.rulings = claims, rulings
     # What a person has given to a row is not for others to find.
     plan.claims.used |= {one.claimed for one in rulings.values() if one.claimed is not None}
@@ -187,10 +192,9 @@ async def _import(doer: _Run[J]) -> None:
     if begun is None:
         return
     plan.accounts = accounts_of(begun)
-    for currency in {line.currency for line in plan.lines if line.decision is None}:
+    for currency in plan.lines.currencies:
         # Only where nothing is booked may an account be missing: its rows are all new.
         plan.accounts.setdefault(currency, new_id())
-    await asyncio.to_thread(_hash, plan)
     status = begun.status
     while status == "PROCESSING":
         stepped = await doer.write(lambda write, current: _step(write, current, plan))
@@ -238,7 +242,7 @@ async def _claims(tx: Tx, run: ImportRunRow) -> Claims:
     return claims
 
 
-def _plan(
+async def _plan(
     run: ImportRunRow,
     target: AccountRow,
     data: bytes,
@@ -248,40 +252,46 @@ def _plan(
     """Read the file; answers that do not fit it leave the import waiting as it did before them."""
     used, refused = run.mapping, list[str]()
     try:
-        statement = _read(used, target, data, bounds)
+        read = await _read(used, target, data, bounds)
     except _Failure as failure:
         if earlier is None:
             raise
         used = earlier["mapping"]
-        statement = _read(used, target, data, bounds)
+        read = await _read(used, target, data, bounds)
         refused = [f"The last answers were not used: {failure.message}"]
-    lines, warnings = prepare(statement, target.currency)
-    waits = bool(refused) or (bool(statement.questions) and not run.confirmed)
+    waits = bool(refused) or (bool(read.questions) and not run.confirmed)
     return Plan(
-        statement=statement,
-        lines=lines,
-        warnings=[*refused, *statement.warnings, *warnings],
+        read=read,
+        warnings=[*refused, *read.warnings],
         book=not run.dry_run and not waits,
         waits=waits,
         mapping=used,
     )
 
 
-def _read(
+async def _read(
     given: dict[str, Any] | None, target: AccountRow, data: bytes, bounds: Bounds
-) -> Statement:
+) -> Reading:
     try:
-        return read_statement(data, mapping_of(given), target, bounds)
+        mapping_of(given)
+        asked = Asked(
+            target.type, target.number, target.currency, given, bounds.rows, bounds.columns
+        )
+        return await read_anywhere(data, asked)
     except StatementError as error:
         raise _Failure(error.code, error.message, error.headers) from error
 
 
-def _hash(plan: Plan) -> None:
-    plan.keys = [
-        content_key(plan.secret, plan.accounts[line.currency], line)
-        if line.decision is None
-        else None
-        for line in plan.lines
+def _keyed(plan: Plan, start: int, end: int) -> list[tuple[Line, bytes | None]]:
+    """Some rows with the keys of their contents, where the ledger decides them."""
+    return [
+        (
+            line,
+            content_key(plan.secret, plan.accounts[line.currency], line)
+            if line.decision is None
+            else None,
+        )
+        for line in plan.lines.batch(start, end)
     ]
 
 
@@ -290,20 +300,17 @@ async def _begin(write: LedgerWrite, run: ImportRunRow, plan: Plan) -> ImportRun
     if run.rows_total is not None:
         return run
     target = await _target(write.tx, run)
-    currencies = {line.currency for line in plan.lines if line.decision is None}
+    currencies = set(plan.lines.currencies)
     accounts, opened = await settle_accounts(write, run, target, currencies, book=plan.book)
     return await update_run(
         write,
         run,
-        format=plan.statement.format,
+        format=plan.read.format,
         mapping=plan.mapping,
-        detected=detected_json(plan.statement),
-        questions=[
-            {**asdict(question), "choices": list(question.choices)}
-            for question in plan.statement.questions
-        ],
+        detected=plan.read.detected,
+        questions=list(plan.read.questions),
         warnings=plan.warnings,
-        headers=list(plan.statement.headers),
+        headers=list(plan.read.headers),
         accounts=told(accounts),
         opened=opened,
         counts={**NO_COUNTS, "rows": len(plan.lines)},
@@ -329,7 +336,7 @@ async def _step(write: LedgerWrite, run: ImportRunRow, plan: Plan) -> tuple[str,
     made = await book_batch(
         write,
         run,
-        list(zip(plan.lines[run.rows_done : end], plan.keys[run.rows_done : end], strict=True)),
+        _keyed(plan, run.rows_done, end),
         plan.accounts,
         claims=claims,
         pool=pool,

@@ -36,7 +36,8 @@ _MARK: Final = Prepared(
             literal_column("0"), literal_column("1"), literal_column("0"), literal_column("0"),
         ).order_by(_GIVEN.c.book, _GIVEN.c.month, _GIVEN.c.currency),
     )
-    .on_conflict_do_update(index_elements=_NAMES[:5], set_={"version": G.c.version + 1})
+    .on_conflict_do_update(index_elements=_NAMES[:5], set_={"version": G.c.version + 1}),
+    part="marks",
 )  # fmt: skip
 
 

@@ -1,8 +1,9 @@
 """Reads dates in the spellings of banks, and finds the order of day, month and year."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple
@@ -14,6 +15,7 @@ ORDERS: Final[tuple[Order, ...]] = ("YMD", "DMY", "MDY", "YDM")
 _YEARS: Final = range(1900, 2201)
 _ALL_YEARS: Final = range(1, 10_000)
 _MAX_LENGTH: Final = 48
+_REMEMBERED: Final = 16_384
 _WEEKDAY: Final = r"(?:[^\W\d_]{2,12}\.?,?\s+|[^\W\d_]{2,12},)?"
 _NUMERIC: Final = re.compile(
     _WEEKDAY + r"([0-9]{1,4})(\s?[-/.年\s년]\s?)([0-9]{1,2})(\s?[-/.月\s월]\s?)([0-9]{1,4})"
@@ -148,11 +150,20 @@ class DateReader:
 
     order: Order
     names: dict[str, int]
+    known: dict[str, date | None] = field(default_factory=dict, compare=False, repr=False)
+    """Cells that were read: the rows of a day have the same."""
 
     def read(self, text: str) -> date | None:
         """The date of a cell, or None."""
+        known = self.known
+        if text in known:
+            return known[text]
         shape = read_shape(text)
-        return None if shape is None else to_date(shape, self.order, self.names)
+        day = None if shape is None else to_date(shape, self.order, self.names)
+        if len(known) >= _REMEMBERED:
+            known.clear()
+        known[text] = day
+        return day
 
     def beyond(self, text: str) -> bool:
         """Whether a cell is a day of the calendar, only too early or too late to be kept."""
@@ -173,7 +184,10 @@ def possible_orders(shapes: Sequence[Shape]) -> tuple[Order, ...]:
     figures = [shape for shape in shapes if shape.kind != "NAMED"]
     if not figures:
         return ("DMY",)
-    counts = {o: sum(to_date(s, o) is not None for s in figures) for o in ORDERS}
+    times = Counter(figures)
+    counts = {
+        o: sum(number for s, number in times.items() if to_date(s, o) is not None) for o in ORDERS
+    }
     # A year of two digits comes last unless that cannot be; YDM is next to unheard of.
     rank = {"YMD": 2, "DMY": 1, "MDY": 1, "YDM": 4}
     if any(len(s.figures[0]) == 4 for s in figures if s.kind != "SHORT"):

@@ -99,7 +99,9 @@ def draft_create(
         wrong.append(
             FieldError("categoryId", "INVALID", "A split has its categories in its parts.")
         )
-    splits = split_rows(data.splits or (), minor, currency or "", refs, wrong) if currency else ()
+    splits: tuple[SplitRow, ...] = ()
+    if currency and data.splits is not None:
+        splits = split_rows(data.splits, minor, currency, refs, wrong)
     other_account = _transfer_account(data, refs, wrong)
     other_minor = _other_minor(data.transfer_amount, minor, account, other_account, wrong)
     if wrong or account is None:

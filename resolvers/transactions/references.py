@@ -194,19 +194,42 @@ def _named(
 def _taken(
     write: LedgerWrite, refs: References, accounts: set[UUID], categories: set[UUID]
 ) -> bool:
-    """Whether all of it was read as the write began; that is good for once."""
+    """Whether all of it was read as the write began, which is good for once, or is remembered."""
+    if write.drafted:
+        return _remembered(write, refs, accounts, categories)
     read, write.ahead = write.ahead, None
     if read is None or read[0].more is not _with_books:
         return False
     values = read[0].values
     if not accounts <= set(values["accounts"]) or not categories <= set(values["categories"]):
         return False
+    known = write.known
     for account, currency, total, category, kind in read[1]:
         if account is not None:
             refs.accounts[account] = Book(account, currency)
             write.totals[account] = total
+            if known is not None:
+                known.books[account] = currency, total
         if category is not None:
             refs.categories[category] = Label(category, kind)
+            if known is not None:
+                known.labels[category] = kind
+    return True
+
+
+def _remembered(
+    write: LedgerWrite, refs: References, accounts: set[UUID], categories: set[UUID]
+) -> bool:
+    """Whether all of it is known of the writes before."""
+    known = write.known
+    if known is None or not (accounts <= known.books.keys() and categories <= known.labels.keys()):
+        return False
+    for account in accounts:
+        currency, total = known.books[account]
+        refs.accounts[account] = Book(account, currency)
+        write.totals[account] = total
+    for category in categories:
+        refs.categories[category] = Label(category, known.labels[category])
     return True
 
 

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import pytest
 
-from resolvers.imports.prepare import prepare
 from resolvers.money import digits_of
 from resolvers.statements import CsvMapping, Statement, StatementError, read_file
+from resolvers.statements.prepare import lines_of
 from tests.imports.test_statements_corpus import (
     CORPUS,
     MANIFEST_ERRATA,
@@ -43,9 +43,8 @@ class Line:
 def read(data: bytes, home: str, mapping: CsvMapping | None) -> tuple[Statement, int, Sums]:
     """What would be booked: rows and sums, rounded to the currency as an import rounds."""
     statement = read_file(data, mapping, home_currency=home)
-    lines, _ = prepare(statement, home)
     sums: Sums = defaultdict(Decimal)
-    good = [line for line in lines if line.decision is None]
+    good = [line for line in lines_of(statement, home) if line.decision is None]
     for line in good:
         sums[line.currency] += Decimal(line.minor or 0).scaleb(-digits_of(line.currency))
     return statement, len(good), dict(sums)

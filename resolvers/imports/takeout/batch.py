@@ -8,12 +8,12 @@ from uuid import UUID
 from models.stores.files import FileStore
 from models.transactions import TransactionRow
 from resolvers.errors import Invalid, invalid
-from resolvers.imports.prepare import Line
 from resolvers.imports.takeout.document import Piece
 from resolvers.imports.takeout.objects import Names
 from resolvers.imports.takeout.survey import Survey
 from resolvers.inputs import Input, parse
 from resolvers.ledgers import LedgerWrite
+from resolvers.statements.lines import Line
 
 K = TypeVar("K", bound=Input)
 Key = Callable[[UUID, Line], bytes]

@@ -1,16 +1,15 @@
-"""From a statement to bookable rows: what can be decided without looking at the ledger."""
+"""From a file to bookable rows: what can be decided without looking at the ledger."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from models.accounts import AccountRow
-from resolvers.bounds import DEFAULTS, Bounds
 from resolvers.inputs import FIRST_DAY, LAST_DAY
 from resolvers.money import MAX_MINOR, digits_of, format_minor, is_currency, round_to_minor
-from resolvers.statements import CsvMapping, Statement, StatementRow, read_file
+from resolvers.statements.formats import read_file
+from resolvers.statements.lines import Line, Lines
+from resolvers.statements.model import CsvMapping, Statement, StatementRow
 
 _MAX_PAYEE: Final = 200
 _MAX_DESCRIPTION: Final = 500
@@ -22,42 +21,58 @@ NO_DESCRIPTION: Final = "(no description)"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One record of a file with exact money, or with the reason why it is not booked.
+class Asked:
+    """What is known about a file before it is read: the account's side, and the limits."""
 
-    ``minor`` is in minor units of ``currency``, which is empty where the file names none that
-    exists; ``decision`` is None while the ledger decides.
+    account_type: str
+    account_number: str | None
+    home_currency: str
+    mapping: Mapping[str, Any] | None
+    """As it is stored; None lets everything be detected."""
+    max_rows: int
+    max_columns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A file that has been read: how, what is open, and its rows."""
+
+    format: str
+    detected: Mapping[str, Any]
+    questions: Sequence[Mapping[str, Any]]
+    warnings: Sequence[str]
+    """About the file, then about rows that fail and amounts that were rounded."""
+    headers: Sequence[str]
+    lines: Lines
+
+
+def prepare(data: bytes, asked: Asked) -> Reading:
+    """Read a file in whatever format it is; raises StatementError when that is none.
+
+    A row that names no currency is in the account's.  Amounts finer than the currency are
+    rounded half to even, row by row.
     """
-
-    position: int
-    line: int
-    day: date | None
-    minor: int | None
-    currency: str
-    amount: str | None
-    description: str
-    payee: str | None
-    notes: str | None
-    category: str | None
-    external_id: str | None
-    decision: str | None
-    reason: str | None
-    code: str | None
-    """Stable word for ``reason``; ROUNDED is a remark about a row that is booked all the same."""
-
-
-def read_statement(
-    data: bytes, mapping: CsvMapping | None, target: AccountRow, bounds: Bounds = DEFAULTS
-) -> Statement:
-    """Read a file in whatever format it is; raises StatementError when that is none."""
-    return read_file(
+    statement = read_file(
         data,
-        mapping,
-        account_type=target.type,
-        account_number=target.number,
-        home_currency=target.currency,
-        max_rows=bounds.rows,
-        max_columns=bounds.columns,
+        None if asked.mapping is None else CsvMapping.model_validate(asked.mapping),
+        account_type=asked.account_type,
+        account_number=asked.account_number,
+        home_currency=asked.home_currency,
+        max_rows=asked.max_rows,
+        max_columns=asked.max_columns,
+    )
+    heeded = _Heeded()
+    lines = Lines.packed(heeded.all(lines_of(statement, asked.home_currency)))
+    return Reading(
+        format=statement.format,
+        detected=detected_json(statement),
+        questions=[
+            {**asdict(question), "choices": list(question.choices)}
+            for question in statement.questions
+        ],
+        warnings=[*statement.warnings, *heeded.warnings(len(lines))],
+        headers=list(statement.headers),
+        lines=lines,
     )
 
 
@@ -92,17 +107,44 @@ def detected_json(statement: Statement) -> dict[str, Any]:
     }
 
 
-def prepare(statement: Statement, home_currency: str) -> tuple[list[Line], list[str]]:
-    """All rows in file order, and warnings about rows that fail and amounts that were rounded.
+def lines_of(statement: Statement, home_currency: str) -> Iterator[Line]:
+    """The rows of a statement in its order, with exact money."""
+    for position, row in enumerate(statement.rows):
+        yield _line(position, row, home_currency)
 
-    A row that names no currency is in the account's.  Amounts finer than the currency are
-    rounded half to even, row by row.
-    """
-    lines = [_line(position, row, home_currency) for position, row in enumerate(statement.rows)]
-    # Told here and not by the reader, as money too large fails only now: it is ``counts.failed``.
-    lost = sum(line.decision == "FAILED" for line in lines)
-    told = [f"{lost} of {len(lines)} rows could not be read."] if lost else []
-    return lines, told + _rounding_warnings(lines)
+
+class _Heeded:
+    """What is said about all rows of a file together, heeded one by one."""
+
+    def __init__(self) -> None:
+        self._lost = 0
+        self._rounded: dict[str, int] = {}
+        self._named: dict[str, list[int]] = {}
+
+    def all(self, lines: Iterator[Line]) -> Iterator[Line]:
+        """The same rows."""
+        for line in lines:
+            if line.decision == "FAILED":
+                self._lost += 1
+            elif line.decision is None and line.reason is not None:
+                self._rounded[line.currency] = self._rounded.get(line.currency, 0) + 1
+                named = self._named.setdefault(line.currency, [])
+                if len(named) < _LINES_NAMED:
+                    named.append(line.line)
+            yield line
+
+    def warnings(self, count: int) -> Iterator[str]:
+        """Rows that fail, and amounts that were rounded."""
+        # Told here and not by the reader, as money too large fails only now: it is ``counts.failed``.
+        if self._lost:
+            yield f"{self._lost} of {count} rows could not be read."
+        for currency, number in sorted(self._rounded.items()):
+            named = ", ".join(map(str, self._named[currency]))
+            more = ", …" if number > _LINES_NAMED else ""
+            yield (
+                f"{number} amounts have more than the {digits_of(currency)} digits of "
+                f"{currency} and were rounded half to even (lines {named}{more})."
+            )
 
 
 def _line(position: int, row: StatementRow, home_currency: str) -> Line:
@@ -167,19 +209,3 @@ def _external(external_id: str | None) -> str | None:
     if external_id is None or len(external_id) > _MAX_EXTERNAL:
         return None
     return external_id.strip() or None
-
-
-def _rounding_warnings(lines: Sequence[Line]) -> list[str]:
-    rounded: dict[str, list[int]] = {}
-    for line in lines:
-        if line.decision is None and line.reason is not None:
-            rounded.setdefault(line.currency, []).append(line.line)
-    warnings = []
-    for currency, numbers in sorted(rounded.items()):
-        named = ", ".join(str(number) for number in numbers[:_LINES_NAMED])
-        more = ", …" if len(numbers) > _LINES_NAMED else ""
-        warnings.append(
-            f"{len(numbers)} amounts have more than the {digits_of(currency)} digits of "
-            f"{currency} and were rounded half to even (lines {named}{more})."
-        )
-    return warnings
