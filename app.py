@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Scope
 
 from assembly import (
@@ -32,10 +33,11 @@ from assembly import (
 from graph.context import Services
 from graph.handlers import job_handlers, last_words
 from graph.http.bare import router_failure
+from graph.http.folded import Together
 from graph.http.front import Front, Fronted
 from graph.http.headers import Draining, EdgeRules
 from graph.http.health import Operator, health_routes
-from graph.http.logs import SINKS
+from graph.http.logs import SINKS, Same
 from graph.http.metrics import Metrics, metrics_routes
 from graph.http.parts import part_checks, part_gauges
 from graph.http.sizes import FORM_BYTES
@@ -128,6 +130,15 @@ class Running:
         """A request ended."""
         self.metrics.observe(scope, status, seconds, tally)
         self.slow.finished(scope, status, seconds, tally)
+
+    @property
+    def slow_seconds(self) -> float:
+        """From when on a request is slow."""
+        return self.slow.threshold
+
+    def together(self, same: Same) -> Together:
+        """What is noted of requests that are answered again."""
+        return self.metrics.together(same)
 
     def follow(self) -> None:
         """Begin to send traces and errors, where settings say to whom."""
@@ -341,7 +352,9 @@ def create_app(services: Services, settings: Settings, running: Running | None =
             rules=running.rules,
             observe=running.observe,
             began=running.metrics.began,
+            noting=running,
             direct=direct(routes),
+            sockets={one.path: one for one in routes if isinstance(one, WebSocketRoute)},
             # Around the file a form has a few fields.
             upload_bytes=services.bounds.largest + FORM_BYTES,
             # A span stands around every request, within the trace that its head names.

@@ -13,7 +13,7 @@ from collections.abc import (
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from time import monotonic
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -31,8 +31,11 @@ from models.statements import Inserted, Joined, Prepared, Writer
 from models.stores.keys import KeyProvider
 from models.telemetry import note_statement
 from models.transacting import Params, Reading, Statement, Transaction, Upkeep, Writing, key_context
+from models.versions import VersionLine, VisibleVersion
 
-__all__ = ["Database", "Reading", "Transaction", "Upkeep", "connect", "key_context"]
+__all__ = [
+    "Database", "Reading", "Transaction", "Upkeep", "VisibleVersion", "connect", "key_context",
+]  # fmt: skip
 
 T = TypeVar("T")
 _log: Final = structlog.get_logger("database")
@@ -63,16 +66,6 @@ def sqlstate(error: DBAPIError) -> str | None:
 def constraint_of(error: DBAPIError) -> str | None:
     """Name of the violated constraint, where the server told it."""
     return getattr(error.orig, "constraint_name", None)
-
-
-class VisibleVersion(NamedTuple):
-    """Where one ledger that a person can see stands."""
-
-    ledger_id: UUID
-    version: int
-    books: int
-    inbox: int = 0
-    """With the personal ledger: how often the received invitations have changed."""
 
 
 class Database:
@@ -113,6 +106,7 @@ class Database:
         self.drivers = Drivers(engine, keeps=keeps)
         self.watch: Callable[[str, Sequence[Any]], None] | None = None
         """Told the text and the values of every statement."""
+        self.versions = VersionLine(self.drivers, watch=self._watched)
         self.reports: Callable[[UUID | None], Awaitable[Reading]] | None = None
         """Opens moments for reports elsewhere (``models.replica``)."""
         self._maintaining = asyncio.Semaphore(1)
@@ -123,8 +117,13 @@ class Database:
         for task in self._upkeep:
             task.cancel()
         await self.settle()
+        await self.versions.close()
         await self.drivers.rest()
         await self.engine.dispose()
+
+    def _watched(self, sql: str, arguments: Sequence[Any]) -> None:
+        if self.watch is not None:
+            self.watch(sql, arguments)
 
     async def settle(self) -> None:
         """Wait for upkeep that is under way."""

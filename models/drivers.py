@@ -7,7 +7,7 @@ that begin its own.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -58,6 +58,13 @@ class Drivers:
         self._waiting = 0
         self._timer: asyncio.TimerHandle | None = None
         self._ending: set[asyncio.Task[None]] = set()
+        self.give_way: Callable[[], None] | None = None
+        """Told when somebody waits for a connection of a full pool."""
+
+    @property
+    def spare(self) -> bool:
+        """Whether a connection may be kept for longer, out of a pool that has room."""
+        return self._keeps and self._roomy
 
     @property
     def kept(self) -> int:
@@ -124,8 +131,11 @@ class Drivers:
     async def room(self) -> AsyncIterator[None]:
         """Around everybody who waits for a connection of the pool: nothing is kept from them."""
         pool: Any = self._engine.pool
-        if self._kept and pool.checkedout() >= pool.size():
-            await self.release(self._kept.pop(0))
+        if pool.checkedout() >= pool.size():
+            if self._kept:
+                await self.release(self._kept.pop(0))
+            elif self.give_way is not None:
+                self.give_way()
         self._waiting += 1
         try:
             yield

@@ -73,7 +73,7 @@ class Frames:
     without, and everything else of the protocol stays as it is.
     """
 
-    __slots__ = ("_begun", "_hand_on", "_lost", "_made", "_skip", "_transport", "_wrong")
+    __slots__ = ("_begun", "_hand_on", "_lost", "_made", "_skip", "_transport", "_wrong", "then")
 
     def __init__(self, protocol: Any) -> None:
         self._hand_on: Callable[[bytes], None] = protocol.data_received
@@ -83,6 +83,8 @@ class Frames:
         self._skip = 0
         self._begun = b""
         self._wrong: Babbled | None = None
+        self.then: Callable[[], None] | None = None
+        """Called after the driver has heard what came, or that the line is gone."""
         protocol.data_received = self.received
         protocol.connection_made = self.made
         protocol.connection_lost = self.lost
@@ -115,6 +117,8 @@ class Frames:
                 self._hand_on(data)
             except Exception as error:  # noqa: BLE001 - the driver lost its place: so the line is lost
                 self._end(error=type(error).__name__)
+            if self.then is not None:
+                self.then()
         return None
 
     def _complete(self, data: bytes) -> int:
@@ -144,6 +148,15 @@ class Frames:
         """The line is gone; the driver is told why."""
         self._transport = None
         self._lost(error or self._wrong)
+        if self.then is not None:
+            self.then()
+
+
+def frames_of(driver: Any) -> Frames | None:
+    """What follows the line of a connection of the driver's, while that is open."""
+    protocol = driver._protocol  # noqa: SLF001 - None once it is closed
+    found = getattr(getattr(protocol, "data_received", None), "__self__", None)
+    return found if isinstance(found, Frames) else None
 
 
 class _GuardedLoop:

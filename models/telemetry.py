@@ -38,9 +38,9 @@ COUNTERS: Final[list[Callable[[str, int], None]]] = []
 """Told how often something happened that is worth counting."""
 
 
-def begin() -> Tally:
-    """Begin the tally of a request; tasks that it starts add to it."""
-    tally = Tally()
+def begin(tally: Tally | None = None) -> Tally:
+    """Begin the tally of a request, or go on with one; tasks that it starts add to it."""
+    tally = Tally() if tally is None else tally
     _CURRENT.set(tally)
     return tally
 
@@ -53,6 +53,11 @@ def note_statement(text: str, seconds: float) -> None:
         tally.seconds += seconds
         if seconds > tally.slowest:
             tally.slowest, tally.slowest_text = seconds, text
+    note_listeners(text, seconds)
+
+
+def note_listeners(text: str, seconds: float) -> None:
+    """The same for a statement of several requests, each of which notes it itself."""
     for listener in LISTENERS:
         listener(text, seconds)
 

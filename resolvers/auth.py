@@ -379,10 +379,13 @@ class Auth:
         await self._sessions.put(claims.session_id, image_of(Actor).dump_json(actor))
         return actor
 
+    def image_at_once(self, claims: Claims) -> bytes | None:
+        """The kept image behind such a token; None where ``behind`` has to be asked."""
+        return self._sessions.kept(claims.session_id) if claims.expires_at > time() else None
+
     async def admit(self, access_token: str) -> "Admission":
         """Who is behind an access token, and until when; for those who stay connected."""
-        claims = self._tokens.verify(access_token)
-        return Admission(await self.behind(claims), claims.expires_at)
+        return Admission(await self.behind(found := self.claims(access_token)), found.expires_at)
 
     def jwks(self) -> dict[str, Any]:
         """The public keys of access tokens (RFC 7517)."""

@@ -31,7 +31,7 @@ class Drafted:
     outcome: Outcome[Any]
     write: LedgerWrite
     done: bool
-    """False where the connection was cut: nobody knows whether it has happened."""
+    """False where the database told an error: a look into the feed says whether it has happened."""
 
 
 class Drafts:
@@ -72,7 +72,8 @@ class Drafts:
         except DBAPIError as error:
             if sqlstate(error) == LOCK_TIMEOUT:
                 raise busy() from error
-            return Drafted(outcome, write, False) if error.connection_invalidated else None
+            # A server that ends may say so instead of what it has just committed.
+            return Drafted(outcome, write, False)
         return Drafted(outcome, write, True) if done else None
 
     async def _made(

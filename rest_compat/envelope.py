@@ -26,12 +26,16 @@ def success_of(
     data: bytes, *, message: str, status: int = 200, headers: dict[str, str] | None = None
 ) -> Response:
     """The same around data that is JSON already."""
-    body = b'{"success":true,"data":%b,"message":%b,"timestamp":"%b"}' % (
+    return _json(body_of(data, message), status, headers or {})
+
+
+def body_of(data: bytes, message: str) -> bytes:
+    """The body of such an answer."""
+    return b'{"success":true,"data":%b,"message":%b,"timestamp":"%b"}' % (
         data,
         orjson.dumps(message),
         _now().encode(),
     )
-    return _json(body, status, headers or {})
 
 
 def failure(error: AppError, *, headers: dict[str, str] | None = None) -> Response:

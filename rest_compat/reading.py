@@ -1,8 +1,8 @@
 """Reads: a 304 or a cached answer after one small query, else what the operation gives."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from starlette.requests import Request
@@ -13,6 +13,7 @@ from graph.context import Context
 from graph.errors import masked
 from graph.http.downloads import Download
 from graph.http.entry import actor_of_visit, asks_anew
+from graph.http.glance import Hand, hand_of, moment
 from graph.http.known import Visit
 from graph.http.limits import Gate
 from graph.http.plain import Plain
@@ -21,17 +22,22 @@ from resolvers.access import Actor
 from resolvers.errors import AppError
 from resolvers.limits import units_of
 from rest_compat.door import NO_VERSION, Rest, entity_tag, unchanged, validated, weak
-from rest_compat.envelope import failure, success_of
+from rest_compat.envelope import body_of, failure, success_of
 from rest_compat.routes import Endpoint
 from rest_compat.shaping import data_of, raise_failure
+
+if TYPE_CHECKING:
+    from models.versions import Then, VisibleVersion
+
+_UNCHANGED: Final = 304
 
 
 class Read:
     """A GET as its bytes word it; it may be answered more than once."""
 
     __slots__ = (
-        "_anew", "_calls", "_cursor", "_keeps", "_known", "_match", "_rest", "_row", "_same",
-        "_units",        "_user_agent", "_validator", "_variables",
+        "_anew", "_calls", "_cursor", "_hand", "_keeps", "_known", "_match", "_rest", "_row",
+        "_same", "_units", "_user_agent", "_validator", "_variables",
     )  # fmt: skip
 
     def __init__(
@@ -48,6 +54,8 @@ class Read:
         operation = rest.operations[row.operation]
         self._calls = calls_of(operation.compiled, operation.node, variables)
         self._units = units_of(self._calls)
+        self._hand: Hand | None = None
+        """What it hangs on that the last answer is good still."""
         self._known: tuple[bytes, str | None] | None = None
         """The last seal, and whether the caller's copy is of it."""
         self._same: tuple[str, str, Plain] | None = None
@@ -60,27 +68,59 @@ class Read:
         state = visit.state
         gate = Gate(self._rest.services.limits, visit.address, state)
         try:
+            before = moment()
             actor = await actor_of_visit(self._rest.services, visit)
             gate.enter(actor)
             state["operation"] = state["root"] = self._row.operation
-            return await self.answer(actor, gate, state)
+            answer = await self.answer(actor, gate, state, visit.versions)
         except AppError as error:
             return failure(await gate.failed(error))
         except Exception as error:  # noqa: BLE001 - the last line: masked and logged
             return failure(masked(error, state["request_id"]))
+        named = self._row.operation
+        self._hand = hand_of(visit, before, answer, named, named)
+        return answer
 
-    async def answer(self, actor: Actor | None, gate: Gate, state: dict[str, Any]) -> Response:
-        """The answer for whoever has entered; raises what refuses it."""
+    def glance(self, visit: Visit, then: "Then") -> bool:
+        """Look where the books stand, where that may be all there is to do; else False."""
+        services, hand = self._rest.services, self._hand
+        if hand is None or services.limits.on:
+            return False
+        if not hand.holds(services.auth.image_at_once(visit.claims)):
+            return False
+        visit.hand = hand
+        return services.database.versions.ask(visit.claims.user_id, then)
+
+    def body(self, hand: Hand) -> bytes | None:
+        """The body of the answer that is at hand; None where it is there no more."""
+        if hand.same.status == _UNCHANGED:
+            return b""
+        kept = self._rest.services.answers.near(hand.seal)
+        return None if kept is None else body_of(kept.partition(b"\n")[2], self._row.message)
+
+    async def answer(
+        self,
+        actor: Actor | None,
+        gate: Gate,
+        state: dict[str, Any],
+        versions: "Sequence[VisibleVersion] | None" = None,
+    ) -> Response:
+        """The answer for whoever has entered; raises what refuses it.
+
+        ``versions`` are where the books stood when they were looked at for this request.
+        """
         rest, row = self._rest, self._row
         await gate.take(self._calls, self._units)
         headers: dict[str, str] = {}
         seal = None
         if actor is not None:
             # Read before the answer: what happens in between is in the answer and comes once more.
-            versions = await rest.versions(actor)
+            if versions is None:
+                versions = await rest.versions(actor)
             headers["Change-Cursor"] = self._present(actor, versions)
             if not row.expires:
                 seal = self._validator.of(actor, versions)
+                state["stood"] = (versions, seal)
         if seal is None or actor is None:
             return await self._made(actor, state, headers, None)
         same = self._unchanged(seal)

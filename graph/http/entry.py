@@ -15,6 +15,8 @@ from models.ids import new_id
 from resolvers.access import Actor
 from resolvers.errors import Unauthenticated
 from resolvers.personal_tokens import is_personal
+from resolvers.remembered import actor_of_image
+from resolvers.tokens import Claims
 
 
 def request_id_of(request: Request) -> str:
@@ -54,9 +56,21 @@ async def actor_of_request(services: Services, request: Request) -> Actor | None
 
 async def actor_of_visit(services: Services, visit: Visit) -> Actor:
     """The same for somebody who asks again: her token was verified, her session has to stand."""
-    actor = await services.auth.behind(visit.claims)
+    visit.image = image_at_once(services, visit.claims)
+    if visit.image is None:
+        actor = await services.auth.behind(visit.claims)
+    else:
+        actor = actor_of_image(visit.image)
     visit.state["user_id"] = actor.user_id
     return actor
+
+
+def image_at_once(services: Services, claims: Claims) -> bytes | None:
+    """The kept image of a session that stands; None where somebody has to be asked."""
+    image = services.auth.image_at_once(claims)
+    if image is None or actor_of_image(image).user_id != claims.user_id:
+        return None
+    return image
 
 
 def pairs_of(request: Request) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ whatever else comes is routed by the application behind.
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from os import urandom
 from time import perf_counter
 from typing import Any, Final
@@ -17,9 +17,11 @@ from starlette.applications import Starlette
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.http.bare import error_response
+from graph.http.glance import Again, Glance
 from graph.http.headers import Dress, EdgeRules
 from graph.http.heads import Heads, request_of
 from graph.http.known import Asked, Ending, Known, Remember, Visit
@@ -30,6 +32,7 @@ from resolvers.bounds import DEFAULTS
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _REPEATED: Final = frozenset({"GET", "POST"})
+_REPEATS: Final = {"type": "http"}
 _LEFT: Final = 499
 """A client that left before there was an answer; proxies call it so."""
 _log: Final = structlog.get_logger("http")
@@ -50,20 +53,24 @@ class Front:
         observe: Observe | None = None,
         began: Callable[[Scope], None] | None = None,
         direct: Direct | None = None,
+        sockets: Mapping[str, WebSocketRoute] | None = None,
         body_bytes: int = BODY_BYTES,
         upload_bytes: int = DEFAULTS.largest + FORM_BYTES,
         remembers: bool = True,
+        noting: Again | None = None,
     ) -> None:
         """``remembers`` what reads ask for; not where something around it has to see them."""
         self._app = app
         self._rules = rules
-        self._dress = Dress(rules)
+        self.dress = Dress(rules)
         self._observe = observe
         self._began = began
         self._direct = direct
+        self._sockets = sockets or {}
         self._body_bytes = body_bytes
         self._upload_bytes = upload_bytes
         self._remembers = remembers
+        self.noting = noting
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or lead one WebSocket in."""
@@ -78,7 +85,7 @@ class Front:
         state["request_id"] = given if known else urandom(16).hex()
         state["edge"] = self._rules
         state["heads"] = heads
-        exchange = Exchange(scope, send, self._dress if kind == "http" else None, heads)
+        exchange = Exchange(scope, send, self.dress if kind == "http" else None, heads)
         started, tally = perf_counter(), begin()
         if self._began is not None:
             self._began(scope)
@@ -86,14 +93,23 @@ class Front:
             if kind == "http":
                 await self._answer(exchange, scope, receive)
             else:
-                await self._app(scope, receive, exchange.send)
+                await self._lead_in(scope)(scope, receive, exchange.send)
         finally:
-            self._end(scope, exchange.status, perf_counter() - started, tally)
+            self.end(scope, exchange.status, perf_counter() - started, tally)
 
-    def _end(self, scope: Scope, status: int, seconds: float, tally: Tally) -> None:
+    def end(self, scope: Scope, status: int, seconds: float, tally: Tally) -> None:
+        """Note the end of a request."""
         if self._observe is not None:
             self._observe(scope, status, seconds, tally)
         log_request(scope, status, seconds, tally)
+
+    def _lead_in(self, scope: Scope) -> ASGIApp:
+        """What serves a WebSocket: past the router, whose frames would stay as long as it stands."""
+        route = self._sockets.get(scope["path"])
+        if route is None or scope.get("root_path"):
+            return self._app
+        scope["route"], scope["path_params"] = route, {}
+        return route.app
 
     async def _answer(self, exchange: "Exchange", scope: Scope, receive: Receive) -> None:
         try:
@@ -157,33 +173,35 @@ class Front:
             scope["path"],
             scope["route"],
         )
-        place.memo.put(place.name, known, place.length)
+        place.memo.put(place.name, known, place.length, place.half)
 
-    async def repeat(self, known: Known, ending: Ending) -> None:
-        """Answer what was asked before, as if it were asked for the first time."""
+    def begin(self, known: Known, ending: Ending) -> None:
+        """Answer what was asked before: after a glance at the books, or else by a task."""
         state: dict[str, Any] = {"request_id": known.request_id or urandom(16).hex()}
-        scope: Scope = {
-            "type": "http",
-            "method": known.method,
-            "path": known.path,
-            "route": known.route,
-            "state": state,
-        }
-        status = _LEFT
-        started, tally = perf_counter(), begin()
+        visit = Visit(known.claims, known.address, state, known)
+        one = Glance(self, known, ending, visit)
         if self._began is not None:
-            self._began(scope)
+            self._began(_REPEATS)
+        if not known.asked.glance(visit, one.told):
+            ending.go_on(self.repeat(one))
+
+    async def repeat(self, one: Glance) -> None:
+        """Answer what was asked before, as if it were asked for the first time."""
+        known, scope = one.known, one.scope
+        state: dict[str, Any] = scope["state"]
+        status, tally = _LEFT, begin(one.tally)
         try:
             try:
-                response = await known.asked.again(Visit(known.claims, known.address, state))
-                head = self._dress.again(response.raw_headers, state, known.origin)
+                response = await known.asked.again(one.visit)
+                head = self.dress.again(response.raw_headers, state, known.origin)
             except Exception as error:  # noqa: BLE001 - the last word, as for every request
                 response = _broken(scope, error)
-                head = self._dress.head(response.raw_headers, state, known.origin)
-            await ending.whole(response.status_code, head, bytes(response.body), self._dress.closes)
+                head = self.dress.head(response.raw_headers, state, known.origin)
+            body = bytes(response.body)
+            await one.ending.whole(response.status_code, head, body, self.dress.closes)
             status = response.status_code
         finally:
-            self._end(scope, status, perf_counter() - started, tally)
+            self.end(scope, status, perf_counter() - one.started, tally)
 
 
 def _broken(scope: Scope, error: Exception) -> Response:

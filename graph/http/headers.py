@@ -118,6 +118,10 @@ class Dress:
             raise RuntimeError("A header value has control characters.")
         return lines + block
 
+    def lines(self, raw: Iterable[tuple[bytes, bytes]], origin: str | None) -> bytes:
+        """The same without what is each request's own: its id, limits, the end of a connection."""
+        return self.head(raw, _NOBODY, origin).replace(_NAMED_NOBODY, b"")
+
     def again(
         self, raw: Iterable[tuple[bytes, bytes]], state: Mapping[str, Any], origin: str | None
     ) -> bytes:
@@ -125,12 +129,14 @@ class Dress:
         key = (tuple(raw), origin)
         lines = self._dressed.get(key)
         if lines is None:
-            lines = self.head(key[0], _NOBODY, origin)
-            if self.closes or len(lines) > _REMEMBERED_BYTES or _TAKEN & {one for one, _ in key[0]}:
+            if self.closes or _TAKEN & {one for one, _ in key[0]}:
+                return self.head(key[0], state, origin)
+            lines = self.lines(key[0], origin)
+            if len(lines) > _REMEMBERED_BYTES:
                 return self.head(key[0], state, origin)
             if len(self._dressed) >= _REMEMBERED:
                 self._dressed.clear()
-            self._dressed[key] = lines = lines.replace(_NAMED_NOBODY, b"")
+            self._dressed[key] = lines
         if self.closes:
             return self.head(key[0], state, origin)
         own = b"x-request-id: %b\r\n" % state["request_id"].encode()

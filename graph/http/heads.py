@@ -1,5 +1,7 @@
 """The header fields of a request, read once: many parts look at a few of them each."""
 
+from collections.abc import Collection
+
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
@@ -24,6 +26,22 @@ class Heads(Headers):
     def get(self, key: str, default: str | None = None) -> str | None:  # type: ignore[override]
         """A field by its name in lower case."""
         return self._first.get(key, default)
+
+    def shorten(self, names: Collection[str]) -> None:
+        """Forget all fields but some."""
+        self._list = [pair for pair in self._list if pair[0].decode("latin-1") in names]
+        self._first = {name: value for name, value in self._first.items() if name in names}
+
+
+def shorten(scope: Scope, names: Collection[str]) -> None:
+    """Forget all fields of a connection that stays but some, wherever they were read."""
+    heads = scope["state"].get("heads")
+    if isinstance(heads, Heads):
+        heads.shorten(names)
+    fields = scope["headers"]
+    if isinstance(fields, list):
+        # The same list is in what was made of the scope.
+        fields[:] = [pair for pair in fields if pair[0].decode("latin-1") in names]
 
 
 class _Asked(Request):

@@ -9,6 +9,7 @@ limits, and where the books are.  Decision 0016 tells what goes in and why no an
 import asyncio
 from asyncio import get_running_loop
 from collections import OrderedDict
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from secrets import token_bytes
@@ -17,6 +18,7 @@ from typing import Any, Final, Protocol
 
 from starlette.responses import Response
 
+from models.versions import Then
 from resolvers.tokens import Claims
 
 LONGEST: Final = 8_192
@@ -40,6 +42,14 @@ class Visit:
     """Where it comes from."""
     state: dict[str, Any]
     """What front, log and figures know of it."""
+    known: "Known | None" = None
+    """What it repeats."""
+    image: bytes | None = None
+    """Of the session, as it is kept; None where somebody was asked."""
+    hand: Any = None
+    """The last answer of the question, if the books are all that may have changed since."""
+    versions: Sequence[Any] | None = None
+    """Where the books stand, when they have been looked at already."""
 
 
 class Asked(Protocol):
@@ -48,9 +58,21 @@ class Asked(Protocol):
     async def again(self, visit: Visit) -> Response:
         """The answer of this moment; failures are answers, too."""
 
+    def glance(self, visit: Visit, then: Then) -> bool:
+        """Look where the books stand, where that may be all there is to do; else False."""
+
+    def body(self, hand: Any) -> bytes | None:
+        """The body of the answer that is at hand; None where it is there no more."""
+
 
 class Ending(Protocol):
     """Takes a complete answer."""
+
+    def now(self, status: int, head: bytes, body: bytes, closes: bool) -> bool:
+        """Write it at once; False where that cannot be."""
+
+    def go_on(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have the answer made in a task."""
 
     async def whole(self, status: int, head: bytes, body: bytes, closes: bool) -> None:
         """Write it."""
@@ -59,8 +81,8 @@ class Ending(Protocol):
 class Repeats(Protocol):
     """Answers what was asked before (the front)."""
 
-    async def repeat(self, known: "Known", ending: Ending) -> None:
-        """Answer once more."""
+    def begin(self, known: "Known", ending: Ending) -> None:
+        """Begin to answer once more."""
 
 
 @dataclass(slots=True)
@@ -80,6 +102,8 @@ class Known:
     path: str
     route: Any
     size: int = 0
+    half: bytes | None = None
+    """The name of its head, where that came in a packet of its own."""
     until: float = 0.0
 
 
@@ -94,6 +118,8 @@ class Memo:
         self._most_bytes = most_bytes
         self._seconds = seconds
         self._known: OrderedDict[bytes, Known] = OrderedDict()
+        self._halves: dict[bytes, int] = {}
+        """Heads that came apart from their bodies: of how many requests that are known."""
         self._held = 0
         self._timer: asyncio.TimerHandle | None = None
         self.hits = 0
@@ -126,9 +152,16 @@ class Memo:
         self.hits += 1
         return found
 
-    def put(self, name: bytes, known: Known, length: int) -> None:
-        """Remember for a while what bytes of that length mean."""
+    def is_half(self, name: bytes) -> bool:
+        """Whether bytes of that name were the head of a request whose body came apart."""
+        return name in self._halves
+
+    def put(self, name: bytes, known: Known, length: int, half: bytes | None = None) -> None:
+        """Remember for a while what bytes of that length mean, and the name of their head."""
         self._drop(name)
+        if half is not None:
+            known.half = half
+            self._halves[half] = self._halves.get(half, 0) + 1
         known.size = _TEXTS * length + _OVERHEAD
         known.until = monotonic() + self._seconds
         self._known[name] = known
@@ -154,8 +187,14 @@ class Memo:
 
     def _drop(self, name: bytes) -> None:
         found = self._known.pop(name, None)
-        if found is not None:
-            self._held -= found.size
+        if found is None:
+            return
+        self._held -= found.size
+        if found.half is not None:
+            # A head may stand before several bodies.
+            left = self._halves.pop(found.half) - 1
+            if left:
+                self._halves[found.half] = left
 
 
 @dataclass(slots=True)
@@ -166,3 +205,5 @@ class Remember:
     name: bytes
     peer: str
     length: int
+    half: bytes | None = None
+    """The name of the head, where that came in a packet of its own."""

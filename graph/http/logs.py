@@ -194,6 +194,10 @@ def log_request(scope: Scope, status: int, seconds: float, tally: Tally) -> None
         "statements": tally.statements,
         "database_ms": round(tally.seconds * 1_000, 1),
     }
+    _write(line, level)
+
+
+def _write(line: dict[str, Any], level: int) -> None:
     if not _written.as_json:
         _log.log(level, "request", **line)
         return
@@ -203,6 +207,41 @@ def log_request(scope: Scope, status: int, seconds: float, tally: Tally) -> None
     line["logger"] = "http"
     line["at"] = _now()
     sys.stderr.write(orjson.dumps(line).decode() + "\n")
+
+
+@dataclass(slots=True)
+class Same:
+    """What requests have in common that are answered again, after one statement."""
+
+    method: str
+    route: str
+    status: int
+    user_id: UUID
+    operation: str
+    root: str
+    how: str
+    """What became of the response cache."""
+    cost: int | None = None
+
+
+def log_same(same: Same, request_id: str, seconds: float, database_seconds: float) -> None:
+    """Write the line of such a request: the same as ``log_request`` writes."""
+    if _written.level > logging.INFO:
+        return
+    line: dict[str, Any] = {
+        "request_id": request_id,
+        "method": same.method,
+        "route": same.route,
+        "status": same.status,
+        "duration_ms": round(seconds * 1_000, 1),
+        "user": _person(same.user_id),
+        "operation": same.operation[:_NAME_LENGTH],
+        "codes": None,
+        "cost": same.cost,
+        "statements": 1,
+        "database_ms": round(database_seconds * 1_000, 1),
+    }
+    _write(line, logging.INFO)
 
 
 @lru_cache(maxsize=4_096)

@@ -28,9 +28,9 @@ from starlette.types import Scope
 
 from graph.http.bare import error_response
 from graph.http.figures import Figures
-from graph.http.folded import Family, Folded
+from graph.http.folded import Family, Folded, Together
 from graph.http.health import Operator
-from graph.http.logs import template_of
+from graph.http.logs import Same, template_of
 from models.telemetry import Tally
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -249,6 +249,15 @@ class Metrics:
             self.server_errors.labels(route).inc()
         elif status in {401, 403, 429}:
             self.refusals.labels(str(status)).inc()
+
+    def together(self, same: Same) -> Together:
+        """What ``observe`` would note of such requests, beside that they run."""
+        method = same.method if same.method in _METHODS else "OTHER"
+        request = self._known.get(method, same.route, f"{same.status // 100}xx")
+        return self.figures.together(request, same.root, same.how, same.cost, self._left)
+
+    def _left(self) -> None:
+        self._running -= 1
 
     def job(self, kind: str, outcome: str, seconds: float) -> None:
         """A job ran."""

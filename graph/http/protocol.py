@@ -1,6 +1,7 @@
 """One connection of the server: limits on its heads, and answers at once to what is known already."""
 
 import asyncio
+from collections.abc import Coroutine
 from functools import partial
 from typing import Any, Final
 
@@ -17,6 +18,8 @@ HEAD_BYTES: Final = 64 * 1024
 """Request line and headers together."""
 HEADER_COUNT: Final = 100
 HEAD_SECONDS: Final = 10.0
+_HALF_SECONDS: Final = 0.2
+"""How long a head that may be known waits for its body, before it is taken as any other."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -29,8 +32,15 @@ class BoundedProtocol(HttpToolsProtocol):
     _refused = False
     _head_timer: asyncio.TimerHandle | None = None
     _heads = 0
+    _idle_since = 0.0
+    """When the last answer to what was known was over."""
     _between = True
     """Whether the parser waits for a first byte."""
+    _first = b""
+    """The last piece, if it was a head whose body is to come."""
+    _half = b""
+    """A head that the parser has not seen, for it may be known with its body."""
+    _half_timer: asyncio.TimerHandle | None = None
 
     def __init__(self, *args: Any, memo: Memo | None = None, **more: Any) -> None:
         """Requests that ``memo`` knows are answered without taking them apart."""
@@ -45,11 +55,15 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the timer with the connection."""
         self._head_ended()
+        self._half_ended()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Count what comes while a head is not complete."""
+        """Answer what is known; count what comes while a head is not complete."""
         if self._refused:
+            return
+        if self._half:
+            self._complete(data)
             return
         memo, name = self._memo, None
         if memo is not None and self._between and len(data) <= LONGEST and self.client:
@@ -57,7 +71,42 @@ class BoundedProtocol(HttpToolsProtocol):
             known = memo.get(name, self.client[0])
             if known is not None and self._repeat(known):
                 return
+            if memo.is_half(name) and self._idle():
+                # The rest is on its way; then the two may be known together.
+                self._unset_keepalive_if_required()
+                self._half = data
+                self._half_timer = self.loop.call_later(_HALF_SECONDS, self._give_half)
+                return
+        self._take(data, name)
+
+    def _complete(self, data: bytes) -> None:
+        """What comes after a head that waited for it."""
+        memo, whole = self._memo, self._half + data
+        if memo is not None and len(whole) <= LONGEST and self.client:
+            known = memo.get(memo.name(whole), self.client[0])
+            if known is not None and self._repeat(known):
+                self._half_ended()
+                return
+        self._give_half()
+        self.data_received(data)
+
+    def _give_half(self) -> None:
+        """Take the head that waited as every other."""
+        half = self._half
+        self._half_ended()
+        if half:
+            self._take(half, None if self._memo is None else self._memo.name(half))
+
+    def _half_ended(self) -> None:
+        self._half = b""
+        if self._half_timer is not None:
+            self._half_timer.cancel()
+            self._half_timer = None
+
+    def _take(self, data: bytes, name: bytes | None) -> None:
+        """Have the parser take bytes; let what they ask be remembered, if they ask one thing."""
         self._heads = 0
+        first, self._first = self._first, b""
         # The parser keeps a header until its end: one without an end would fill the memory.
         self._arrived = self._arrived + len(data) if self._in_head else 0
         super().data_received(data)
@@ -65,33 +114,89 @@ class BoundedProtocol(HttpToolsProtocol):
             if self._arrived > HEAD_BYTES:
                 self._refuse()
             self._wait_for_head()
-        if self._memo is not None and name is not None and self._heads == 1 and self._between:
-            self._offer(self._memo, name, len(data))
+        memo = self._memo
+        if memo is None:
+            return
+        if name is not None and self._heads == 1:
+            if self._between:
+                self._offer(memo, name, len(data))
+            elif not (self._in_head or self.expect_100_continue):
+                self._first = data
+        elif first and self._heads == 0 and self._between and len(first) + len(data) <= LONGEST:
+            whole = first + data
+            self._offer(memo, memo.name(whole), len(whole), half=memo.name(first))
 
-    def _offer(self, memo: Memo, name: bytes, length: int) -> None:
-        """Let a request be remembered that came alone and in one piece; it has not begun to run."""
+    def _offer(self, memo: Memo, name: bytes, length: int, half: bytes | None = None) -> None:
+        """Let a request be remembered that came alone, in one piece or as head and body.
+
+        It has not ended: what it asks is known only then.
+        """
         cycle = self.cycle
         whole = cycle is not None and cycle.scope is self.scope and not self._refused
         if whole and cycle.keep_alive and not cycle.waiting_for_100_continue and self.client:
-            place = Remember(memo, name, self.client[0], length)
+            place = Remember(memo, name, self.client[0], length, half)
             self.scope["state"]["remember"] = place
+
+    def _idle(self) -> bool:
+        """Whether nothing is under way on this connection."""
+        before: Any = self.cycle
+        if before is not None and not (before.response_complete and before.keep_alive):
+            return False
+        return not (self.pipeline or self.flow.write_paused)
+
+    def shutdown(self) -> None:
+        """Begin to stop; a request whose head is here is answered."""
+        self._give_half()
+        super().shutdown()
 
     def _repeat(self, known: Known) -> bool:
         """Answer what is known, unless something is under way on this connection."""
-        before = self.cycle
-        if before is not None and not (before.response_complete and before.keep_alive):
+        if not self._idle():
             return False
-        if self.pipeline or self.flow.write_paused:
-            return False
-        self._unset_keepalive_if_required()
-        self._head_ended()
+        if self._head_timer is not None:
+            self._head_ended()
         self._in_head, self._arrived = False, 0
         ending: Any = Ending(self)
         self.cycle = ending
-        task = self.loop.create_task(known.front.repeat(known, ending))
+        known.front.begin(known, ending)
+        return True
+
+    def go_on(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have an answer made in a task."""
+        task = self.loop.create_task(work)
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
-        return True
+
+    def repeated(self) -> None:
+        """The end of an answer to what was known: what follows it, with one timer for many."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        if self.pipeline or self.flow.read_paused:
+            super().on_response_complete()
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._stay(self.timeout_keep_alive)
+
+    def _stay(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(
+            seconds, self.timeout_keep_alive_handler
+        )
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection on which nothing has come for a while; the timer may be an older one."""
+        self.timeout_keep_alive_task = None
+        cycle: Any = self.cycle
+        busy = cycle is not None and not cycle.response_complete
+        if busy or self.transport.is_closing():
+            # The end of its answer sets the next one.
+            return
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._stay(left)
+        else:
+            super().timeout_keep_alive_handler()
 
     def on_message_begin(self) -> None:
         """A head begins."""
@@ -220,7 +325,7 @@ class Ending:
     """The end of a request that was known: as much of a cycle as its connection looks at."""
 
     __slots__ = (
-        "default_headers", "disconnected", "flow", "keep_alive", "message_event", "on_response",
+        "default_headers", "disconnected", "flow", "go_on", "keep_alive", "message_event", "on_response",
         "response_complete", "response_started", "scope", "transport", "waiting_for_100_continue",
     )  # fmt: skip
     _SIGNAL: Final = _Signal()
@@ -229,13 +334,19 @@ class Ending:
     def __init__(self, protocol: BoundedProtocol) -> None:
         self.default_headers = protocol.server_state.default_headers
         self.flow = protocol.flow
+        self.go_on = protocol.go_on
         self.transport = protocol.transport
-        self.on_response = protocol.on_response_complete
+        self.on_response = protocol.repeated
         self.message_event = self._SIGNAL
         self.scope = self._SCOPE
         self.keep_alive = True
         self.disconnected = self.waiting_for_100_continue = False
         self.response_complete = self.response_started = False
+
+    def now(self, status: int, head: bytes, body: bytes, closes: bool) -> bool:
+        """Write a complete answer at once, where the connection takes it; to nobody, it is written."""
+        cycle: Any = self
+        return self.disconnected or _whole(cycle, status, head, body, closes)
 
     async def whole(self, status: int, head: bytes, body: bytes, closes: bool) -> None:
         """Write a complete answer, as soon as the connection takes it."""

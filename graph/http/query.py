@@ -1,6 +1,6 @@
 """A query of the graph as its bytes word it: kept answers, limits, execution; once or again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -15,11 +15,13 @@ from graph.engine import Compiled, Engine, first_failure
 from graph.errors import masked
 from graph.http.answers import answer_body, failure, refused, written
 from graph.http.entry import actor_of_visit, asks_anew
+from graph.http.glance import Hand, hand_of, moment
 from graph.http.known import Visit
 from graph.http.limits import Gate
 from graph.limits import calls_of
 from graph.validators import Validator
 from models.telemetry import note_cost
+from models.versions import Then, VisibleVersion
 from resolvers.access import Actor
 from resolvers.errors import AppError
 from resolvers.limits import units_of
@@ -32,7 +34,7 @@ class Query:
     """
 
     __slots__ = (
-        "_anew", "_calls", "_cost", "_engine", "_kind", "_name", "_operation", "_root", "_services",
+        "_anew", "_calls", "_cost", "_engine", "_hand", "_kind", "_name", "_operation", "_root", "_services",
         "_text", "_units", "_user_agent", "_validator", "_variables",
     )  # fmt: skip
 
@@ -62,28 +64,57 @@ class Query:
         self._validator = Validator(services.build, self._operation, variables)
         self._calls = calls_of(compiled, compiled.operation(name), variables)
         self._units = units_of(self._calls, cost.requested)
+        self._hand: Hand | None = None
+        """What it hangs on that the last answer is good still."""
 
     async def again(self, visit: Visit) -> Response:
         """The answer for somebody who asks the same once more."""
         gate = Gate(self._services.limits, visit.address, visit.state)
         try:
+            before = moment()
             actor = await actor_of_visit(self._services, visit)
             gate.enter(actor)
-            return await self.answer(actor, gate, visit.state)
+            answer = await self.answer(actor, gate, visit.state, visit.versions)
         except AppError as error:
             return failure(await gate.failed(error), self._kind)
         except Exception as error:  # noqa: BLE001 - the last line: masked and logged
             return failure(masked(error, visit.state["request_id"]), self._kind)
+        named, cost = self._name or self._root, self._cost.requested
+        self._hand = hand_of(visit, before, answer, named, self._root, cost)
+        return answer
 
-    async def answer(self, actor: Actor | None, gate: Gate, state: dict[str, Any]) -> Response:
-        """The answer for whoever has entered; raises what refuses it."""
+    def glance(self, visit: Visit, then: Then) -> bool:
+        """Look where the books stand, where that may be all there is to do; else False."""
+        services, hand = self._services, self._hand
+        if hand is None or services.limits.on:
+            return False
+        if not hand.holds(services.auth.image_at_once(visit.claims)):
+            return False
+        visit.hand = hand
+        return services.database.versions.ask(visit.claims.user_id, then)
+
+    def body(self, hand: Hand) -> bytes | None:
+        """The body of the answer that is at hand; None where it is there no more."""
+        return self._services.answers.near(hand.seal)
+
+    async def answer(
+        self,
+        actor: Actor | None,
+        gate: Gate,
+        state: dict[str, Any],
+        versions: Sequence[VisibleVersion] | None = None,
+    ) -> Response:
+        """The answer for whoever has entered; raises what refuses it.
+
+        ``versions`` are where the books stood when they were looked at for this request.
+        """
         compiled, services = self._engine.compile(self._text), self._services
         state["root"], state["operation"] = self._root, self._name or self._root
         note_cost(self._cost.requested)
         await gate.take(self._calls, self._units)
         seal = None
         if actor is not None and not self._anew:
-            seal = await self._seal(actor, compiled)
+            seal = await self._seal(actor, compiled, state, versions)
         if actor is not None and seal is not None:
             kept, state["cached"] = services.answers.near(seal), "near"
             if kept is None:
@@ -114,16 +145,25 @@ class Query:
             services.answers.put(actor.user_id, seal, self._operation, body, seconds)
         return written(body, 200, self._kind)
 
-    async def _seal(self, actor: Actor, compiled: Compiled) -> bytes | None:
+    async def _seal(
+        self,
+        actor: Actor,
+        compiled: Compiled,
+        state: dict[str, Any],
+        versions: Sequence[VisibleVersion] | None,
+    ) -> bytes | None:
         """The name under which the answer is kept; None where it is not."""
         if not self._engine.keeps(compiled, compiled.operation(self._name)):
             return None
-        versions = await self._services.database.visible_versions(actor.user_id)
+        if versions is None:
+            versions = await self._services.database.visible_versions(actor.user_id)
         try:
-            return self._validator.of(actor, versions)
+            seal = self._validator.of(actor, versions)
         except TypeError:
             # Numbers and characters that JSON cannot tell; the executor says what is wrong.
             return None
+        state["stood"] = (versions, seal)
+        return seal
 
 
 def root_of(operation: OperationDefinitionNode) -> str:

@@ -78,9 +78,21 @@ class PatientSocket(WebSocketsSansIOProtocol):
         if message["type"] == "websocket.accept":
             # The handshake is over, and its headers are in the scope.
             self.request = self.response = cast("Any", None)
+            forget_request(self.conn)
         if farewell:
             # A peer that reads nothing would keep what waits for it, and the port, for ever.
             self.loop.call_later(self.close_timeout, self.transport.abort)
+
+
+def forget_request(conn: Any) -> None:
+    """Begin to read frames with a new parser: the old one holds the request as long as it lives.
+
+    Only where nothing has come behind the request: it would be in the old one in part.
+    """
+    waits = getattr(getattr(conn.parser, "gi_yieldfrom", None), "gi_yieldfrom", None)
+    if waits is not None and waits.gi_code.co_name == "at_eof":
+        conn.parser = conn.parse()
+        next(conn.parser)
 
 
 class DrainingServer(Server):

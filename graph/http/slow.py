@@ -46,6 +46,11 @@ class SlowLog:
         self._next_plan = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @property
+    def threshold(self) -> float:
+        """From how many seconds on an operation is slow."""
+        return self._threshold
+
     def finished(self, scope: Scope, status: int, seconds: float, tally: Tally) -> None:
         """An operation ended; what streams has no end that says anything."""
         state: Mapping[str, Any] = scope.get("state", {})

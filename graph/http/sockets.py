@@ -6,7 +6,7 @@ The same for both protocols that we speak; they differ in what a message says.
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, suppress
 from typing import Any, ClassVar, Final
 
 import orjson
@@ -20,6 +20,7 @@ from graph.context import Context, Services
 from graph.errors import masked
 from graph.http.bare import error_response
 from graph.http.headers import EdgeRules
+from graph.http.heads import shorten
 from graph.http.json_body import parse_json
 from graph.http.limits import Gate, gate_of
 from graph.live import RESTARTING, End, Line
@@ -35,6 +36,8 @@ STALL_SECONDS: Final = 10.0
 INIT_SECONDS: Final = 3.0
 _FAREWELL_SECONDS: Final = 5.0
 _DEPTH: Final = 14
+_KEPT_FIELDS: Final = frozenset({"user-agent"})
+"""What is asked of the handshake's head once somebody was let in."""
 _REASON: Final = 100
 """Characters of a close frame's reason, which has 123 bytes."""
 
@@ -75,7 +78,8 @@ class Socket(ABC):
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._over: asyncio.Future[End | None] = asyncio.get_running_loop().create_future()
-        self._stack = ExitStack()
+        self._stay: AbstractContextManager[Line] | None = None
+        """Holds the line until the end."""
 
     @abstractmethod
     async def begin(self) -> None:
@@ -102,7 +106,8 @@ class Socket(ABC):
         finally:
             init.cancel()
             await stop(self._tasks)
-            self._stack.close()
+            if self._stay is not None:
+                self._stay.__exit__(None, None, None)
             if metrics is not None:
                 metrics.connected(self.transport, -1)
                 metrics.hung_up(self.transport, end.code if end is not None else 1005)
@@ -122,8 +127,10 @@ class Socket(ABC):
             await self.gate(admission.actor).connect()
         except AppError as error:
             raise HangUp(End(TOO_SLOW.code, error.message[:_REASON])) from error
-        line = self._stack.enter_context(self.services.live.line(admission))
+        stay = self.services.live.line(admission)
+        line, self._stay = stay.__enter__(), stay
         line.ended.add_done_callback(lambda done: self.over(done.result()))
+        shorten(self.websocket.scope, _KEPT_FIELDS)
         await self.services.live.check(line)
         self.line = line
 

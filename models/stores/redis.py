@@ -17,6 +17,7 @@ from redis.exceptions import TimeoutError as RedisTimeout
 from models.endings import stop
 from models.stores.addresses import CLUSTER_SCHEMES, TLS_SCHEMES
 from models.stores.cluster import cluster_client, look_at_all, shard_line
+from models.stores.ways import Ways
 
 T = TypeVar("T")
 
@@ -73,6 +74,10 @@ class Cache:
             self.client = cast("redis.Redis", self.cluster)
         else:
             self.client = _one_server(url, socket, timeout_seconds, options | login)
+        self.ways: Ways | None = None
+        """Kept connections to the one server, past the client; within ``call`` as all else."""
+        if self.cluster is None:
+            self.ways = Ways(self.client, timeout_seconds=timeout_seconds)
         self.calls = 0
         """How often a caller has waited for Redis."""
         self._failures = 0

@@ -23,6 +23,9 @@ class SessionCache(Protocol):
     async def get(self, session_id: UUID) -> bytes | None:
         """The remembered image; None when unknown, ended or the cache is away."""
 
+    def kept(self, session_id: UUID) -> bytes | None:
+        """The image where nobody has to be asked for it; None means that ``get`` has to be."""
+
     async def put(self, session_id: UUID, image: bytes) -> None:
         """Remember an image, unless the session was ended meanwhile."""
 
@@ -64,6 +67,10 @@ class RedisSessions:
         self._opened[session_id] = (image, opened)
         return opened
 
+    def kept(self, session_id: UUID) -> bytes | None:  # noqa: ARG002
+        """Redis has to be asked."""
+        return None
+
     async def put(self, session_id: UUID, image: bytes) -> None:
         """Remember an image for a minute."""
         sealed = seal_bytes(self._key, image, session_id.bytes)
@@ -99,6 +106,10 @@ class RedisSessions:
 class NoSessions:
     """Without a cache every request reads its session from the database."""
 
+    def kept(self, session_id: UUID) -> bytes | None:  # noqa: ARG002
+        """Nothing is remembered."""
+        return None
+
     async def get(self, session_id: UUID) -> bytes | None:  # noqa: ARG002
         """Nothing is remembered."""
         return None
@@ -123,6 +134,10 @@ class AnnouncedSessions:
     async def get(self, session_id: UUID) -> bytes | None:
         """The remembered image."""
         return await self._cache.get(session_id)
+
+    def kept(self, session_id: UUID) -> bytes | None:
+        """The image that needs no asking."""
+        return self._cache.kept(session_id)
 
     async def put(self, session_id: UUID, image: bytes) -> None:
         """Remember an image."""
@@ -156,14 +171,21 @@ class RememberedSessions:
         self._signals = 0
         broker.listen(self)
 
-    async def get(self, session_id: UUID) -> bytes | None:
-        """The kept image, or what the cache behind remembers."""
-        stands = self._broker.stands
-        if stands:
+    def kept(self, session_id: UUID) -> bytes | None:
+        """The kept image, while the line of signals stands."""
+        if self._broker.stands:
             until, image = self._kept.get(session_id, (0.0, b""))
             if monotonic() < until:
                 return image
-        else:
+        return None
+
+    async def get(self, session_id: UUID) -> bytes | None:
+        """The kept image, or what the cache behind remembers."""
+        image = self.kept(session_id)
+        if image is not None:
+            return image
+        stands = self._broker.stands
+        if not stands:
             self._broker.keep()
         signals = self._signals
         found = await self._cache.get(session_id)

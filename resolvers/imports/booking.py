@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from models.base import maker
 from models.ids import new_id
 from models.imports import ImportLineRow, ImportRunRow
 from models.transactions import TransactionRow
@@ -35,6 +36,10 @@ from resolvers.transactions.trash import restorable, restore_rows
 Batch = Sequence[tuple[Line, bytes | None]]
 """Rows with their content keys; those without one are decided already."""
 
+# Four of these are made of each row of a file.
+_make_row = maker(TransactionRow)
+_make_line = maker(ImportLineRow)
+_make_decision = maker(Decision)
 _COUNTED = {
     "NEW": "new", "TRANSFER": "new", "DUPLICATE": "duplicate", "MATCHED": "matched",
     "SKIPPED": "skipped", "FAILED": "failed",
@@ -255,8 +260,18 @@ async def carry_out(desk: Desk, batch: Batch, decisions: Sequence[Decision]) -> 
     brought = {row.id: row for row in ruled}
     for at, (row, undo) in booked.items():
         undo["print"] = print_of(brought[row.id])
-        made[at] = replace(made[at], transaction_id=row.id, undo=undo, left_version=row.version)
+        made[at] = _booked(made[at], row, undo)
     return made
+
+
+def _booked(one: Decision, row: TransactionRow, undo: dict[str, Any]) -> Decision:
+    """The decision with the transaction that it has made."""
+    return _make_decision(
+        decision=one.decision, reason=one.reason, code=one.code, score=one.score,
+        transaction_id=row.id, other_id=one.other_id, external_id=one.external_id,
+        restore=one.restore, overruled=one.overruled, memory=one.memory, undo=undo,
+        left_version=row.version,
+    )  # fmt: skip
 
 
 def _linked(write: LedgerWrite, other: TransactionRow, row: TransactionRow) -> TransactionRow:
@@ -296,7 +311,7 @@ def new_row(
     if line.day is None or line.minor is None:
         raise AssertionError("a row is decided NEW only with a day and an amount")
     category = None if other is not None else desk.category(line)
-    return TransactionRow(
+    return _make_row(
         ledger_id=desk.write.ledger_id, id=new_id(), account_id=desk.accounts[line.currency],
         category_id=category[0] if category else None, date=line.day, amount_minor=line.minor,
         currency=line.currency, description=line.description, payee=line.payee, notes=line.notes,
@@ -304,7 +319,8 @@ def new_row(
         transfer_id=None if other is None else other.id, refund_of=None,
         external_id=external_id, import_id=desk.run.id, template_id=None, group_id=None,
         category_kind=category[1] if category else None, content_key=key, deleted_at=None,
-        version=1, created_at=desk.write.now, updated_at=desk.write.now,
+        version=1, created_at=desk.write.now, updated_at=desk.write.now, occurrence_date=None,
+        group_transaction_id=None, refunded=None, locked=(),
     )  # fmt: skip
 
 
@@ -313,7 +329,7 @@ def shown_line(
 ) -> ImportLineRow:
     """A decided row as the import keeps it."""
     line, key = item
-    return ImportLineRow(
+    return _make_line(
         id=new_id(), ledger_id=run.ledger_id, import_id=run.id, position=line.position,
         line=line.line, decision=decision.decision, reason=decision.reason,
         transaction_id=decision.transaction_id,

@@ -35,7 +35,9 @@ _OTHER_ID: Final = "Its id belongs to another booking, so it was not used."
 
 
 def _plain(text: str | None) -> str:
-    folded = unicodedata.normalize("NFKC", text or "").casefold()
+    if not text:
+        return ""
+    folded = (text if text.isascii() else unicodedata.normalize("NFKC", text)).casefold()
     return " ".join(folded.split())
 
 

@@ -168,7 +168,10 @@ class Drafter:
         draft.problem = self._problem(draft, date_text, bad) or unknown
 
     def _balance(self, draft: Draft) -> Decimal | None:
-        text = self.cell(draft, self._roles.money.balance)
+        column = self._roles.money.balance
+        if column is None:
+            return None
+        text = self.cell(draft, column)
         money = self._money(text) if text else None
         if money is None:
             return None
@@ -178,9 +181,10 @@ class Drafter:
         """The currency of a row, and the problem of one whose currency nobody can tell."""
         if self._rules.currency is not None:
             return self._rules.currency, None
-        written = self.cell(draft, self._roles.currency)
-        if written.casefold() not in _NOTHING:
-            return self._written(written)
+        if self._roles.currency is not None:
+            written = self.cell(draft, self._roles.currency)
+            if written.casefold() not in _NOTHING:
+                return self._written(written)
         return self._implied(draft), None
 
     def _written(self, cell: str) -> tuple[str | None, RowProblem | None]:

@@ -24,7 +24,8 @@ class Layout:
     preamble: Sequence[Record]
     headers: tuple[str, ...]
     header_line: int | None
-    body: Sequence[Record]
+    body: list[Record]
+    """Emptied as its rows are made."""
     width: int
 
     def name(self, column: int) -> str:
@@ -119,7 +120,7 @@ def find_layout(records: Sequence[Record], header_line: int | None) -> Layout:
             "statement."
         )
         raise StatementError("NO_TABLE", message)
-    body = records[header + 1 :] if header is not None else records
+    body = list(records if header is None else records[header + 1 :])
     names = tuple(records[header].cells) if header is not None else ()
     dated = [len(r.cells) for r in body[:_SAMPLE_ROWS] if has_date(r.cells)]
     usual = Counter(dated).most_common(1)[0][0] if dated else 0

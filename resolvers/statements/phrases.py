@@ -181,7 +181,6 @@ _BALANCE_STEMS: Final = (
     "остаток", "繰越", "余额", "turnover", "käive", "apgroz", "apyvarta", "оборот", "likutis",
     "atlikums",
 )  # fmt: skip
-_BALANCE_STEM: Final = re.compile("|".join(map(re.escape, _BALANCE_STEMS)))
 # What a credit card calls money coming in.
 MONEY_IN: Final = re.compile(
     r"\b(?:payment (?:received|thank you)|thank you|autopay|direct debit received|refund|"
@@ -265,6 +264,11 @@ def is_balance_line(text: str, *, sure: bool = False) -> bool:
     if text in _TOTALS:
         return True
     lower = text.lower()
-    if sure and _BALANCE_STEM.search(lower) is None:
-        return False
+    if sure:
+        # Asked of each row of a file: a pattern would take three times as long.
+        for stem in _BALANCE_STEMS:
+            if stem in lower:
+                break
+        else:
+            return False
     return (_SURE_BALANCE_LINE if sure else _BALANCE_LINE).fullmatch(fold(text)) is not None

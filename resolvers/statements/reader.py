@@ -85,6 +85,17 @@ def read_csv(
     """
     mapping = mapping or CsvMapping()
     limits = Limits(max_rows, max_columns, max_field_bytes)
+    return read_table(
+        _table(data, mapping, limits),
+        mapping,
+        account_type=account_type,
+        home_currency=home_currency,
+        max_rows=max_rows,
+    )
+
+
+def _table(data: bytes, mapping: CsvMapping, limits: Limits) -> "Table":
+    """The records of a file's text, which is not kept."""
     text, encoding, warnings = decode(data, mapping.encoding)
     text = unwrapped(normal_lines(text))
     if format_of(text) == "LITAS-ESIS":
@@ -92,14 +103,7 @@ def read_csv(
         raise StatementError("UNSUPPORTED_FORMAT", message)
     delimiter = mapping.delimiter or choose_delimiter(text, limits)
     records = read_records(text, delimiter, limits, mapping.skip_rows)
-    table = Table("CSV", records, delimiter, encoding, warnings)
-    return read_table(
-        table,
-        mapping,
-        account_type=account_type,
-        home_currency=home_currency,
-        max_rows=max_rows,
-    )
+    return Table("CSV", records, delimiter, encoding, warnings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,8 @@ class Table:
     """
 
     format: str
-    records: Sequence[Record]
+    records: list[Record]
+    """Emptied as they become rows."""
     delimiter: str | None
     encoding: str
     warnings: Sequence[str]
@@ -131,6 +136,7 @@ def read_table(
     layout = find_layout(records, mapping.header_line)
     if delimiter is not None:
         layout = joined(layout, delimiter)
+    records.clear()
     if len(layout.body) > max_rows:
         message = f"The file has more than {max_rows} rows; split it into smaller files."
         raise StatementError("TOO_MANY_ROWS", message, layout.headers)

@@ -19,6 +19,8 @@ def joined(layout: Layout, delimiter: str) -> Layout:
     if delimiter != "," or not layout.headers:
         return layout
     columns = [column for column, header in enumerate(layout.headers) if _is_money(header)]
+    if all(len(r.cells) <= layout.width for r in layout.body):
+        return layout
     dated = [r for r in layout.body if has_date(r.cells)]
     cut = [r for r in dated if len(r.cells) > layout.width]
     if not columns or not cut or len(cut) * 10 < len(dated) * 9:

@@ -1,12 +1,13 @@
 """Turns the records below the header into the rows of a statement."""
 
 from collections import Counter
+from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
 
 from resolvers.statements.columns import Roles
 from resolvers.statements.currencies import sign_of
 from resolvers.statements.drafts import (
+    MAX_TEXT,
     Draft,
     Drafter,
     Rules,
@@ -26,6 +27,17 @@ def _likely(sign: str) -> str:
     """The first guess at what a sign stands for: a dollar is one of the United States."""
     meant = sign_of(sign)
     return "USD" if "USD" in meant else min(meant)
+
+
+@dataclass(slots=True, eq=False)
+class _Words:
+    """The words of a draft, for when they decide; a third of what a partial function takes."""
+
+    reader: "RowReader"
+    draft: Draft
+
+    def __call__(self) -> str:
+        return self.reader.words(self.draft)
 
 
 class RowReader:
@@ -49,15 +61,19 @@ class RowReader:
         """
         self._check_rule()
         drafts = self._drafts()
+        # What is read of a file of many rows lies in memory once: drafts hold the records.
+        self._layout.body.clear()
         booked = [d for d in drafts if d.problem is None or d.problem.code == "BALANCE_LINE"]
         if self._roles.money.amount is None:
             self._from_pair([d for d in booked if d.problem is None])
         else:
             self._from_amount(booked)
         self._check_signs([d for d in drafts if d.problem is None])
-        good = [d for d in drafts if d.problem is None]
-        self._id_column = self._unique_ids(good)
-        return [self._row(draft) for draft in drafts]
+        self._id_column = self._unique_ids([d for d in drafts if d.problem is None])
+        del booked
+        # Each draft goes as its row comes.
+        drafts.reverse()
+        return [self._row(drafts.pop()) for _ in range(len(drafts))]
 
     def named_columns(self) -> dict[str, str]:
         """Role -> the name of its column, for those roles that have one."""
@@ -216,7 +232,8 @@ class RowReader:
         if draft.problem is not None:
             return Entry(None, balance=draft.balance)
         money = draft.amount
-        side = side_of(self._drafter.cell(draft, self._roles.money.flag))
+        flag = self._roles.money.flag
+        side = None if flag is None else side_of(self._drafter.cell(draft, flag))
         if side is None and money is not None:
             side = money.side
         return Entry(
@@ -225,7 +242,7 @@ class RowReader:
             balance=draft.balance,
             fee=draft.fee.value if draft.fee is not None else None,
             signed=money is not None and money.signed,
-            text=partial(self._words, draft),
+            text=_Words(self, draft),
             currency=draft.currency,
             day=draft.day,
         )
@@ -258,22 +275,28 @@ class RowReader:
             cells.append(draft.more)
         return list(dict.fromkeys(cell for cell in cells if cell))
 
-    def _words(self, draft: Draft) -> str:
+    def words(self, draft: Draft) -> str:
         """The texts of a draft with those of its kind and category."""
         columns = (self._roles.category, *self._roles.fallback)
         kinds = (self._drafter.cell(draft, column) for column in columns)
         return " ".join((*self._pieces(draft), *kinds))[:300]
 
+    def _text(self, draft: Draft, column: int | None, limit: int = MAX_TEXT) -> str | None:
+        """A cell without what no text needs; None where nothing is left."""
+        if column is None:
+            return None
+        return clean(self._drafter.cell(draft, column), limit) or None
+
     def _row(self, draft: Draft) -> StatementRow:
         roles, cell = self._roles, self._drafter.cell
         text = clean(" ".join(self._pieces(draft)))
-        payee = clean(cell(draft, roles.payee)) or None
+        payee = self._text(draft, roles.payee)
         if not text:
             others = (cell(draft, column) for column in roles.fallback)
             text = payee or next((t for other in others if (t := clean(other))), "")
         if not text and draft.problem is not None:
             text = clean(" ".join(c for c in draft.cells if c)[:2000])
-        given_id = clean(cell(draft, self._id_column), 200) or None
+        given_id = self._text(draft, self._id_column, 200)
         value = draft.value
         if draft.problem is not None and draft.amount is not None:
             value = draft.amount.value
@@ -284,8 +307,8 @@ class RowReader:
             currency=draft.currency,
             description=text,
             payee=payee,
-            notes=clean(cell(draft, roles.notes)) or None,
-            category=clean(cell(draft, roles.category)) or None,
+            notes=self._text(draft, roles.notes),
+            category=self._text(draft, roles.category),
             external_id=given_id,
             balance=draft.balance,
             problem=draft.problem,

@@ -253,7 +253,7 @@ def read_records(text: str, delimiter: str, limits: Limits, skip_lines: int = 0)
         if not (fault or cells[0][:1].isalnum() or any(map(_SAYS.search, cells))):
             # A rule of dashes or stars between parts of a statement.
             continue
-        if fault is None and any(len(c) * 4 > limits.field for c in cells):
+        if fault is None and max(map(len, cells)) * 4 > limits.field:
             fault = "TOO_LONG" if any(len(c.encode()) > limits.field for c in cells) else None
         if fault == "TOO_LONG":
             cells = [c[:200] for c in cells]

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from graphql import (
@@ -14,6 +15,7 @@ from graphql import (
     is_introspection_type,
 )
 from strawberry.types.base import get_object_definition
+from structlog.testing import capture_logs
 
 from graph.engine import Engine
 from graph.nodes import KINDS, PREFIX
@@ -163,6 +165,31 @@ async def test_the_start_leaves_for_later_what_single_requests_need() -> None:
     assert not engine.later
     assert all("compiled" in vars(one) for one in stored.values()), "and each fits the schema"
     assert TransactionCreate.__pydantic_complete__
+
+
+@pytest.mark.anyio
+async def test_what_fails_after_the_start_is_told_and_left_to_the_first_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine = Engine()
+    stored = load_operations(engine, ENDPOINTS)
+    compile_, broken = engine.compile, stored["GetAccount"]
+
+    def failing(text: str, *, trusted: bool = False) -> Any:
+        if text == broken.text:
+            raise RuntimeError("not now")
+        return compile_(text, trusted=trusted)
+
+    monkeypatch.setattr(engine, "compile", failing)
+    with capture_logs() as told:
+        await engine.later.run()
+    assert [(one["event"], one["log_level"], one["what"]) for one in told] == [
+        ("start.later_failed", "error", "GetAccount")
+    ]
+    assert isinstance(told[0]["exc_info"], RuntimeError)
+    assert all("compiled" in vars(one) for one in stored.values() if one is not broken)
+    monkeypatch.undo()
+    assert broken.compiled.refused is None, "the first request that needs it makes it"
 
 
 def test_few_rows_read_or_write_anything_but_json() -> None:

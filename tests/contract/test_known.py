@@ -76,8 +76,18 @@ class Line:
                 for name, _, value in (line.partition(":") for line in lines)
             }
             status = int(first.split()[1])
-            size = 0 if status in {204, 304} else int(headers["content-length"])
+            size = 0 if status in {100, 204, 304} else int(headers["content-length"])
             return Answer(status, headers, await self.reader.readexactly(size))
+
+
+class Alone:
+    """Windows of this process."""
+
+    def __init__(self) -> None:
+        self.local = LocalWindows()
+
+    async def take(self, shares: Any, *, guarded: bool = False) -> Any:  # noqa: ARG002
+        return self.local.take(shares)
 
 
 @dataclass
@@ -87,6 +97,7 @@ class Served:
     port: int
     memo: Memo
     draining: Draining
+    server: Any
     lines: list[Line] = field(default_factory=list)
 
     async def line(self) -> Line:
@@ -101,7 +112,7 @@ async def serving(app: Starlette, draining: Draining) -> AsyncIterator[Served]:
     taken = bind("127.0.0.1", 0)
     task = asyncio.create_task(server.serve(sockets=[taken]))
     await server.listening.wait()
-    found = Served(int(taken.getsockname()[1]), memo, draining)
+    found = Served(int(taken.getsockname()[1]), memo, draining, server)
     yield found
     for line in found.lines:
         line.writer.close()
@@ -111,10 +122,23 @@ async def serving(app: Starlette, draining: Draining) -> AsyncIterator[Served]:
     await task
 
 
-@pytest.fixture
-async def served(app: Starlette, running: Running) -> AsyncIterator[Served]:
-    """The application on a port of its own."""
-    async for one in serving(app, running.draining):
+async def nobody(_: str) -> None:
+    """No family of tokens."""
+
+
+@pytest.fixture(params=["limited", "unlimited"])
+async def served(
+    app: Starlette, running: Running, settings: Settings, request: pytest.FixtureRequest
+) -> AsyncIterator[Served]:
+    """The application on a port of its own; without limits most repeats need no task."""
+    if request.param == "limited":
+        async for one in serving(app, running.draining):
+            yield one
+        return
+    off = Limits(Alone(), b"x" * 32, nobody, on=False)
+    services = replace(running.services, limits=off)
+    around = Running.around(services, settings)
+    async for one in serving(create_app(services, settings, around), around.draining):
         yield one
 
 
@@ -341,6 +365,71 @@ async def test_pieces_and_crowds_are_answered_in_order(
     assert served.memo.hits >= 4
 
 
+async def in_two(line: Line, request: bytes, pause: float = 0.01) -> Answer:
+    """The answer to a request whose head and body come in packets of their own."""
+    head, _, body = request.partition(b"\r\n\r\n")
+    line.writer.write(head + b"\r\n\r\n")
+    await asyncio.sleep(pause)
+    return await line.ask(body)
+
+
+async def test_a_body_that_comes_after_its_head_is_known_with_it(
+    served: Served, line: Line, client: httpx2.AsyncClient, ada: Person, bob: Person
+) -> None:
+    account = await account_of(client, ada)
+    hers, other = query(ada, PAGE, first=5), query(ada, PAGE, first=6)
+    assert len(hers) == len(other), "their heads are the same"
+    first = {one: await line.ask(one) for one in (hers, other, query(bob, PAGE, first=5))}
+    memo = served.memo
+    assert len(memo) == 3
+    for one, answer in first.items():
+        assert (await in_two(line, one)).lasting() == answer.lasting(), "as every other"
+    hits = memo.hits
+    for number, (one, answer) in enumerate([*first.items()] * 3):
+        again = await in_two(line, one)
+        assert again.lasting() == answer.lasting()
+        assert memo.hits == hits + number + 1
+    # A third body behind the same head is nobody else's, and one that is late is waited for.
+    unknown = query(ada, PAGE, first=7)
+    hits = memo.hits
+    assert (await in_two(line, unknown)).status == 200
+    assert (await in_two(line, hers, pause=0.3)).lasting() == first[hers].lasting()
+    assert memo.hits == hits
+    head, _, body = other.partition(b"\r\n\r\n")
+    line.writer.write(head + b"\r\n\r\n")
+    await asyncio.sleep(0.01)
+    line.writer.write(body[:10])
+    await asyncio.sleep(0.01)
+    assert (await line.ask(body[10:])).lasting() == first[other].lasting()
+    assert account.encode() not in (await in_two(line, query(bob, PAGE, first=5))).body
+
+
+async def test_a_head_that_waits_is_answered_before_a_stop(
+    served: Served, line: Line, ada: Person
+) -> None:
+    request = query(ada, PAGE, first=5)
+    for _ in range(3):
+        first = await in_two(line, request)
+    head, _, body = request.partition(b"\r\n\r\n")
+    line.writer.write(head + b"\r\n\r\n")
+    await asyncio.sleep(0.05)
+    for connection in list(served.server.server_state.connections):
+        connection.shutdown()
+    answer = await line.ask(body)
+    assert answer.body == first.body
+    assert await line.reader.read() == b""
+
+
+async def test_who_waits_to_be_told_to_go_on_is_told_each_time(
+    served: Served, line: Line, ada: Person
+) -> None:
+    head, _, body = query(ada, PAGE, {"Expect": "100-continue"}, first=5).partition(b"\r\n\r\n")
+    for _ in range(3):
+        assert (await line.ask(head + b"\r\n\r\n")).status == 100
+        assert (await line.ask(body)).status == 200
+    assert (len(served.memo), served.memo.hits) == (0, 0)
+
+
 async def test_somebody_else_gets_her_own(
     served: Served, line: Line, client: httpx2.AsyncClient, ada: Person, bob: Person
 ) -> None:
@@ -357,18 +446,6 @@ async def test_somebody_else_gets_her_own(
 async def test_each_repeat_counts_at_its_limit(
     running: Running, settings: Settings, ada: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Alone:
-        """Windows of this process."""
-
-        def __init__(self) -> None:
-            self.local = LocalWindows()
-
-        async def take(self, shares: Any, *, guarded: bool = False) -> Any:  # noqa: ARG002
-            return self.local.take(shares)
-
-    async def nobody(_: str) -> None:
-        return None
-
     monkeypatch.setattr("resolvers.limits.USER", replace(USER, limit=4))
     services = replace(running.services, limits=Limits(Alone(), b"x" * 32, nobody))
     around = Running.around(services, settings)
@@ -443,7 +520,7 @@ def known(peer: str = "10.0.0.1") -> Known:
         async def again(self, visit: Visit) -> Any:
             raise NotImplementedError
 
-        async def repeat(self, known: Known, ending: Any) -> None:
+        def begin(self, known: Known, ending: Any) -> None:
             raise NotImplementedError
 
     claims = Claims(None, None, 0)  # type: ignore[arg-type]
@@ -472,3 +549,16 @@ async def test_what_is_remembered_has_bounds() -> None:
             await asyncio.sleep(0.05)
     assert memo.held_bytes == 0
     assert memo._timer is None
+    assert not memo.is_half(names[1])
+
+
+async def test_heads_are_forgotten_with_the_last_of_their_bodies() -> None:
+    memo = Memo(most=2)
+    head, *names = [memo.name(bytes([number])) for number in range(4)]
+    memo.put(names[0], known(), 100, head)
+    memo.put(names[0], known(), 100, head)
+    memo.put(names[1], known(), 100, head)
+    memo.put(names[2], known(), 100)
+    assert memo.is_half(head)
+    memo.put(names[0], known(), 100)
+    assert not memo.is_half(head)

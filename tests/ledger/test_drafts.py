@@ -117,6 +117,20 @@ async def test_a_second_create_is_one_statement(world: World) -> None:
     await world.sound()
 
 
+async def test_a_draft_is_one_round_trip(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    process, database = world.process(), world.services.database
+    await world.book(process, "-1")
+
+    async def begin(*_: Any) -> Any:
+        raise AssertionError("a transaction is begun")
+
+    monkeypatch.setattr(database, "_begin", begin)
+    with counted(database) as seen:
+        await world.book(process, "-2")
+    # It commits by itself: there are no words around it.
+    assert len(seen) == 1
+
+
 @pytest.mark.parametrize("writers", [2, 4])
 async def test_processes_that_remember_different_things_lose_no_cent(
     world: World, writers: int
@@ -173,7 +187,8 @@ async def test_a_total_that_is_another_one_is_never_written_over(
     await root.execute("UPDATE accounts SET total = $1 WHERE id = $2", again, account)
     with counted(world.services.database) as seen:
         await world.book(process, "-2")
-    assert len(seen) == 3
+    # Refused, not found in the feed, and written as usual.
+    assert len(seen) == 4
     assert (await world.balances())["A"] == "-3.00"
     await world.sound()
 
@@ -214,20 +229,21 @@ async def test_a_key_whose_time_is_over_is_free_for_a_draft(
     assert await root.fetchval(kept, world.actor.ledger_id) == 1
 
 
+@pytest.mark.parametrize("cut_off", [True, False], ids=["cut", "told"])
 @pytest.mark.parametrize("happened", [True, False])
-async def test_a_connection_that_is_cut_at_the_end_books_once(
-    world: World, monkeypatch: pytest.MonkeyPatch, happened: bool
+async def test_a_draft_that_ends_in_an_error_is_booked_once(
+    world: World, monkeypatch: pytest.MonkeyPatch, happened: bool, cut_off: bool
 ) -> None:
     process, database = world.process(), world.services.database
     await world.book(process, "-1")
     real: Callable[..., Awaitable[bool]] = database.change_at
 
-    async def cut(draft: dict[str, Any]) -> bool:
+    async def fail(draft: dict[str, Any]) -> bool:
         if happened:
             assert await real(draft)
-        raise DBAPIError(None, None, ConnectionResetError(), connection_invalidated=True)
+        raise DBAPIError(None, None, ConnectionResetError(), connection_invalidated=cut_off)
 
-    monkeypatch.setattr(database, "change_at", cut)
+    monkeypatch.setattr(database, "change_at", fail)
     made = await world.book(process, "-2")
     monkeypatch.undo()
     assert not made.replayed

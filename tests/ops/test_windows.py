@@ -69,6 +69,38 @@ async def cache(parts: Endpoints, anyio_backend: str) -> AsyncIterator[Cache]:
     await patient.close()
 
 
+async def test_a_kept_connection_that_was_cut_costs_no_count(cache: Cache) -> None:
+    windows, share = RedisWindows(cache), Share(fresh_key(), 100, 3_600)
+    assert cache.ways is not None
+    calls, kept = cache.calls, len(cache.ways._free)
+    for number in range(1, 4):
+        assert (await windows.take([share])).standings[0].used == number
+    assert cache.calls == calls + 3
+    assert len(cache.ways._free) == max(kept, 1), "one after the other on the same connection"
+    for number in range(4, 7):
+        for way in cache.ways._free:
+            way._writer.transport.abort()
+        await asyncio.sleep(0.05)
+        assert (await windows.take([share])).standings[0].used == number
+    windows._script.sha = "0" * 40
+    assert (await windows.take([share])).standings[0].used == 7
+    together = await asyncio.gather(*[windows.take([share]) for _ in range(30)])
+    assert sorted(one.standings[0].used for one in together) == list(range(8, 38))
+    assert (await windows.take([share])).standings[0].used == 38
+
+
+async def test_an_answer_that_nobody_waited_for_is_nobody_elses(cache: Cache) -> None:
+    windows = RedisWindows(cache)
+    first, second = Share(fresh_key(), 100, 3_600, 5), Share(fresh_key(), 100, 3_600)
+    for ticks in range(6):
+        task = asyncio.create_task(windows.take([first]))
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert (await windows.take([second])).standings[0].used == ticks + 1
+
+
 STEPS = st.lists(
     st.tuples(
         st.one_of(st.integers(0, 90_000), st.integers(0, HOUR_MS), st.sampled_from([1, 59_999])),
