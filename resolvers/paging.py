@@ -85,7 +85,7 @@ class Order:
     descending: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Listing:
     """A list as a family of prepared statements.
 
@@ -105,29 +105,32 @@ async def fetch_page(
     tx: Transaction, listed: Select[Any] | Listing, order: Order, request: PageRequest
 ) -> Page[Row[Any]]:
     """One page of a statement in one query; the sort columns are read along, last of all."""
-    if request.size == 0:
+    size, backward = request.size, request.backward
+    if size == 0:
         return Page((), (), has_next=False, has_previous=False)
+    keyed = None
     if isinstance(listed, Listing):
-        sides = (request.after is None, request.before is None, request.backward)
+        keyed = listed.keyed
+        sides = (request.after is None, request.before is None, backward)
         form = (listed.form, order.descending, sides)
         statement = listed.forms.get(
             form, lambda: _page(listed.build(), order, request, keyed=listed.keyed is not None)
         )
-        values: dict[str, Any] = {**listed.values, "page_size": request.size + 1}
+        values: dict[str, Any] = {**listed.values, "page_size": size + 1}
         for name, side in (("after", request.after), ("before", request.before)):
-            values.update({f"{name}_{index}": one for index, one in enumerate(side or ())})
+            if side is not None:
+                values.update({f"{name}_{index}": one for index, one in enumerate(side)})
         found = list(await tx.rows(statement, values))
     else:
         found = list(await tx.rows(_page(listed, order, request, named=False)))
-    more = len(found) > request.size
-    found = found[: request.size]
-    if request.backward:
+    more = len(found) > size
+    found = found[:size]
+    if backward:
         found.reverse()
-    keyed = listed.keyed if isinstance(listed, Listing) else None
     keys = list(
         map(itemgetter(*keyed) if keyed else itemgetter(slice(-len(order.columns), None)), found)
     )
-    if request.backward:
+    if backward:
         return Page(found, keys, request.before is not None, more)
     return Page(found, keys, more, request.after is not None)
 
