@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
@@ -76,6 +76,9 @@ def _handler(rest: Rest, rows: Mapping[str, Endpoint]) -> Callable[[Request], Aw
             error = await gate.failed(failed)
             extra = {"Allow": ", ".join(allow)} if error.status == 405 else {}
             return failure(error, headers=extra)
+        except ClientDisconnect:
+            # Nobody is there to be told anything.
+            raise
         except Exception as error:  # noqa: BLE001 - the last line: masked and logged
             return failure(masked(error, request_id_of(request)))
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 import structlog
 from starlette.applications import Starlette
 from starlette.middleware.exceptions import ExceptionMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -114,6 +114,10 @@ class Front:
     async def _answer(self, exchange: "Exchange", scope: Scope, receive: Receive) -> None:
         try:
             await self._enter(exchange, scope, receive)
+        except ClientDisconnect:
+            # She left before her request was whole.
+            if exchange.started:
+                raise
         except Exception as error:
             response = _broken(scope, error)
             if exchange.started:

@@ -1,7 +1,7 @@
 """GraphQL over HTTP: the endpoint as its specification and the published audits want it."""
 
 import orjson
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from graph.context import Context, Services
@@ -45,6 +45,9 @@ class GraphQLEndpoint:
             return await self._entered(request, gate, kind)
         except AppError as error:
             return failure(await gate.failed(error), kind)
+        except ClientDisconnect:
+            # Nobody is there to be told anything.
+            raise
         except Exception as error:  # noqa: BLE001 - the last line: masked and logged
             return failure(masked(error, request_id_of(request)), kind)
 

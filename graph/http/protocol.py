@@ -1,6 +1,7 @@
 """One connection of the server: limits on its heads, and answers at once to what is known already."""
 
 import asyncio
+from collections import deque
 from collections.abc import Coroutine
 from functools import partial
 from typing import Any, Final
@@ -131,15 +132,20 @@ class BoundedProtocol(HttpToolsProtocol):
 
         It has not ended: what it asks is known only then.
         """
-        cycle = self.cycle
+        cycle = self._latest
         whole = cycle is not None and cycle.scope is self.scope and not self._refused
         if whole and cycle.keep_alive and not cycle.waiting_for_100_continue and self.client:
             place = Remember(memo, name, self.client[0], length, half)
             self.scope["state"]["remember"] = place
 
+    @property
+    def _latest(self) -> Any:
+        """What answers the last request whose head is complete, or did; None before the first."""
+        return self.cycle
+
     def _idle(self) -> bool:
         """Whether nothing is under way on this connection."""
-        before: Any = self.cycle
+        before = self._latest
         if before is not None and not (before.response_complete and before.keep_alive):
             return False
         return not (self.pipeline or self.flow.write_paused)
@@ -167,8 +173,19 @@ class BoundedProtocol(HttpToolsProtocol):
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
 
+    def on_response_complete(self) -> None:
+        """The end of an answer; what was refused behind it ends the connection."""
+        if self._refused and not self.pipeline:
+            self.server_state.total_requests += 1
+            self.transport.close()
+            return
+        super().on_response_complete()
+
     def repeated(self) -> None:
         """The end of an answer to what was known: what follows it, with one timer for many."""
+        if self._refused:
+            self.on_response_complete()
+            return
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
@@ -187,7 +204,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def timeout_keep_alive_handler(self) -> None:
         """Close a connection on which nothing has come for a while; the timer may be an older one."""
         self.timeout_keep_alive_task = None
-        cycle: Any = self.cycle
+        cycle = self._latest
         busy = cycle is not None and not cycle.response_complete
         if busy or self.transport.is_closing():
             # The end of its answer sets the next one.
@@ -236,7 +253,7 @@ class BoundedProtocol(HttpToolsProtocol):
             state = self.scope["state"]
             state["abort"] = self.transport.abort
             super().on_headers_complete()
-            cycle = self.cycle
+            cycle = self._latest
             if cycle is not None and cycle.scope is self.scope:
                 state["whole"] = partial(_whole, cycle)
 
@@ -280,6 +297,21 @@ class BoundedProtocol(HttpToolsProtocol):
             self._end(431)
 
     def _end(self, status: int) -> None:
+        """Refuse what has come; what was asked before it is answered instead, and the line ended."""
+        self._refused, self._in_head = True, False
+        self._head_ended()
+        cycle = self._latest
+        waited = len(self.pipeline)
+        # A body that does not end well is no request.
+        self.pipeline = deque(one for one in self.pipeline if not one[0].more_body)
+        whole = cycle is not None and not (
+            cycle.response_complete or getattr(cycle, "more_body", False)
+        )
+        if whole:
+            cycle.keep_alive = False
+        if whole or waited:
+            # Who is told that her request was not understood, and it is done, asks again.
+            return
         told = refusal(STATUS_LINE[status], self.server_state.default_headers, self.url)
         self.transport.write(told)
         self.transport.close()

@@ -11,6 +11,7 @@ import pytest
 from graph.http import protocol
 from graph.http.headers import Draining
 from graph.http.server import make_server
+from tests.doors import Person
 
 pytestmark = pytest.mark.anyio
 OK = b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -104,6 +105,64 @@ async def test_a_head_that_is_refused_is_answered_in_our_shape(
     told = orjson.loads(body)
     error = told["error"] if b"/v1" in content else told["errors"][0]["extensions"]
     assert error["code"] == code
+
+
+NO_HTTP = (
+    b"XYZ\x00\r\n\r\n",
+    b"   ",
+    b"GET / HTTP/1.1\r\nHost: x\r\nX A\x00: 1\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * protocol.HEAD_BYTES + b"\r\n\r\n",
+    CHUNKED + b"\r\nzz\r\n",
+)
+
+
+@pytest.mark.parametrize("behind", NO_HTTP, ids=["letters", "spaces", "head", "long", "chunks"])
+async def test_what_was_asked_before_nonsense_is_done_and_answered(
+    port: int, ada: Person, client: Any, behind: bytes
+) -> None:
+    body = b'{"name":"Giro","type":"CHECKING","currency":"EUR"}'
+    token = ada.headers["Authorization"].encode()
+    heads = b"Host: x\r\nAuthorization: %b\r\n" % token
+    post = b"POST /v1/accounts HTTP/1.1\r\n%bContent-Type: application/json\r\n" % heads
+    post += b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+    get = b"GET /v1/accounts HTTP/1.1\r\n" + heads + b"\r\n"
+    for times, content in ((1, post), (2, post + post), (1, get), (1, get)):
+        answer = await said(port, content + behind)
+        assert answer.count(b"HTTP/1.1 ") == times, answer
+        done = b"HTTP/1.1 200 " if content is get else b"HTTP/1.1 201 "
+        assert answer.count(done) == times, answer
+    found = await client.get("/v1/accounts", headers=ada.headers)
+    assert len(found.json()["data"]["items"]) == 3
+
+
+@pytest.mark.parametrize("path", ["/graphql", "/v1/auth/login", "/v1/uploads"])
+async def test_nobody_is_told_of_a_request_that_was_not_finished(
+    app: Any, ada: Person, path: str
+) -> None:
+    token = ada.headers["Authorization"].encode()
+    heads = [(b"host", b"x"), (b"authorization", token), (b"content-type", b"application/json")]
+    if path == "/v1/uploads":
+        heads[2] = (b"content-type", b"multipart/form-data; boundary=x")
+    pieces = [
+        {"type": "http.request", "body": b"{", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    told: list[Any] = []
+
+    async def receive() -> Any:
+        return pieces.pop(0)
+
+    async def send(message: Any) -> None:
+        told.append(message)
+
+    scope = {
+        "type": "http", "http_version": "1.1", "method": "POST", "path": path, "root_path": "",
+        "raw_path": path.encode(), "query_string": b"", "scheme": "http", "state": {},
+        "headers": [*heads, (b"content-length", b"100")], "client": ("10.9.0.1", 1),
+        "server": ("x", 80),
+    }  # fmt: skip
+    await app(scope, receive, send)
+    assert told == []
 
 
 @pytest.mark.case("R06")
