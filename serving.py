@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from graph.http.fleet import Fleet, FleetFailed
-from graph.http.process import Parent, StopSignals
+from graph.http.process import Parent, StopSignals, is_last
 from launch import FAILED
 from part_settings import PREFIX
 from settings import Settings
@@ -52,9 +52,8 @@ async def serve_alone(
     running = await start(settings, endpoints, port=port)
     if settings.demo:
         await seed(running, quiet=member)
-    application = create_app(running.services, settings, running)
     server = make_server(
-        application,
+        create_app(running.services, settings, running),
         shutdown_seconds=settings.shutdown_seconds,
         proxies=settings.trusted_proxies,
     )
@@ -91,6 +90,7 @@ async def serve_alone(
         # A load balancer needs the time to see that we are not ready any more.
         drain_seconds=_PRODUCTION_DRAIN_SECONDS if settings.production else _DRAIN_SECONDS,
         early=not settings.production,
+        last=is_last if member else lambda: True,
     )
     for task in preparing:
         task.cancel()

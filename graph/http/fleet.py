@@ -49,6 +49,11 @@ class _Member:
             with suppress(ProcessLookupError):
                 self.process.send_signal(number)
 
+    def let_go(self) -> None:
+        """Let it know that nobody serves after it."""
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+
 
 class Fleet:
     """So many processes of one command."""
@@ -83,7 +88,8 @@ class Fleet:
         process = await asyncio.create_subprocess_exec(
             *self._command,
             stdout=asyncio.subprocess.PIPE,
-            stdin=asyncio.subprocess.DEVNULL,
+            # Its end tells that all of them stop.
+            stdin=asyncio.subprocess.PIPE,
             pass_fds=(self._fd,),
             env={**os.environ, **self._environment(number)},
         )
@@ -150,6 +156,7 @@ class Fleet:
     async def stop(self) -> None:
         """Let each finish what it does; whoever takes too long is ended."""
         for member in self._members.values():
+            member.let_go()
             member.tell(signal.SIGTERM)
         over = [member.over for member in self._members.values()]
         if over:

@@ -1,15 +1,31 @@
 """What a serving process has around its event loop: its port, its signals and its parent."""
 
+import ctypes
 import os
 import signal
 import socket
+import struct
+import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 HARD_STOP_SECONDS: Final = 24.0
 _BACKLOG: Final = 2_048
+_ATTACH_FILTER: Final = 26
+"""``SO_ATTACH_FILTER``, which Python does not name."""
+_NO_CALLS: Final = b"".join(
+    struct.pack("=HBBI", *step)
+    for step in (
+        # The flags of the TCP header; with SYN among them: keep nothing of it, else all.
+        (0x30, 0, 0, 13),
+        (0x45, 0, 1, 0x02),
+        (0x06, 0, 0, 0),
+        (0x06, 0, 0, 0xFFFFFFFF),
+    )
+)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -30,6 +46,31 @@ def bind(host: str, port: int) -> socket.socket:
         raise
     taken.setblocking(False)
     return taken
+
+
+def hear_no_calls(listener: socket.socket) -> None:
+    """Let nobody new in, and keep those who wait to be accepted: then none of them can be lost.
+
+    Whoever calls between the last look at the queue and its end would be let in by the kernel, and
+    reset.  A filter of the packet (Linux, socket(7)) has it call again, and find the port closed.
+    It stays for every process that has this socket.
+    """
+    if sys.platform != "linux":
+        return
+    steps = ctypes.create_string_buffer(_NO_CALLS, len(_NO_CALLS))
+    program = struct.pack("HP", len(_NO_CALLS) // 8, ctypes.addressof(steps))
+    with suppress(OSError):
+        # Where the kernel knows no filters, a moment stays in which somebody is reset.
+        listener.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, program)
+
+
+def is_last(pipe: int = 0) -> bool:
+    """Whether whoever looks after this process has closed the pipe to it: nobody serves after it."""
+    try:
+        os.set_blocking(pipe, False)
+        return not os.read(pipe, 1)
+    except BlockingIOError:
+        return False
 
 
 class StopSignals:

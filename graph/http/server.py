@@ -16,6 +16,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from graph.http.headers import Draining
 from graph.http.known import Memo
+from graph.http.process import hear_no_calls
 from graph.http.protocol import BoundedProtocol
 from graph.sharing import Flag
 
@@ -23,6 +24,7 @@ SOCKET_MESSAGE_BYTES: Final = 64 * 1024
 KEEP_ALIVE_SECONDS: Final = 20
 _TICK_SECONDS: Final = 0.02
 _QUIET_TICKS: Final = 8
+_CALL_SECONDS: Final = 0.05
 _FRESH_SECONDS: Final = 1.0
 _WATCH_SECONDS: Final = 1.0
 _BESIDE_SECONDS: Final = 7.0
@@ -125,11 +127,12 @@ class DrainingServer(Server):
         draining: Draining,
         drain_seconds: float,
         early: bool,
+        last: Callable[[], bool] = lambda: True,
     ) -> str | None:
         """Serve until ``stopping`` is set, or until something fails: then why, in one line.
 
         ``beside`` are tasks that end by ``stopping`` too; ``unwell`` is asked each
-        second.
+        second; ``last`` says at the end whether no other process serves the socket.
         """
         serving = asyncio.create_task(self.serve(sockets=[taken]))
         listening = asyncio.create_task(self.listening.wait())
@@ -139,7 +142,7 @@ class DrainingServer(Server):
         failure = await _watched(stopping, [serving, *beside], unwell)
         stopping.set()
         if not serving.done():
-            await self.drain(draining, at_most=drain_seconds, early=early)
+            await self.drain(draining, at_most=drain_seconds, early=early, last=last)
             self.should_exit = True
         await asyncio.gather(serving, return_exceptions=True)
         await asyncio.wait(beside, timeout=_BESIDE_SECONDS)
@@ -148,13 +151,20 @@ class DrainingServer(Server):
         await asyncio.gather(*beside, return_exceptions=True)
         return failure
 
-    async def drain(self, draining: Draining, *, at_most: float, early: bool) -> None:
+    async def drain(
+        self, draining: Draining, *, at_most: float, early: bool, last: Callable[[], bool]
+    ) -> None:
         """Let callers go one by one: every answer closes its connection from now on.
 
         With ``early`` it ends once nobody has been connected for a moment.
         """
         draining.on = True
         await self._until(lambda: early and not self._connected(), at_most, _QUIET_TICKS)
+        if last():
+            for listener in self._listeners:
+                hear_no_calls(listener)
+            # Who has begun to call comes in.
+            await asyncio.sleep(_CALL_SECONDS)
         await self._stop_listening()
         # Who came last has connected and not yet asked.
         await self._until(lambda: not any(map(_is_fresh, self._connected())), _FRESH_SECONDS, 1)

@@ -18,6 +18,7 @@ async def dial(address: str, services: Services) -> AsyncIterator[Open]:
 
     async def one(path: str = "/graphql", **options: object) -> Talk:
         made = await talk(f"ws://{address}{path}", **options)
+        made.followers = lambda: services.live.counts()[1]
         opened.append(made)
         return made
 

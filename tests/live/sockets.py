@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,8 @@ class Talk:
     """One open socket."""
 
     connection: ClientConnection
+    followers: Callable[[], int] = lambda: 0
+    """How many follow the feed."""
 
     async def say(self, *messages: Any) -> None:
         for message in messages:
@@ -71,7 +74,13 @@ class Talk:
     async def run(self, document: str, id_: str = "1", **variables: Any) -> "Talk":
         """Begin an operation."""
         payload = {"query": document, "variables": variables}
+        before = self.followers()
         await self.say({"id": id_, "type": "subscribe", "payload": payload})
+        # The protocol has no word for it, and what happens before it begins is not told.
+        for _ in range(50 if document.startswith("subscription") else 0):
+            if self.followers() != before:
+                break
+            await asyncio.sleep(0.01)
         return self
 
     async def next(self) -> Any:
