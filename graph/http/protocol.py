@@ -248,6 +248,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._memo = None
         if self._size > HEAD_BYTES:
             self._refuse()
+        elif not self._names_a_host():
+            self._refuse(400)
         if not self._refused:
             # For an answer that streams to somebody who does not read.
             state = self.scope["state"]
@@ -291,10 +293,15 @@ class BoundedProtocol(HttpToolsProtocol):
         """Refuse what is not HTTP, in our own shape."""
         self._end(400)
 
-    def _refuse(self) -> None:
+    def _refuse(self, status: int = 431) -> None:
         if not self._refused:
             self._refused = True
-            self._end(431)
+            self._end(status)
+
+    def _names_a_host(self) -> bool:
+        """Whether there is one host, as HTTP/1.1 demands it (RFC 9112, 3.2)."""
+        hosts = [name for name, _ in self.headers if name == b"host"]
+        return len(hosts) == 1 or (not hosts and self.parser.get_http_version() != "1.1")
 
     def _end(self, status: int) -> None:
         """Refuse what has come; what was asked before it is answered instead, and the line ended."""

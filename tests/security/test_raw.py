@@ -68,6 +68,9 @@ SMUGGLED = b"GET /v1/smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
         CHUNKED + b"\r\n" + b"f" * 20 + b"\r\nx\r\n0\r\n\r\n" + SMUGGLED,
         CHUNKED + b"\r\n3\r\nabcdef\r\n0\r\n\r\n" + SMUGGLED,
         b"GET /health HTTP/1.1\r\nHost : x\r\n\r\n" + SMUGGLED,
+        b"GET /health HTTP/1.1\r\n\r\n" + SMUGGLED,
+        b"GET /health HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n" + SMUGGLED,
+        b"GET /health HTTP/1.0\r\nHost: x\r\nHost: y\r\n\r\n" + SMUGGLED,
         b"GET /health HTTP/1.1\r\nHost: x\r\nX: \x00\r\n\r\n" + SMUGGLED,
         b"GET /health HTTP/1.1\r\nHost: x\r\n X: folded\r\n\r\n" + SMUGGLED,
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + SMUGGLED,
@@ -89,8 +92,10 @@ async def test_a_request_of_two_meanings_has_none(port: int, content: bytes) -> 
         (b"GET /v1/accounts HTTP/1.1\r\nHost : x\r\n\r\n", 400, "BAD_REQUEST"),
         (b"GET /v1/a HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 70_000, 431, "PAYLOAD_TOO_LARGE"),
         (b"\x16\x03\x01\x02\x00\x01", 400, "BAD_REQUEST"),
+        (b"GET /v1/accounts HTTP/1.1\r\n\r\n", 400, "BAD_REQUEST"),
+        (b"GET /v1/accounts HTTP/1.1\r\nHost: x\r\nhOST: x\r\n\r\n", 400, "BAD_REQUEST"),
     ],
-    ids=["head", "large", "nonsense"],
+    ids=["head", "large", "nonsense", "nowhere", "twice"],
 )
 async def test_a_head_that_is_refused_is_answered_in_our_shape(
     port: int, content: bytes, status: int, code: str
@@ -192,3 +197,7 @@ async def test_who_trickles_or_says_nothing_keeps_nobody_waiting(
     assert all(one == b"" or isinstance(one, ConnectionError) for one in ended)
     for _, writer in lines:
         writer.close()
+
+
+async def test_an_older_client_need_not_name_a_host(port: int) -> None:
+    assert (await said(port, b"GET /health HTTP/1.0\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
