@@ -15,7 +15,7 @@ from resolvers.statements.dates import DateReader, looks_like_date
 from resolvers.statements.layout import Layout
 from resolvers.statements.model import RowProblem, SignRule
 from resolvers.statements.phrases import is_balance_line, state_of
-from resolvers.statements.table import Record
+from resolvers.statements.table import Record, other_delimiter
 
 MAX_TEXT: Final = 500
 _NOTHING: Final = frozenset({"", "-", "--", "–", "—", "n/a", "na", "null", "none"})
@@ -37,6 +37,8 @@ class Rules:
     date_format: str
     fee_given: bool
     home_currency: str | None = None
+    open_end: bool = False
+    """Whether the last line lacks its end."""
 
 
 @dataclass(slots=True)
@@ -212,6 +214,10 @@ class Drafter:
     def _without_amount(self, draft: Draft) -> RowProblem:
         if any(is_balance_line(cell) for cell in draft.cells if 1 < len(cell) < 120):
             return skipped("BALANCE_LINE", "The row tells a balance or a total, not a transaction.")
+        other = other_delimiter(draft.cells, self._layout.width)
+        if other is not None:
+            reason = f"The columns of this row are separated by {other!r}, those of others are not."
+            return failed("OTHER_DELIMITER", reason)
         first = next((cell for cell in draft.cells if cell), "")
         reason = f"The row has no amount ({shown(first)!r}), so it is a notice, not a transaction."
         return skipped("NOTICE", reason)

@@ -103,7 +103,7 @@ def _table(data: bytes, mapping: CsvMapping, limits: Limits) -> "Table":
         raise StatementError("UNSUPPORTED_FORMAT", message)
     delimiter = mapping.delimiter or choose_delimiter(text, limits)
     records = read_records(text, delimiter, limits, mapping.skip_rows)
-    return Table("CSV", records, delimiter, encoding, warnings)
+    return Table("CSV", records, delimiter, encoding, warnings, not text.endswith("\n"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +119,8 @@ class Table:
     delimiter: str | None
     encoding: str
     warnings: Sequence[str]
+    open_end: bool = False
+    """Whether its last line lacks its end."""
 
 
 def read_table(
@@ -160,6 +162,7 @@ def read_table(
         date_format=date_format,
         fee_given="fee" in given,
         home_currency=home_currency,
+        open_end=table.open_end,
     )
     reader = RowReader(layout, roles, rules)
     rows = reader.read()

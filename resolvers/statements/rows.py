@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from resolvers.statements.columns import Roles
 from resolvers.statements.currencies import sign_of
+from resolvers.statements.cutting import check_end
 from resolvers.statements.drafts import (
     MAX_TEXT,
     Draft,
@@ -63,6 +64,9 @@ class RowReader:
         drafts = self._drafts()
         # What is read of a file of many rows lies in memory once: drafts hold the records.
         self._layout.body.clear()
+        if self._rules.open_end and drafts:
+            told = check_end(drafts, self._roles, self._rules.mark)
+            self.warnings += [told] if told else []
         booked = [d for d in drafts if d.problem is None or d.problem.code == "BALANCE_LINE"]
         if self._roles.money.amount is None:
             self._from_pair([d for d in booked if d.problem is None])

@@ -195,6 +195,15 @@ def _holds_row(cells: Iterable[str]) -> bool:
     return False
 
 
+def other_delimiter(cells: Iterable[str], width: int) -> str | None:
+    """What separates so many columns within one cell, with a date and an amount among them."""
+    for cell in cells:
+        for delimiter in DELIMITERS:
+            if cell.count(delimiter) == width - 1 > 0 and _holds_row(cell.split(delimiter)):
+                return delimiter
+    return None
+
+
 def choose_delimiter(text: str, limits: Limits) -> str:
     """The delimiter whose split has most rows with a date cell and an amount cell."""
     first = text[:40].partition("\n")[0]

@@ -131,3 +131,62 @@ def test_whole_files_of_banks_are_not_suspected() -> None:
         if told:
             found[entry["path"]] = told
     assert found == {}
+
+
+TABLE = (
+    "Date;Payee;Note;Amount\r\n"
+    "2026-01-05;Baker;bread;-3,50\r\n"
+    "2026-01-06;Employer;wages;1.000,00\r\n"
+    "2026-01-07;Landlord;rent;-912,34"
+)
+
+
+def ends(text: str) -> tuple[list[str | None], list[str]]:
+    statement = read_file(text.encode())
+    codes = [None if row.problem is None else row.problem.code for row in statement.rows]
+    return codes, [warning.partition(".")[0] for warning in statement.warnings]
+
+
+@pytest.mark.parametrize("left", range(1, 32))
+def test_a_table_that_ends_within_a_line_books_no_half_of_it(left: int) -> None:
+    whole = TABLE.rindex("2026")
+    assert len(TABLE) - whole == 32
+    cut = TABLE[: whole + left]
+    assert ends(cut) == ([None, None, "CUT_OFF"], ["The file seems to be cut off in line 4"])
+
+
+def test_a_table_whose_last_line_is_whole_needs_no_end_of_it() -> None:
+    for text in (TABLE, TABLE + "\r\n", TABLE[: TABLE.rindex("\r\n")]):
+        codes, warnings = ends(text)
+        assert (set(codes), warnings) == ({None}, [])
+    pair = "Date,Payee,Out,In\n2026-01-05,A,,3.50\n2026-01-06,B,,3.00\n2026-01-07,C,4.00,"
+    assert ends(pair) == ([None] * 3, [])
+    assert ends(pair + "5.0")[0] == [None, None, "CUT_OFF"]
+    # As many decimals as each amount needs.
+    short = "Date,Payee,Amount\n2026-01-05,A,-3.5\n2026-01-06,B,-3.25\n2026-01-07,C,-3.75\n"
+    assert ends(short + "2026-01-08,D,-4") == ([None] * 4, [])
+    assert ends(short.replace("-3.5\n", "-3.51\n") + "2026-01-08,D,-4") == ([None] * 4, [])
+    # Lines below a table are no cut rows of it.
+    assert ends(TABLE + "\r\nMade on 2026-01-08")[1] == []
+    assert ends(TABLE + "\r\nSum;;;84,16")[1] == []
+
+
+def test_a_table_that_lacks_less_than_an_amount_says_so_and_books_it() -> None:
+    text = (
+        "Date,Payee,Amount,Balance,Note\n2026-01-05,A,-3.50,96.50,x\n2026-01-06,B,-6.00,90.50,y\n"
+    )
+    told = ["The file seems to be cut off in line 4"]
+    assert ends(text + "2026-01-07,C,-7.00,83.50") == ([None] * 3, told)
+    without = text.replace(",Note", "").replace(",x", "").replace(",y", "")
+    assert ends(without + "2026-01-07,C,-7.00,83.") == ([None] * 3, told)
+    assert ends(without + "2026-01-07,C,-7.") == ([None, None, "CUT_OFF"], told)
+
+
+def test_a_line_with_other_delimiters_is_not_taken_for_a_notice() -> None:
+    lines = TABLE.split("\r\n")
+    mixed = "\n".join([*lines, "2026-01-08\tBaker\tcake\t-4,50", "Thank you; come again", ""])
+    statement = read_file(mixed.encode())
+    found = [
+        (row.line, row.problem.decision, row.problem.code) for row in statement.rows if row.problem
+    ]
+    assert found == [(5, "FAILED", "OTHER_DELIMITER"), (6, "SKIPPED", "NOTICE")]
