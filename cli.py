@@ -4,13 +4,14 @@ Exit codes: 0 done, 1 failed, 2 refused to start (a wrong setting, a port in use
 """
 
 import asyncio
+import errno
 import json
 import os
 import socket
 import sys
 from datetime import datetime
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -23,10 +24,9 @@ if TYPE_CHECKING:
     from app import Running
     from models.embedded.parts import EmbeddedParts, Endpoints
 
-_DRAIN_SECONDS: Final = 2.0
-_PRODUCTION_DRAIN_SECONDS: Final = 5.0
 _PIPE_WIDTH: Final = 160
-_STARTED: Final = monotonic()
+_ORPHANS_SECONDS: Final = 8.0
+_TRY_SECONDS: Final = 0.1
 
 cli = typer.Typer(
     name="pockettrend",
@@ -40,15 +40,21 @@ cli = typer.Typer(
 
 
 def _bind(settings: Settings) -> socket.socket:
-    try:
-        return bind(settings.host, settings.port)
-    except OSError as error:
-        refuse(
-            [
-                f"cannot listen on {settings.host}:{settings.port}: {error.strerror}.",
-                "Stop the other program or choose another POCKETTREND_PORT.",
-            ]
-        )
+    # Processes whose parent was killed finish what they do, and hold the port as long.
+    until = monotonic() + (_ORPHANS_SECONDS if settings.servers > 1 else 0.0)
+    while True:
+        try:
+            return bind(settings.host, settings.port)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE and monotonic() < until:
+                sleep(_TRY_SECONDS)
+                continue
+            refuse(
+                [
+                    f"cannot listen on {settings.host}:{settings.port}: {error.strerror}.",
+                    "Stop the other program or choose another POCKETTREND_PORT.",
+                ]
+            )
 
 
 @cli.command()

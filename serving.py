@@ -44,10 +44,11 @@ async def serve_alone(
     from graph.http.server import make_server  # noqa: PLC0415
 
     port = int(taken.getsockname()[1])
-    loop = asyncio.get_running_loop()
-    starting = asyncio.current_task()
+    loop, starting = asyncio.get_running_loop(), asyncio.current_task()
     stop.on_stop(lambda: loop.call_soon_threadsafe(starting.cancel) if starting else None)
-    if not member:
+    if member:
+        loop.add_reader(0, _let_go, loop, stop)
+    else:
         await migrate_all(settings, endpoints)
     running = await start(settings, endpoints, port=port)
     if settings.demo:
@@ -65,7 +66,6 @@ async def serve_alone(
     ]
     if settings.worker:
         beside.append(asyncio.create_task(running.work(stopping)))
-
     preparing: list[asyncio.Task[None]] = []
 
     def unwell() -> str | None:
@@ -99,6 +99,13 @@ async def serve_alone(
         typer.echo(f"pockettrend: {failure}", err=True)
         return FAILED
     return 0
+
+
+def _let_go(loop: asyncio.AbstractEventLoop, stop: StopSignals) -> None:
+    """Whoever looks after this process stops all of them, or is gone."""
+    if is_last():
+        loop.remove_reader(0)
+        stop.request()
 
 
 async def serve_together(

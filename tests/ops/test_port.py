@@ -2,15 +2,19 @@
 
 import asyncio
 import socket
+import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import cli
 from graph.http.headers import Draining
 from graph.http.server import make_server
+from settings import Settings
 
-pytestmark = [pytest.mark.anyio, pytest.mark.case("X08")]
+pytestmark = pytest.mark.case("X08")
 ASKED = b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
@@ -64,6 +68,7 @@ def heard(caller: socket.socket) -> bytes:
     return said
 
 
+@pytest.mark.anyio
 async def test_who_calls_while_the_port_closes_is_answered_or_not_let_in(app: Any) -> None:
     taken = Late(socket.AF_INET, socket.SOCK_STREAM)
     taken.bind(("127.0.0.1", 0))
@@ -79,6 +84,7 @@ async def test_who_calls_while_the_port_closes_is_answered_or_not_let_in(app: An
         socket.create_connection(("127.0.0.1", Late.port), timeout=5)
 
 
+@pytest.mark.anyio
 async def test_one_of_several_leaves_the_port_to_the_others(app: Any) -> None:
     taken = socket.create_server(("127.0.0.1", 0), backlog=512)
     others = taken.dup()
@@ -88,3 +94,17 @@ async def test_one_of_several_leaves_the_port_to_the_others(app: Any) -> None:
     assert caller is not None
     with others, others.accept()[0], caller:
         pass
+
+
+def test_who_serves_together_waits_for_those_whose_parent_was_killed(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        alone = Settings(data=tmp_path, port=port, servers=1)
+        with pytest.raises(SystemExit):
+            cli._bind(alone)
+        together = alone.model_copy(update={"servers": 2})
+        leaving = threading.Timer(0.5, taken.close)
+        leaving.start()
+        with cli._bind(together) as bound:
+            assert bound.getsockname()[1] == port
+        leaving.join()
