@@ -6,7 +6,7 @@
 #   BASE  where the server listens         (http://127.0.0.1:8000)
 #   MAIL  the folder of its outgoing mail  (.pockettrend/mail)
 #
-# It needs curl, python3 and a server started with `make serve`.  Each line it prints is the status,
+# It needs curl 7.82 or newer (for --json), python3 and a server started with `make serve`.  Each line it prints is the status,
 # the method and the path of one call; it stops at the first answer that is not the expected one.
 # Two people are made for it, so that they can share a group; nothing else on the server is touched.
 

@@ -159,6 +159,18 @@ class Budget:
         # Keyed by identity: hashing a document would walk and recurse through all of it.
         self._known: dict[int, tuple[weakref.ref[DocumentNode], _Counted]] = {}
 
+    def count(self, document: DocumentNode) -> "_Counted":
+        """Count a parsed document, whatever its variables will be; raises ``TooComplex``.
+
+        Every definition has to be within the limits, because all of them are validated.
+        """
+        key = id(document)
+        entry = self._known.get(key)
+        if entry is None:
+            reference = weakref.ref(document, lambda _: self._known.pop(key, None))
+            entry = self._known[key] = (reference, self._count(document))
+        return entry[1]
+
     def check(
         self,
         document: DocumentNode,
@@ -167,17 +179,11 @@ class Budget:
     ) -> Cost:
         """Count a parsed document and say what its operation costs.
 
-        Every definition has to be within the limits, because all of them are validated. Where the
-        name chooses no single operation nothing can run, and the cost is 0: that error is the
-        executor's. ``variables`` are as they were sent. Raises ``TooComplex``, the only error,
-        with ``details`` of ``limit``, ``allowed`` and ``found``.
+        Where the name chooses no single operation nothing can run, and the cost is 0: that error
+        is the executor's. ``variables`` are as they were sent. Raises ``TooComplex``, the only
+        error, with ``details`` of ``limit``, ``allowed`` and ``found``.
         """
-        key = id(document)
-        entry = self._known.get(key)
-        if entry is None:
-            reference = weakref.ref(document, lambda _: self._known.pop(key, None))
-            entry = self._known[key] = (reference, self._count(document))
-        counted = entry[1]
+        counted = self.count(document)
         operation = counted.choose(operation_name)
         if operation is None:
             return Cost(0, self.limits.cost, 0, 0)
@@ -274,7 +280,7 @@ class _Counted:
 
     def choose(self, name: str | None) -> Part | None:
         """The operation that would run."""
-        if name is None:
+        if not name:
             return self.operations[0] if len(self.operations) == 1 else None
         named = (p for p in self.operations if p.node.name and p.node.name.value == name)
         return next(named, None)

@@ -34,10 +34,11 @@ from graph.analytics.reports import only_reports
 from graph.budget import Budget, Cost, Limits, parse_within
 from graph.coercion import field_error, literal_errors
 from graph.context import Context
-from graph.errors import as_app_error, masked, request_errors, response_errors
+from graph.errors import as_app_error, behind_writes, masked, request_errors, response_errors
 from graph.execution import OperationPlan, Outcome, Plans
 from graph.execution.nodes import is_mutation
 from graph.later import Later
+from graph.reference import unbroken
 from graph.schema import AUTH_MUTATIONS, schema
 from graph.scopes import SESSION, Scopes
 from graph.sharing import Answers, made_once
@@ -126,10 +127,11 @@ class Engine:
         self.later = Later()
 
     def compile(self, text: str, *, trusted: bool = False) -> Compiled:
-        """Parse, budget and validate a document; remembered by its text.
+        """Parse, count and validate a document; remembered by its text.
 
-        ``trusted`` documents (the stored operations) are ours: they are not budgeted.
-        Raises BAD_REQUEST for syntax and QUERY_TOO_COMPLEX over budget.
+        ``trusted`` documents (the stored operations) are ours: they are not budgeted.  What an
+        operation costs depends on its variables: ``cost`` says it.
+        Raises BAD_REQUEST for syntax and QUERY_TOO_COMPLEX over a limit of the text.
         """
         known = self._compiled.get(text)
         if known is not None:
@@ -137,7 +139,7 @@ class Engine:
             return known
         document = parse_within(text, self._limits)
         if not trusted:
-            self._budget.check(document)
+            self._budget.count(document)
         errors = validate(
             self.schema,
             document,
@@ -244,6 +246,8 @@ class Engine:
             return answer
         finally:
             await context.end()
+        if writes and result.errors:
+            result.errors = behind_writes(result.errors, context.request_id)
         return _filled(answer, result, context)
 
     async def stream(
@@ -345,7 +349,7 @@ class Engine:
         )
         if isinstance(result, ExecutionResult):
             return result
-        return cast("ExecutionResult", await cast("Awaitable[Any]", result))
+        return cast("ExecutionResult", await unbroken(cast("Awaitable[Any]", result)))
 
 
 async def _load_many(context: Context, batch: Any, keys: Sequence[Any]) -> Sequence[Any]:

@@ -34,6 +34,7 @@ _CLOSED_LINE: Final = "the handler is closed"
 _MAX_SHOWN: Final = 5
 _RETRY_SECONDS: Final = 5
 """After which a part that was away may be well again."""
+_DONE: Final = "This is done, but its answer could not be made: do not send it again."
 _NO_DATABASE: Final = "The database does not answer now; repeat the request."
 
 
@@ -79,6 +80,27 @@ def masked(error: BaseException, request_id: str) -> AppError:
         "Something went wrong on our side; nothing was changed. Quote the request id.",
         code=ErrorCode.INTERNAL_ERROR,
         details={"requestId": request_id},
+    )
+
+
+def behind_writes(errors: Sequence[GraphQLError], request_id: str) -> list[GraphQLError]:
+    """Errors of mutations: who is told of a failure behind a write that is done must not repeat it.
+
+    What fails below a root field fails after its resolver, and so after its commit.
+    """
+    return [_behind(error, request_id) if error.path else error for error in errors]
+
+
+def _behind(error: GraphQLError, request_id: str) -> GraphQLError:
+    cause = error.original_error
+    if cause is None or isinstance(cause, GraphQLError) or len(error.path or ()) < 2:
+        return error
+    known = masked(cause, request_id)
+    if known.status < 500:
+        return error
+    done = AppError(_DONE, code=known.code, details={**known.details, "done": True})
+    return GraphQLError(
+        _DONE, error.nodes, error.source, error.positions, error.path, original_error=done
     )
 
 

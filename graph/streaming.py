@@ -16,6 +16,7 @@ from graphql import (
 )
 
 from graph.context import Context
+from graph.reference import unbroken
 from resolvers.access import Actor
 
 
@@ -50,7 +51,7 @@ class Asked:
         if isinstance(executor, list):
             return ExecutionResult(None, executor)
         result: Any = execute_subscription_event(executor)
-        answer: ExecutionResult = await result if isawaitable(result) else result
+        answer: ExecutionResult = await unbroken(result) if isawaitable(result) else result
         return answer
 
     def by(self, actor: Actor | None) -> Hashable:

@@ -120,7 +120,9 @@ REGISTRY: Mapping[ErrorCode, CodeFacts] = {
         429, "Too many requests; Retry-After says in how many seconds the next one passes."
     ),
     ErrorCode.INTERNAL_ERROR: CodeFacts(
-        500, "Our mistake. The request id leads us to its cause; nothing was changed."
+        500,
+        "Our mistake. The request id leads us to its cause; nothing was changed, unless "
+        "`details.done` says that the write itself is done.",
     ),
     ErrorCode.DATA_INTEGRITY: CodeFacts(
         500, "A stored value failed its authenticity check and is withheld rather than guessed."

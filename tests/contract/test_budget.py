@@ -400,3 +400,24 @@ def test_nothing_but_too_complex_is_raised(text, operation_name, variables):
     if isinstance(outcomes[0], Cost):
         assert 0 <= outcomes[0].requested <= LIMITS.cost
         assert outcomes[0].fields <= LIMITS.fields
+
+
+def test_an_empty_name_is_no_name() -> None:
+    text = "query A($n: Int) { accounts(first: $n) { nodes { id } } }"
+    assert check(text, "", n=7) == check(text, "A", n=7) == check(text, None, n=7)
+    assert check(text, "", n=7).requested == 8
+    assert check(f"{text} query B {{ id }}", "").requested == 0, "nothing can run"
+
+
+def test_what_is_counted_before_variables_are_known_costs_nothing() -> None:
+    text = (
+        "query ($n: Int, $m: Int) { accounts(first: $n) { nodes { transactions(first: $m) "
+        "{ edges { node { id } } } } } }"
+    )
+    document = parse_within(text, LIMITS)
+    BUDGET.count(document)
+    assert BUDGET.check(document, None, {"n": 3, "m": 5}).requested < 50
+    with pytest.raises(TooComplex):
+        BUDGET.check(document, None, {"n": 100, "m": 100})
+    with pytest.raises(TooComplex):
+        BUDGET.count(parse_within(fan_out(10), LIMITS))

@@ -176,3 +176,21 @@ async def test_nobody_asks_the_database_while_nothing_happens(
         if len(asked) == 2:
             break
     assert len(asked) == 2, "one for everybody's versions, one for everybody's sessions"
+
+
+async def test_an_event_whose_answer_fails_in_part_is_told(
+    client: Any, ada: Person, dial: Any
+) -> None:
+    door = GraphQLDoor(client, ada)
+    [account] = await accounts(door, "Giro")
+    talk = await (await dial()).init(ada.token)
+    await talk.run(
+        "subscription { transactionChanged { transaction { "
+        "a: account { balance transactions(first: 500) { totalCount } } b: account { balance } } } }"
+    )
+    for _ in range(2):
+        await door.call("CreateTransaction", {**ROW, "accountId": account})
+        told = await talk.hear()
+        assert told["type"] == "next"
+        [error] = told["payload"]["errors"]
+        assert error["extensions"]["code"] == "VALIDATION_ERROR"
