@@ -12,7 +12,7 @@ from bench.cpu import cpu_by_process, spent
 from bench.server import Server
 
 WARM_REQUESTS: Final = 15
-SLICE_SECONDS: Final = 0.5
+SLICE_SECONDS: Final = 0.25
 SLICE_REQUESTS: Final = 8
 
 

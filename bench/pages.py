@@ -12,7 +12,7 @@ from bench.stage import ROWS, Goal, Results, Stage, named
 from bench.stock import DOCUMENT as STOCK_PAGE
 
 PAGE_ROWS: Final = 50
-ROUNDS: Final = 5
+ROUNDS: Final = 15
 ONE: Final = """query ($id: ID!) {
   transaction(id: $id) {
     id date amount currency description payee status

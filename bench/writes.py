@@ -15,6 +15,7 @@ from models import ids
 
 _POLL_SECONDS: Final = 0.25
 _IMPORT_SECONDS: Final = 900
+_BATCHES: Final = 5
 _WARM_IMPORT: Final = 5_000
 _IMPORT: Final = 20_000
 _FULL_IMPORT: Final = 100_000
@@ -73,7 +74,7 @@ def measure(stage: Stage) -> Results:
         stage.meter.turn(creating)
     bulk = Contestant("create_in_bulk", "rest", stage.product, bytes)
     with Client(stage.product.port) as client:
-        for run in range(ROUNDS):
+        for run in range(_BATCHES):
             request = batch(stage.person, ROWS + 100_000 + run * BATCH)
             with stage.meter.slice(stage.product, bulk.slices.append) as counted:
                 checked(client.send(request))
@@ -89,7 +90,8 @@ def measure(stage: Stage) -> Results:
         ),
         Goal(
             "imported rows per CPU second / single creates (at least)",
-            ratio(create, imports),
+            # One long stretch of rows beside the median of many short ones.
+            round(create.measurement()["cpu_ms"] / imports.measurement()["cpu_ms"], 3),
             20.0,
             at_least=True,
         ),
