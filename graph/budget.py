@@ -171,6 +171,13 @@ class Budget:
             entry = self._known[key] = (reference, self._count(document))
         return entry[1]
 
+    def check_text(self, document: DocumentNode) -> None:
+        """Refuse what costs too much whatever its variables will be; raises ``TooComplex``."""
+        operation = self.count(document).choose(None)
+        if operation is not None:
+            declared = operation.node.variable_definitions or ()
+            self.check(document, None, {one.variable.name.value: 0 for one in declared})
+
     def check(
         self,
         document: DocumentNode,

@@ -139,7 +139,7 @@ class Engine:
             return known
         document = parse_within(text, self._limits)
         if not trusted:
-            self._budget.count(document)
+            self._budget.check_text(document)
         errors = validate(
             self.schema,
             document,

@@ -409,15 +409,19 @@ def test_an_empty_name_is_no_name() -> None:
     assert check(f"{text} query B {{ id }}", "").requested == 0, "nothing can run"
 
 
-def test_what_is_counted_before_variables_are_known_costs_nothing() -> None:
+def test_before_variables_are_known_they_are_taken_for_the_least() -> None:
     text = (
         "query ($n: Int, $m: Int) { accounts(first: $n) { nodes { transactions(first: $m) "
         "{ edges { node { id } } } } } }"
     )
     document = parse_within(text, LIMITS)
-    BUDGET.count(document)
+    BUDGET.check_text(document)
     assert BUDGET.check(document, None, {"n": 3, "m": 5}).requested < 50
     with pytest.raises(TooComplex):
         BUDGET.check(document, None, {"n": 100, "m": 100})
     with pytest.raises(TooComplex):
-        BUDGET.count(parse_within(fan_out(10), LIMITS))
+        BUDGET.check_text(parse_within(fan_out(10), LIMITS))
+    with pytest.raises(TooComplex):
+        BUDGET.check_text(
+            parse_within(text.partition(")")[2].replace("$n", "99").replace("$m", "99"), LIMITS)
+        )
