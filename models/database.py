@@ -355,9 +355,6 @@ class Database:
 
     async def visible_versions(self, user_id: UUID) -> list[VisibleVersion]:
         """Version and books of every ledger that a person can see, in order of ledger."""
-        heard = await self.versions.hear(user_id)
-        if heard is not None:
-            return heard
         found = await self.call(_VISIBLE_VERSIONS, {"user": user_id})
         return [VisibleVersion._make(row) for row in found]
 

@@ -47,22 +47,17 @@ def begin(tally: Tally | None = None) -> Tally:
 
 def note_statement(text: str, seconds: float) -> None:
     """A statement came back."""
-    note_part(text, seconds)
-    note_listeners(text, seconds)
-
-
-def note_part(text: str, seconds: float) -> None:
-    """A statement of several requests came back; this is one of them."""
     tally = _CURRENT.get()
     if tally is not None:
         tally.statements += 1
         tally.seconds += seconds
         if seconds > tally.slowest:
             tally.slowest, tally.slowest_text = seconds, text
+    note_listeners(text, seconds)
 
 
 def note_listeners(text: str, seconds: float) -> None:
-    """A statement of several requests came back, each of which notes its part itself."""
+    """The same for a statement of several requests, each of which notes it itself."""
     for listener in LISTENERS:
         listener(text, seconds)
 

@@ -22,7 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from models.drivers import DRIVER_ERRORS, Drivers, Held
 from models.frames import NONSENSE, Frames, frames_of
-from models.telemetry import note_listeners, note_part
+from models.telemetry import note_listeners
 
 _log: Final = structlog.get_logger("database")
 
@@ -117,24 +117,6 @@ class VersionLine:
         if self._running is None:
             self._send(now)
         return True
-
-    async def hear(self, user_id: UUID) -> list[VisibleVersion] | None:
-        """Ask, and wait for it; None where it has to be asked for otherwise."""
-        coming: asyncio.Future[tuple[Rows | None, float, str]]
-        coming = asyncio.get_running_loop().create_future()
-
-        def then(*told: Any) -> None:
-            # Who asked may have gone meanwhile.
-            if not coming.done():
-                coming.set_result(told)
-
-        if not self.ask(user_id, then):
-            return None
-        rows, seconds, text = await coming
-        if rows is None:
-            return None
-        note_part(text, seconds)
-        return [VisibleVersion._make(row) for row in rows]
 
     def _send(self, now: float) -> None:
         """Ask for all who wait."""

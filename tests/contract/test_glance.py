@@ -11,7 +11,6 @@ import httpx2
 import pytest
 
 from app import Running, create_app
-from graph.http.glance import Glance
 from graph.http.logs import configure_logs
 from resolvers.limits import Limits
 from settings import Settings
@@ -31,22 +30,6 @@ from tests.doors import Person
 from tests.statements import counted
 
 pytestmark = pytest.mark.anyio
-_GLANCES: list[Glance] = []
-"""Requests that were answered after a glance."""
-
-
-@pytest.fixture(autouse=True)
-def noted(monkeypatch: pytest.MonkeyPatch) -> None:
-    answered = Glance._answered
-    _GLANCES.clear()
-
-    def noting(self: Glance, *rest: Any) -> bool:
-        done = answered(self, *rest)
-        if done:
-            _GLANCES.append(self)
-        return done
-
-    monkeypatch.setattr(Glance, "_answered", noting)
 
 
 @pytest.fixture
@@ -72,11 +55,12 @@ async def line(served: Served) -> Line:
 
 async def glanced(running: Running, line: Line, request: bytes) -> Answer:
     """The answer to a request that has come to be answered after a glance."""
+    versions = running.services.database.versions
     async with asyncio.timeout(10):
         while True:
-            before = len(_GLANCES)
+            before = versions.statements
             answer = await line.ask(request)
-            if len(_GLANCES) > before:
+            if versions.statements > before:
                 return answer
 
 
@@ -162,12 +146,13 @@ async def test_another_day_and_other_rates_are_looked_at_anew(
 ) -> None:
     for request in (await asked(line, client, ada)).values():
         await glanced(running, line, request)
+        versions = running.services.database.versions
         for name, value in (("rates_version", "others"), ("time", 4_000_000_000.0)):
             with monkeypatch.context() as patch:
                 patch.setattr(f"graph.http.glance.{name}", lambda value=value: value)
-                before = len(_GLANCES)
+                before = versions.statements
                 assert (await line.ask(request)).status in {200, 304}
-                assert len(_GLANCES) == before
+                assert versions.statements == before
             await glanced(running, line, request)
 
 
@@ -214,16 +199,14 @@ async def test_a_glance_is_logged_and_counted_as_every_request(
     requests = await asked(line, client, ada)
     configure_logs(level="info", style="json", for_good=False)
     for request in requests.values():
-        await glanced(running, line, request)
-        around.services.database.versions._give_way()
         told: dict[bool, Any] = {}
         async with asyncio.timeout(10):
             while len(told) < 2:
                 capsys.readouterr()
-                before, figures = len(_GLANCES), shown(around)
+                before, figures = running.services.database.versions.statements, shown(around)
                 await line.ask(request)
                 await asyncio.sleep(0)
-                glance = len(_GLANCES) > before
+                glance = running.services.database.versions.statements > before
                 logged = json.loads(capsys.readouterr().err.splitlines()[-1])
                 after = shown(around)
                 changed = {

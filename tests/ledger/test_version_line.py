@@ -7,10 +7,9 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from sqlalchemy import text
 
 from graph.context import Services
-from models import ids, telemetry
+from models import ids
 from models.database import Database
 from models.versions import Rows, VersionLine
 from tests.doors import Person
@@ -59,12 +58,7 @@ async def line(services: Services, ada: Person) -> AsyncIterator[VersionLine]:
 
 
 async def known(database: Database, person: Person) -> list[tuple[Any, ...]]:
-    # Not by the line.
-    rows = await database.call(
-        text("SELECT * FROM visible_versions(:user) ORDER BY ledger_id"),
-        {"user": person_id(person)},
-    )
-    return [tuple(row) for row in rows]
+    return [tuple(row) for row in await database.visible_versions(person_id(person))]
 
 
 async def test_who_asks_meanwhile_goes_with_the_next_statement(
@@ -143,38 +137,3 @@ async def test_it_gives_way_to_who_waits_for_a_connection(
     for one in [*held, last]:
         await one.end()
     await database.drivers.rest()
-
-
-async def test_reads_that_are_made_ask_on_it_and_count_their_part(
-    services: Services, line: VersionLine, ada: Person, bob: Person
-) -> None:
-    database = services.database
-    hers, his = await known(database, ada), await known(database, bob)
-
-    async def heard(person: Person) -> tuple[list[tuple[Any, ...]], int]:
-        tally = telemetry.begin()
-        found = await database.visible_versions(person_id(person))
-        return [tuple(row) for row in found], tally.statements
-
-    before = line.statements
-    with counted(database) as seen:
-        first = asyncio.create_task(heard(ada))
-        others = [asyncio.create_task(heard(one)) for one in (bob, ada, bob)]
-        await asyncio.sleep(0)
-        # She does not wait for it; those who asked with her do.
-        others[1].cancel()
-        found = [await first, await others[0], await others[2]]
-    assert found == [(hers, 1), (his, 1), (his, 1)]
-    assert (len(seen), line.statements - before) == (2, 2)
-
-
-async def test_who_asks_on_a_line_that_is_cut_is_told_by_another(
-    services: Services, line: VersionLine, ada: Person
-) -> None:
-    wanted = await known(services.database, ada)
-    asking = asyncio.create_task(services.database.visible_versions(person_id(ada)))
-    await asyncio.sleep(0)
-    held = line._held
-    assert held is not None
-    held.driver.terminate()
-    assert [tuple(row) for row in await asking] == wanted
