@@ -26,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from models.connecting import connect
 from models.drafting import WRITE_AT
 from models.drivers import Drivers, Held, raise_heard, raise_told
+from models.frames import words_ahead
 from models.sealing import KEY_CACHE_SECONDS, KeyMissing, RingCache
 from models.statements import Inserted, Joined, Prepared, Writer
 from models.stores.keys import KeyProvider
@@ -43,9 +44,8 @@ _log: Final = structlog.get_logger("database")
 _RETRIED: Final = frozenset({"40001", "40P01"})
 _ATTEMPTS: Final = 4
 _BEGIN_WRITE: Final = "BEGIN; SELECT set_config('app.user_id', '"
-_BEGIN_READ: Final = (
-    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT set_config('app.user_id', '"
-)
+_BEGIN_READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_AS_READER: Final = "SELECT set_config('app.user_id', '"
 LOCK_TIMEOUT: Final = "55P03"
 UNIQUE_VIOLATION: Final = "23505"
 
@@ -147,23 +147,31 @@ class Database:
             await reading.end()
 
     async def open_read(self, user_id: UUID | None) -> "Reading":
-        """Begin such a moment; who opens it ends it.
+        """Open such a moment; who opens it ends it.
 
-        Like every way in, it takes another connection once when the first turns out to be cut.
+        It begins with its first statement, in the same round trip, and takes another connection
+        once, like every way in, when the first turns out to be cut.
         """
-        return Reading(await self._begin(_BEGIN_READ, user_id, self._begun), self, user_id)
+        return Reading(await self.drivers.take(), self, user_id)
 
-    async def _begin(
-        self, words: str, user_id: UUID | None, more: str, lock: Collection[UUID] = ()
-    ) -> Held:
-        """A connection in a transaction as one person.
+    def begin_ahead(self, held: Held, user_id: UUID | None) -> None:
+        """Have a moment begin on a connection, as one person, with the next statement."""
+        who = "" if user_id is None else UUID(int=user_id.int)
+        person = f"{_AS_READER}{who}{self._begun}"
+        if held.begun:
+            held.say_ahead(words_ahead("ROLLBACK", _BEGIN_READ, person))
+        else:
+            held.say_ahead(words_ahead(_BEGIN_READ, person))
+
+    async def _begin(self, user_id: UUID | None, lock: Collection[UUID] = ()) -> Held:
+        """A connection in a transaction that may change, as one person.
 
         A connection that was cut while nobody used it shows it at the first statement: nothing has
         happened on it yet, so another one takes its place, once.
         """
         # One round trip: the words are ours and an id holds nothing but its digits.
         who = "" if user_id is None else UUID(int=user_id.int)
-        text = f"{words}{who}{more}{_locking(lock)}"
+        text = f"{_BEGIN_WRITE}{who}{self._begun_write}{_locking(lock)}"
         try:
             return await self._try_begin(text)
         except DBAPIError as error:
@@ -193,7 +201,7 @@ class Database:
         lock: Collection[UUID] = (),
     ) -> T:
         """One transaction that may change: what work leaves is committed, or nothing of it."""
-        held = await self._begin(_BEGIN_WRITE, user_id, self._begun_write, lock)
+        held = await self._begin(user_id, lock)
         writing = Writing(held, self)
         try:
             try:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import PoolProxiedConnection
 
-from models.frames import NONSENSE, PacketError
+from models.frames import NONSENSE, Ahead, PacketError, frames_of
 
 _KEPT_SECONDS: Final = 0.05
 _BABBLED: Final = (asyncpg.InternalClientError, PacketError)
@@ -40,6 +40,14 @@ class Held:
     def begun(self) -> bool:
         """Whether it stands in a transaction: that of the reading before, which is over."""
         return bool(self.driver.is_in_transaction())
+
+    def say_ahead(self, words: Ahead | None) -> None:
+        """Have something go out with the next statement, in its round trip; None takes it back."""
+        frames = frames_of(self.driver)
+        if frames is not None:
+            frames.ahead = words
+        elif words is not None:
+            raise asyncpg.InterfaceError("the connection is closed")
 
 
 class Drivers:

@@ -1,15 +1,22 @@
-"""Follows the frames of what PostgreSQL sends, and ends a line that says anything else.
+"""Stands between a line to PostgreSQL and the driver: follows frames, and sends words ahead.
 
 The driver trusts the length at the head of each message.  A length below four sends it back over
 the same bytes for ever, inside one call that nothing interrupts, and a long one has it gather
 whatever comes: a server, a pooler or a line that babbles would stop the process.  So every head is
-looked at before the driver sees it; what is inside of a message stays the driver's business.
+looked at before the driver sees it; what is inside of a message stays the driver's business.  A line
+that says anything else is ended.
+
+Words ahead save a reading a round trip: they go in one packet with the next statement of the
+driver's, as messages of the extended protocol without a Sync of their own, and what the server says
+to them is kept from the driver.  If one of them fails, the server skips all up to the driver's own
+Sync, so the driver hears the error as that of its statement.
+(https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING)
 """
 
 import asyncio
 import struct
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from typing import Any, Final, NamedTuple
 
 import asyncpg
 import structlog
@@ -55,6 +62,11 @@ _LEAST_OF: Final = tuple(_LENGTHS.get(bytes([kind]), (4, 0))[0] for kind in rang
 _MOST_OF: Final = tuple(_LENGTHS.get(bytes([kind]), (4, 0))[1] for kind in range(256))
 
 
+_NOT_OURS: Final = frozenset(b"EZ")
+"""Heard by the driver whenever it comes: an error, and that the server is ready."""
+_DONE: Final = ord("C")
+_ANSWERED: Final = frozenset(b"12D")
+"""What comes before a command is done: parsed, bound, rows."""
 NONSENSE: Final = (
     ArithmeticError, AssertionError, AttributeError, LookupError, struct.error, SystemError,
     ValueError, PacketError, asyncpg.InternalClientError,
@@ -66,6 +78,55 @@ class Babbled(ConnectionError):
     """What came on a line to the database is none of its messages; the line was ended."""
 
 
+def words_ahead(*commands: str) -> "Ahead":
+    """Commands without parameters, each to be parsed, bound and executed, as one piece."""
+    pieces = []
+    for command in commands:
+        parse = b"\0" + command.encode() + b"\0\0\0"
+        pieces.append(b"P" + (len(parse) + 4).to_bytes(4, "big") + parse + _BIND_AND_EXECUTE)
+    return Ahead(b"".join(pieces), len(commands))
+
+
+class Ahead(NamedTuple):
+    """Words that go ahead of a statement."""
+
+    messages: bytes
+    commands: int
+    """How many of them the server says to be done."""
+
+
+_BIND_AND_EXECUTE: Final = (
+    b"B" + (12).to_bytes(4, "big") + b"\0\0" + bytes(6)
+    + b"E" + (9).to_bytes(4, "big") + b"\0" + bytes(4)
+)  # fmt: skip
+
+
+class _Mouth:
+    """The driver's way to a line: what is to be said ahead goes out with what it says next."""
+
+    __slots__ = ("_frames", "_transport", "get_extra_info")
+
+    def __init__(self, frames: "Frames", transport: Any) -> None:
+        self._frames = frames
+        self._transport = transport
+        self.get_extra_info = transport.get_extra_info
+
+    def write(self, data: Any) -> None:
+        """Say something, after what was to be said ahead of it."""
+        if self._frames.ahead is None:
+            self._transport.write(data)
+        else:
+            self._transport.writelines((self._frames.said_ahead(), data))
+
+    def writelines(self, pieces: Iterable[Any]) -> None:
+        """Say several things at once."""
+        for piece in pieces:
+            self.write(piece)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
 class Frames:
     """What stands between a line and the driver's protocol; it is put in place of its ears.
 
@@ -73,7 +134,10 @@ class Frames:
     without, and everything else of the protocol stays as it is.
     """
 
-    __slots__ = ("_begun", "_hand_on", "_lost", "_made", "_skip", "_transport", "_wrong", "then")
+    __slots__ = (
+        "_begun", "_hand_on", "_kept_back", "_lost", "_made", "_skip", "_transport", "_unanswered",
+        "_wrong", "ahead", "then",
+    )  # fmt: skip
 
     def __init__(self, protocol: Any) -> None:
         self._hand_on: Callable[[bytes], None] = protocol.data_received
@@ -85,6 +149,10 @@ class Frames:
         self._wrong: Babbled | None = None
         self.then: Callable[[], None] | None = None
         """Called after the driver has heard what came, or that the line is gone."""
+        self.ahead: Ahead | None = None
+        """Goes out before what the driver says next."""
+        self._unanswered = 0
+        self._kept_back = b""
         protocol.data_received = self.received
         protocol.connection_made = self.made
         protocol.connection_lost = self.lost
@@ -92,13 +160,51 @@ class Frames:
     def made(self, transport: Any) -> None:
         """The line is there."""
         self._transport = transport
-        self._made(transport)
+        self._made(_Mouth(self, transport))
+
+    def said_ahead(self) -> bytes:
+        """What goes ahead now; the driver does not hear what is answered to it."""
+        ahead, self.ahead = self.ahead, None
+        if ahead is None:
+            return b""
+        self._unanswered += ahead.commands
+        return ahead.messages
+
+    def _keep_back(self, data: bytes) -> bytes:
+        """What of the server's words is the driver's: all behind the answers to what went ahead.
+
+        An error is the driver's, too: none of its own words was heard then.
+        """
+        data = self._kept_back + data
+        at, size, others = 0, len(data), b""
+        while self._unanswered and at + 5 <= size:
+            kind, length = _HEAD.unpack_from(data, at)
+            end = at + 1 + length
+            if kind in _NOT_OURS or not _LEAST_OF[kind] <= length <= min(_MOST_OF[kind], _SMALL):
+                self._unanswered = 0
+                break
+            if end > size:
+                break
+            if kind == _DONE:
+                self._unanswered -= 1
+            elif kind not in _ANSWERED:
+                others += data[at:end]
+            at = end
+        if self._unanswered:
+            self._kept_back = data[at:]
+            return others
+        self._kept_back = b""
+        return others + data[at:]
 
     def received(self, data: bytes, head: Any = _HEAD.unpack_from) -> None:
         """Hand on what came if every message that begins in it begins as one does.
 
         Costs a fifth of a microsecond for each message.
         """
+        if self._unanswered:
+            data = self._keep_back(data)
+            if not data:
+                return None
         at, size = self._skip, len(data)
         if self._begun:
             at = self._complete(data)

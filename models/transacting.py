@@ -9,6 +9,7 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Executable, Row, func, select
+from sqlalchemy.exc import DBAPIError
 
 from models.base import table
 from models.drivers import Held
@@ -224,11 +225,58 @@ class Writing(_Driven):
 
 
 class Reading(_Driven):
-    """A transaction that only reads."""
+    """A transaction that only reads; it begins with its first statement."""
 
     def __init__(self, held: Held, database: "Database", user_id: UUID | None) -> None:
         super().__init__(held, database)
         self._user_id = user_id
+        self._opened = False
+
+    async def rows(self, statement: Statement, params: Params = None) -> Sequence[Row[Any]]:
+        """All rows of a statement.
+
+        A connection that was cut while nobody used it shows it at the first statement: nothing was
+        read on it yet, so another one takes its place, once.
+        """
+        turn = self._turn
+        await turn.acquire()
+        try:
+            await self._stand()
+            try:
+                found = await self._database.fetch(self._held, statement, params)
+            except DBAPIError as error:
+                if self._opened or not error.connection_invalidated:
+                    raise
+                await self._take_another()
+                found = await self._database.fetch(self._held, statement, params)
+            self._opened = True
+            return found
+        finally:
+            turn.release()
+
+    async def run(self, statement: Statement, params: Params = None) -> int:
+        """Run a statement for what it does to this moment; the count of rows it touched."""
+        touched = await super().run(statement, params)
+        self._opened = True
+        return touched
+
+    async def _stand(self) -> None:
+        await super()._stand()
+        if not self._opened:
+            self._database.begin_ahead(self._held, self._user_id)
+
+    async def _take_another(self) -> None:
+        """Begin on another connection; whatever cut this one has cut those that are kept, too."""
+        drivers = self._database.drivers
+        await drivers.release(self._held)
+        await drivers.rest()
+        try:
+            self._held = await drivers.take()
+        except BaseException:
+            # There is nothing left to give back.
+            self._over = True
+            raise
+        self._database.begin_ahead(self._held, self._user_id)
 
     async def end(self) -> None:
         """End the moment and give the connection back; nothing was changed, so nothing is lost."""
@@ -237,6 +285,8 @@ class Reading(_Driven):
             turn = self._turn
             await turn.acquire()
             try:
+                if not self._opened:
+                    self._held.say_ahead(None)
                 await self._database.drivers.leave(self._held)
             finally:
                 turn.release()

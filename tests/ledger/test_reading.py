@@ -1,14 +1,19 @@
 """Reads on the driver: a moment of their own, whatever happened on the connection before."""
 
 import asyncio
+import os
+import signal
+import time
 from contextlib import suppress
 from dataclasses import FrozenInstanceError, fields
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import JSON, bindparam, literal, select, text, type_coerce
+from sqlalchemy.exc import DBAPIError
 
 from graph.context import Services
+from models import frames
 from models.accounts import AccountRow
 from models.base import maker
 from models.categories import CategoryRow
@@ -116,6 +121,83 @@ async def test_kept_connections_that_were_cut_are_not_read_from(
         assert await tx.scalar(text("SELECT 1")) == 1
     await database.drivers.rest()
     assert database.drivers.kept == 0
+
+
+async def test_a_connection_that_was_cut_is_noticed_at_the_first_statement_and_replaced(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = services.database
+    monkeypatch.setattr("models.drivers._KEPT_SECONDS", 60.0)
+    me = uuid4()
+    who = text("SELECT pg_backend_pid(), current_setting('app.user_id')")
+
+    async def kept() -> int:
+        await database.drivers.rest()
+        async with database.read(me) as tx:
+            return (await tx.rows(who))[0][0]
+
+    for _ in range(2):
+        cut = await kept()
+        reading = await database.open_read(me)
+        os.kill(cut, signal.SIGTERM)
+        # Nobody hears of it: the loop stands still meanwhile.
+        time.sleep(0.3)  # noqa: ASYNC251 - that is what this is for
+        [(pid, seen)] = await reading.rows(who)
+        assert (pid != cut, seen) == (True, str(me))
+        await reading.end()
+    # In the middle of a moment nothing takes its place.
+    cut = await kept()
+    reading = await database.open_read(me)
+    assert (await reading.rows(who))[0][0] == cut
+    os.kill(cut, signal.SIGTERM)
+    with pytest.raises(DBAPIError) as told:
+        await reading.rows(text("SELECT pg_sleep(5)"))
+    assert told.value.connection_invalidated
+    await reading.end()
+    await database.drivers.rest()
+    assert database.engine.pool.checkedout() == 0
+
+
+async def test_a_moment_begins_in_the_packet_of_its_first_statement(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = services.database
+    one = text("SELECT current_setting('app.user_id'), pg_current_snapshot()::text")
+    me = uuid4()
+    async with database.read(me) as tx:
+        await tx.rows(one)
+    said = []
+    write = frames._Mouth.write
+    monkeypatch.setattr(
+        frames._Mouth, "write", lambda self, data: (said.append(1), write(self, data))[1]
+    )
+    async with database.read(me) as tx:
+        first = (await tx.rows(one))[0]
+        assert (first[0], len(said)) == (str(me), 1)
+        await database.call(text("SELECT 1"))
+        await database.change(None, lambda tx: tx.scalar(text("SELECT pg_current_xact_id()::text")))
+        # The same moment until it ends.
+        assert (await tx.rows(one))[0] == first
+
+
+async def test_a_moment_in_which_nothing_was_read_leaves_nothing(services: Services) -> None:
+    database = services.database
+    who = text("SELECT current_setting('app.user_id', true)")
+    reading = await database.open_read(uuid4())
+    await reading.end()
+    assert (await database.call(who))[0][0] in {"", None}
+    # Not even where values do not fit, which the driver says before it says anything.
+    reading = await database.open_read(uuid4())
+    with pytest.raises(DBAPIError):
+        await reading.rows(text("SELECT CAST(:n AS integer)"), {"n": "no number"})
+    await reading.end()
+    assert (await database.call(who))[0][0] in {"", None}
+
+
+async def test_a_moment_only_reads_whatever_is_said_first(services: Services) -> None:
+    async with services.database.read(None) as tx:
+        with pytest.raises(DBAPIError, match="read-only"):
+            await tx.run(text("CREATE TABLE never (id integer)"))
 
 
 async def test_nothing_is_read_after_the_end(services: Services) -> None:

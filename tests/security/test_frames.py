@@ -1,4 +1,7 @@
-"""Whatever way PostgreSQL's messages are cut, they are followed; what is none is stopped."""
+"""Whatever way PostgreSQL's messages are cut, they are followed; what is none is stopped.
+
+And what is said ahead of a statement goes out with it; the driver hears the statement's answer alone.
+"""
 
 from itertools import pairwise
 from typing import Any
@@ -8,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from models.frames import Babbled, Frames
+from models.frames import Babbled, Frames, words_ahead
 
 pytestmark = pytest.mark.case("X09")
 
@@ -32,6 +35,8 @@ class Ear:
 
     def __init__(self) -> None:
         self.heard = b""
+        self.packets: list[bytes] = []
+        self.mouth: Any = None
         self.aborted = 0
         self.why: Exception | None = None
 
@@ -39,7 +44,19 @@ class Ear:
         self.heard += data
 
     def connection_made(self, transport: Any) -> None:
-        assert transport is self
+        self.mouth = transport
+
+    def get_extra_info(self, name: str) -> Any:
+        return name
+
+    def is_closing(self) -> bool:
+        return False
+
+    def write(self, data: bytes) -> None:
+        self.packets.append(bytes(data))
+
+    def writelines(self, pieces: Any) -> None:
+        self.packets.append(b"".join(pieces))
 
     def connection_lost(self, error: Exception | None) -> None:
         self.why = error
@@ -82,3 +99,78 @@ def test_what_is_no_message_is_never_heard(
     assert (said + word[:4]).startswith(ear.heard)
     assert (ear.aborted, type(ear.why)) == (1, Babbled)
     assert [one["event"] for one in logs] == ["database.babbled"]
+
+
+def _message(kind: bytes, body: bytes = b"") -> bytes:
+    return kind + (len(body) + 4).to_bytes(4, "big") + body
+
+
+_PARSED, _BOUND, _DONE = _message(b"1"), _message(b"2"), _message(b"C", b"BEGIN\0")
+_ROW, _READY = _message(b"D", b"\0\1\0\0\0\1a"), _message(b"Z", b"T")
+_NOTICE, _ERROR = _message(b"N", b"SWARNING\0\0"), _message(b"E", b"SERROR\0C25P02\0\0")
+_COMMANDS = st.lists(
+    st.tuples(st.lists(st.just(_ROW), max_size=3), st.lists(st.just(_NOTICE), max_size=2)).map(
+        lambda one: (_PARSED + _BOUND, *one)
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+def _told(answers: bytes, commands: int, cuts: list[int]) -> Ear:
+    ear = Ear()
+    frames = Frames(ear)
+    ear.connection_made(ear)
+    ahead = words_ahead(*["SELECT 1"] * commands)
+    frames.ahead = ahead
+    ear.mouth.write(b"first")
+    ear.mouth.writelines([b"second", b"third"])
+    assert ear.packets == [ahead.messages + b"first", b"second", b"third"]
+    places = sorted({cut % (len(answers) + 1) for cut in cuts} | {0, len(answers)})
+    for begin, end in pairwise(places):
+        ear.data_received(answers[begin:end])
+    return ear
+
+
+@settings(max_examples=150, deadline=None)
+@given(commands=_COMMANDS, mine=_MESSAGES, cuts=_CUTS)
+def test_what_is_answered_to_words_ahead_is_kept_from_the_driver(
+    commands: list[Any], mine: list[bytes], cuts: list[int]
+) -> None:
+    said = b"".join(
+        begun + b"".join(notices) + b"".join(rows) + _DONE for begun, rows, notices in commands
+    )
+    notices = b"".join(one for _, _, some in commands for one in some)
+    rest = b"".join(mine) + _READY
+    ear = _told(said + rest, len(commands), cuts)
+    assert (ear.heard, ear.aborted) == (notices + rest, 0)
+    # Once: the next answers are all the driver's.
+    ear.data_received(_PARSED + _DONE)
+    assert ear.heard == notices + rest + _PARSED + _DONE
+
+
+@settings(max_examples=80, deadline=None)
+@given(before=st.integers(0, 2), more=st.integers(0, 2), cuts=_CUTS)
+def test_an_error_in_words_ahead_is_the_statement_s(
+    before: int, more: int, cuts: list[int]
+) -> None:
+    said = (_PARSED + _BOUND + _DONE) * before + _PARSED + _ERROR + _READY
+    ear = _told(said, before + more + 1, cuts)
+    assert (ear.heard, ear.aborted) == (_ERROR + _READY, 0)
+
+
+@settings(max_examples=80, deadline=None)
+@given(word=_WORDS, cuts=_CUTS)
+def test_nonsense_among_the_answers_is_never_heard(word: bytes, cuts: list[int]) -> None:
+    with capture_logs() as logs:
+        ear = _told(_PARSED + word + bytes(20), 2, cuts)
+    assert word[:4].startswith(ear.heard)
+    assert ear.aborted == 1
+    assert [one["event"] for one in logs] == ["database.babbled"]
+
+
+def test_everything_else_of_the_line_stays_as_it_is() -> None:
+    ear = Ear()
+    Frames(ear)
+    ear.connection_made(ear)
+    assert (ear.mouth.get_extra_info("socket"), ear.mouth.is_closing()) == ("socket", False)
