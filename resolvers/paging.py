@@ -7,9 +7,9 @@ or repeated when rows come and go in between.
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
-from sqlalchemy import ColumnElement, Integer, Row, Select, bindparam, tuple_
+from sqlalchemy import ColumnElement, Integer, Row, Select, bindparam, literal_column, tuple_
 
 from models.database import Transaction
 from models.statements import Forms
@@ -20,6 +20,9 @@ U = TypeVar("U")
 
 DEFAULT_SIZE: Final = 50
 MAX_SIZE: Final = 100
+_USUAL: Final = frozenset({1, 10, 20, 25, 50, 100})
+"""Sizes that stand in the text of a prepared statement: the server plans it anew for each run as long
+as it does not know how many rows are wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,32 +100,45 @@ class Listing:
     form: Hashable
     build: Callable[[], Select[Any]]
     values: Mapping[str, Any]
-    keyed: tuple[int, ...] | None = None
-    """Where the sort columns stand among its own, if they do; else they are read beside them."""
+
+
+class Along(Protocol):
+    """What is read along with a page, and only with the rows that are on it."""
+
+    @property
+    def keyed(self) -> tuple[int, ...]:
+        """Where the sort columns stand among those of the statement."""
+
+    def around(self, page: Select[Any], *, down: bool) -> Select[Any]:
+        """The statement of a page with more columns, in the order of its sort columns."""
 
 
 async def fetch_page(
-    tx: Transaction, listed: Select[Any] | Listing, order: Order, request: PageRequest
+    tx: Transaction,
+    listed: Select[Any] | Listing,
+    order: Order,
+    request: PageRequest,
+    along: Along | None = None,
 ) -> Page[Row[Any]]:
-    """One page of a statement in one query; the sort columns are read along, last of all."""
+    """One page of a statement in one query.
+
+    Unless something is read ``along``, the sort columns are read behind all others.
+    """
     size, backward = request.size, request.backward
     if size == 0:
         return Page((), (), has_next=False, has_previous=False)
-    keyed = None
+    keyed = None if along is None else along.keyed
     if isinstance(listed, Listing):
-        keyed = listed.keyed
         sides = (request.after is None, request.before is None, backward)
-        form = (listed.form, order.descending, sides)
-        statement = listed.forms.get(
-            form, lambda: _page(listed.build(), order, request, keyed=listed.keyed is not None)
-        )
+        form = (listed.form, order.descending, sides, size if size in _USUAL else None)
+        statement = listed.forms.get(form, lambda: _page(listed.build(), order, request, along))
         values: dict[str, Any] = {**listed.values, "page_size": size + 1}
         for name, side in (("after", request.after), ("before", request.before)):
             if side is not None:
                 values.update({f"{name}_{index}": one for index, one in enumerate(side)})
         found = list(await tx.rows(statement, values))
     else:
-        found = list(await tx.rows(_page(listed, order, request, named=False)))
+        found = list(await tx.rows(_page(listed, order, request, along, named=False)))
     more = len(found) > size
     found = found[:size]
     if backward:
@@ -139,9 +155,9 @@ def _page(
     statement: Select[Any],
     order: Order,
     request: PageRequest,
+    along: Along | None,
     *,
     named: bool = True,
-    keyed: bool = False,
 ) -> Select[Any]:
     """The statement of a page, with its bounds as named parameters or as values."""
 
@@ -164,12 +180,16 @@ def _page(
         statement = statement.where(key > before if order.descending else key < before)
     down = order.descending != request.backward
     statement = statement.order_by(*(c.desc() if down else c.asc() for c in order.columns))
-    if not keyed:
+    if along is None:
         statement = statement.add_columns(
             *(column.label(f"key_{index}") for index, column in enumerate(order.columns))
         )
-    size = bindparam("page_size", type_=Integer) if named else request.size + 1
-    return statement.limit(size)
+    size: ColumnElement[Any] | int = request.size + 1
+    if named:
+        usual = request.size in _USUAL
+        size = literal_column(str(size)) if usual else bindparam("page_size", type_=Integer)
+    statement = statement.limit(size)
+    return statement if along is None else along.around(statement, down=down)
 
 
 def slice_page(

@@ -85,14 +85,34 @@ class Glance:
         """Places of the columns by which pages are sorted."""
 
     def statement(self, *, whole_source: bool = False) -> Select[Any]:
-        """Columns and joins; ``whole_source`` joins what conditions may speak of, too."""
-        source: Any = SOURCE if self._with_kind or whole_source else T
-        columns = list(self._cut.columns)
+        """The columns of the rows themselves; ``whole_source`` joins what conditions speak of."""
+        source = SOURCE if self._with_kind or whole_source else T
+        columns = [one.label(f"own_{at}") for at, one in enumerate(self._cut.columns)]
+        if self._joins:
+            columns.append(T.c.ledger_id.label("own_ledger_id"))
+        return select(*columns).select_from(source)
+
+    def living(self) -> Select[Any]:
+        """The statement over all living rows of a ledger."""
+        return self.statement().where(*LIVING)
+
+    def around(self, page: Select[Any], *, down: bool | None) -> Select[Any]:
+        """The rows of a page with what is joined, in the page's order if ``down`` tells one.
+
+        Joined are the rows of the page alone, whatever the planner knows of the tables: before it
+        has counted their rows it would join all that the page is cut out of.
+        """
+        if not self._joins:
+            return page
+        rows = page.subquery("page")
+        *own, ledger_id = rows.c
+        source: Any = rows
+        columns = list(own)
         for _, join, cut in self._joins:
             one = join.source
             named = and_(
-                one.c.ledger_id == T.c.ledger_id,
-                one.c.id == T.c[join.own],
+                one.c.ledger_id == ledger_id,
+                one.c.id == own[self._cut.place(join.own)],
                 *join.kind.living(one),
             )
             source = source.outerjoin(one, named)
@@ -100,11 +120,10 @@ class Glance:
             columns += [
                 column.label(f"along_{len(columns) + at}") for at, column in enumerate(cut.columns)
             ]
-        return select(*columns).select_from(source)
-
-    def living(self) -> Select[Any]:
-        """The statement over all living rows of a ledger."""
-        return self.statement().where(*LIVING)
+        found = select(*columns).select_from(source)
+        if down is None:
+            return found
+        return found.order_by(*(own[at].desc() if down else own[at].asc() for at in self.keyed))
 
     async def named(
         self, tx: Tx, ledger_id: UUID, keys: Page[Any], *, deleted: bool
@@ -114,7 +133,8 @@ class Glance:
         def build() -> Select[Any]:
             there = T.c.deleted_at.is_not(None) if deleted else T.c.deleted_at.is_(None)
             mine = T.c.ledger_id == bindparam("ledger_id")
-            return self.statement().where(mine, among_named(T.c.id, "ids"), there)
+            rows = self.statement().where(mine, among_named(T.c.id, "ids"), there)
+            return self.around(rows, down=None)
 
         wanted = [key[1] for key in keys.keys]
         statement = _NAMED.get((self, deleted), build)

@@ -175,16 +175,16 @@ async def list_transactions(
     if wanted is NO_FILTER or wanted == NO_FILTER:
         # What is asked most of all is prepared.
         if glance is not None:
-            build, forms, keyed = glance.living, _GLANCES, glance.keyed
+            build, forms = glance.living, _GLANCES
         else:
-            build, forms, keyed = _all_living, _FORMS, None
-        listed = Listing(forms, glance, build, {"ledger_id": ledger_id}, keyed)
-        page = await fetch_page(tx, listed, order, request)
+            build, forms = _all_living, _FORMS
+        listed = Listing(forms, glance, build, {"ledger_id": ledger_id})
+        page = await fetch_page(tx, listed, order, request, glance)
     else:
         conditions = await conditions_of(tx, ledger_id, wanted)
         whole = select(*COLUMNS).select_from(SOURCE)
         statement = whole if glance is None else glance.statement(whole_source=True)
-        page = await fetch_page(tx, statement.where(*conditions), order, request)
+        page = await fetch_page(tx, statement.where(*conditions), order, request, glance)
     if glance is not None:
         return await glance.page(tx, ledger_id, page)
     rows = await open_transactions(tx, page.items)

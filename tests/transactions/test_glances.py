@@ -1,14 +1,18 @@
 """What a page does not show is neither fetched nor opened, and its edges come along."""
 
+import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import httpx2
 import pytest
+import sqlalchemy as sa
 from graphql import GraphQLObjectType, get_named_type, is_leaf_type
 
 from graph.context import Context, Services
+from models import ids
 from models.sealing import LedgerRing
 from tests.doors import GraphQLDoor, Person, Refused
 from tests.execution.both import ENGINE, compared, fresh
@@ -126,8 +130,41 @@ async def test_edges_far_apart_load_alike_and_once(
     with counted(services.database) as seen:
         answer = await ENGINE.run(context, ENGINE.compile(text, trusted=True), {})
     assert answer.raw_errors == []
-    tables = [one.partition("FROM ")[2].split()[0] for one in seen]
+    tables = [re.findall(r"FROM (\w+)", one)[0] for one in seen]
     assert tables == ["transactions", "transactions"], "both accounts were read along"
+
+
+def joined(plan: dict[str, Any]) -> list[float]:
+    """How many rows came out of each join of a plan."""
+    found = [plan["Actual Rows"]] if "Join Type" in plan else []
+    return found + [one for inner in plan.get("Plans", ()) for one in joined(inner)]
+
+
+@pytest.mark.parametrize("first", [10, 9])
+async def test_edges_are_joined_to_the_rows_of_the_page_alone(
+    client: httpx2.AsyncClient, ada: Person, services: Services, first: int
+) -> None:
+    """Whatever the planner knows of the tables, and without planning a usual page each time."""
+    await book(client, ada, 30)
+    seen: list[tuple[str, Any]] = []
+    services.database.watch = lambda sql, values: seen.append((sql, values))
+    try:
+        await asked(services, ada, PAGE, first=first)
+    finally:
+        services.database.watch = None
+    [(sql, values)] = [one for one in seen if "along" in one[0]]
+    async with services.database.read(ids.decode("user", ada.id)) as tx:
+        await tx.rows(sa.text("SELECT 1"))
+        driver = tx._held.driver
+        told = await driver.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", *values)
+        plan = (json.loads(told) if isinstance(told, str) else told)[0]["Plan"]
+        assert joined(plan) == [first + 1] * 2
+        prepared = await driver.prepare(sql)
+        for _ in range(8):
+            assert len(await prepared.fetch(*values)) == first + 1
+        plans = "SELECT max(generic_plans) FROM pg_prepared_statements WHERE statement = $1"
+        if first == 10:
+            assert await driver.fetchval(plans, sql) > 0
 
 
 def fields_of(name: str) -> list[str]:
