@@ -27,6 +27,7 @@ from models.connecting import connect
 from models.drafting import WRITE_AT
 from models.drivers import Drivers, Held, raise_heard, raise_told
 from models.frames import words_ahead
+from models.ids import quick
 from models.sealing import KEY_CACHE_SECONDS, KeyMissing, RingCache
 from models.statements import Inserted, Joined, Prepared, Writer
 from models.stores.keys import KeyProvider
@@ -54,7 +55,7 @@ def _locking(ledger_ids: Collection[UUID]) -> str:
     """Words that lock ledgers, in ascending order; what is read behind them sees what was waited for."""
     if not ledger_ids:
         return ""
-    wanted = ", ".join(f"'{UUID(int=one.int)}'" for one in ledger_ids)
+    wanted = ", ".join(f"'{quick(one)}'" for one in ledger_ids)
     return f"; SELECT FROM ledgers WHERE id IN ({wanted}) ORDER BY id FOR UPDATE"
 
 
@@ -156,7 +157,7 @@ class Database:
 
     def begin_ahead(self, held: Held, user_id: UUID | None) -> None:
         """Have a moment begin on a connection, as one person, with the next statement."""
-        who = "" if user_id is None else UUID(int=user_id.int)
+        who = "" if user_id is None else quick(user_id)
         person = f"{_AS_READER}{who}{self._begun}"
         if held.begun:
             held.say_ahead(words_ahead("ROLLBACK", _BEGIN_READ, person))
@@ -170,7 +171,7 @@ class Database:
         happened on it yet, so another one takes its place, once.
         """
         # One round trip: the words are ours and an id holds nothing but its digits.
-        who = "" if user_id is None else UUID(int=user_id.int)
+        who = "" if user_id is None else quick(user_id)
         text = f"{_BEGIN_WRITE}{who}{self._begun_write}{_locking(lock)}"
         try:
             return await self._try_begin(text)

@@ -56,7 +56,7 @@ class Drafting(Transaction):
         if part not in _KNOWN:
             raise Unready
         rows = [params] if type(params) is dict else params
-        if isinstance(rows, Mapping) or rows is None:
+        if rows is None or (type(rows) is not list and isinstance(rows, Mapping)):
             raise Unready
         if part not in self._left:
             self._left[part] = list(rows)

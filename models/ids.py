@@ -2,6 +2,9 @@
 
 A TypeID is a short type name, an underscore and the 128 bits in lower-case Crockford base32
 (TypeID specification 0.3).  Ids made later sort later, so keyset pages follow creation.
+
+All ids are objects of the driver's own class: it is a ``uuid.UUID``, made, hashed and written in a
+fraction of the time.
 """
 
 import re
@@ -12,7 +15,7 @@ from typing import Final
 from uuid import UUID
 
 from asyncpg.pgproto import pgproto
-from uuid_utils.compat import uuid7
+from uuid_utils import uuid7
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS: Final = [a + b for a in _ALPHABET for b in _ALPHABET]
@@ -53,8 +56,7 @@ PREFIXES: Final = frozenset(
 
 def new_id() -> UUID:
     """A fresh time-ordered id, monotonic within this process."""
-    made: UUID = uuid7()
-    return made
+    return from_bytes(uuid7().bytes)
 
 
 def quick(value: UUID) -> UUID:
@@ -130,7 +132,7 @@ def decode(prefix: str, text: object) -> UUID | None:
     if not _BODY.fullmatch(body):
         return None
     number = int(body.translate(_DIGITS), 32)
-    return UUID(int=number) if number < _MAX else None
+    return from_bytes(number.to_bytes(16)) if number < _MAX else None
 
 
 def prefix_of(text: str) -> str | None:

@@ -265,7 +265,7 @@ def _defaulted(model: type[Input]) -> frozenset[str]:
 
 def parse(model: type[M], raw: object, prefix: str = "") -> M:
     """Check one raw input; raises VALIDATION_ERROR with every wrong field."""
-    if not isinstance(raw, Mapping):
+    if type(raw) is not dict and not isinstance(raw, Mapping):
         raise Invalid([FieldError(prefix, "INVALID_TYPE", "Must be an object.")])
     cleaned = {k: v for k, v in raw.items() if v is not None or k not in _defaulted(model)}
     try:

@@ -1,7 +1,9 @@
 """Actors as the session cache remembers them: an image is opened once and copied for each request."""
 
+from dataclasses import replace
 from functools import lru_cache
 
+from models.ids import quick
 from resolvers.access import Actor
 from resolvers.events import image_of
 
@@ -18,4 +20,10 @@ def actor_of_image(image: bytes) -> Actor:
 @lru_cache(maxsize=4_096)
 def _known_actor(image: bytes) -> Actor:
     found: Actor = image_of(Actor).validate_json(image)
-    return found
+    session_id = None if found.session_id is None else quick(found.session_id)
+    return replace(
+        found,
+        user_id=quick(found.user_id),
+        ledger_id=quick(found.ledger_id),
+        session_id=session_id,
+    )

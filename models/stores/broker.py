@@ -14,6 +14,7 @@ from uuid import UUID
 import structlog
 
 from models.endings import stop
+from models.ids import from_bytes
 from models.stores.redis import Cache, CacheDown
 
 _log: Final = structlog.get_logger("signals")
@@ -166,7 +167,7 @@ class LocalBroker:
             return
 
     def _tell(self, signal: bytes) -> None:
-        kind, about = signal[:1], UUID(bytes=signal[1:17])
+        kind, about = signal[:1], from_bytes(signal[1:17])
         for ear in self._ears:
             if kind == _MOVED:
                 ear.moved(about, int.from_bytes(signal[17:], "big"))
