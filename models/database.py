@@ -2,14 +2,8 @@
 
 import asyncio
 from collections.abc import (
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Collection,
-    Iterable,
-    Mapping,
-    Sequence,
-)
+    AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence,
+)  # fmt: skip
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from time import monotonic
@@ -159,10 +153,8 @@ class Database:
         """Have a moment begin on a connection, as one person, with the next statement."""
         who = "" if user_id is None else quick(user_id)
         person = f"{_AS_READER}{who}{self._begun}"
-        if held.begun:
-            held.say_ahead(words_ahead("ROLLBACK", _BEGIN_READ, person))
-        else:
-            held.say_ahead(words_ahead(_BEGIN_READ, person))
+        before = ("ROLLBACK",) if held.begun else ()
+        held.say_ahead(words_ahead(*before, _BEGIN_READ, person))
 
     async def _begin(self, user_id: UUID | None, lock: Collection[UUID] = ()) -> Held:
         """A connection in a transaction that may change, as one person.
@@ -170,7 +162,7 @@ class Database:
         A connection that was cut while nobody used it shows it at the first statement: nothing has
         happened on it yet, so another one takes its place, once.
         """
-        # One round trip: the words are ours and an id holds nothing but its digits.
+        # The words are ours, and an id holds nothing but its digits.
         who = "" if user_id is None else quick(user_id)
         text = f"{_BEGIN_WRITE}{who}{self._begun_write}{_locking(lock)}"
         try:
