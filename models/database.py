@@ -2,7 +2,13 @@
 
 import asyncio
 from collections.abc import (
-    AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
 )  # fmt: skip
 from contextlib import asynccontextmanager
 from datetime import timedelta
