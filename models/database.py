@@ -9,7 +9,7 @@ from collections.abc import (
     Iterable,
     Mapping,
     Sequence,
-)  # fmt: skip
+)
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from time import monotonic
@@ -157,8 +157,7 @@ class Database:
 
     def begin_ahead(self, held: Held, user_id: UUID | None) -> None:
         """Have a moment begin on a connection, as one person, with the next statement."""
-        who = "" if user_id is None else quick(user_id)
-        person = f"{_AS_READER}{who}{self._begun}"
+        person = f"{_AS_READER}{'' if user_id is None else quick(user_id)}{self._begun}"
         before = ("ROLLBACK",) if held.begun else ()
         held.say_ahead(words_ahead(*before, _BEGIN_READ, person))
 
@@ -333,8 +332,7 @@ class Database:
         function takes person and lock, and whatever it says afterwards sees what it waited for.
         An error that cuts the connection leaves open whether it has happened.
         """
-        found = await self._call(WRITE_AT, {**draft, "patience": self._patience})
-        return bool(found[0][0])
+        return bool((await self._call(WRITE_AT, {**draft, "patience": self._patience}))[0][0])
 
     async def call(self, statement: Statement, params: Params = None) -> Sequence[Row[Any]]:
         """One autocommitted call of a gate: a definer function on the allow-list.
