@@ -39,15 +39,16 @@ class Held:
     @property
     def begun(self) -> bool:
         """Whether it stands in a transaction: that of the reading before, which is over."""
-        return bool(self.driver.is_in_transaction())
+        return not self.driver.is_closed() and bool(self.driver.is_in_transaction())
 
     def say_ahead(self, words: Ahead | None) -> None:
         """Have something go out with the next statement, in its round trip; None takes it back."""
         frames = frames_of(self.driver)
         if frames is not None:
             frames.ahead = words
-        elif words is not None:
-            raise asyncpg.InterfaceError("the connection is closed")
+        elif words is not None and not self.driver.is_closed():
+            # On one that is closed the statement fails by itself; on any other it would run alone.
+            raise RuntimeError("Nothing can be said ahead on this connection.")
 
 
 class Drivers:

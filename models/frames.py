@@ -62,8 +62,8 @@ _LEAST_OF: Final = tuple(_LENGTHS.get(bytes([kind]), (4, 0))[0] for kind in rang
 _MOST_OF: Final = tuple(_LENGTHS.get(bytes([kind]), (4, 0))[1] for kind in range(256))
 
 
-_NOT_OURS: Final = frozenset(b"EZ")
-"""Heard by the driver whenever it comes: an error, and that the server is ready."""
+_ERROR: Final = ord("E")
+_READY: Final = ord("Z")
 _DONE: Final = ord("C")
 _ANSWERED: Final = frozenset(b"12D")
 """What comes before a command is done: parsed, bound, rows."""
@@ -176,13 +176,19 @@ class Frames:
         An error is the driver's, too: none of its own words was heard then.
         """
         data = self._kept_back + data
-        at, size, others = 0, len(data), b""
+        at, size = self._rest_of_before(data), len(data)
+        others = data[:at]
         while self._unanswered and at + 5 <= size:
             kind, length = _HEAD.unpack_from(data, at)
             end = at + 1 + length
-            if kind in _NOT_OURS or not _LEAST_OF[kind] <= length <= min(_MOST_OF[kind], _SMALL):
+            if kind == _ERROR:
                 self._unanswered = 0
                 break
+            if kind == _READY or not _LEAST_OF[kind] <= length <= min(_MOST_OF[kind], _SMALL):
+                # Whatever it is, whose answers are whose is not known any more.
+                self._unanswered, self._kept_back = 0, b""
+                self._refuse(kind, length)
+                return b""
             if end > size:
                 break
             if kind == _DONE:
@@ -195,6 +201,17 @@ class Frames:
             return others
         self._kept_back = b""
         return others + data[at:]
+
+    def _rest_of_before(self, data: bytes) -> int:
+        """Bytes at the front that end a message which had begun before: it is no answer."""
+        begun = self._begun
+        if not begun:
+            return min(self._skip, len(data))
+        whole = begun + data[: 5 - len(begun)]
+        if len(whole) < 5:
+            return len(data)
+        length = max(4, int(_HEAD.unpack(whole)[1]))
+        return min(length + 1 - len(begun), len(data))
 
     def received(self, data: bytes, head: Any = _HEAD.unpack_from) -> None:
         """Hand on what came if every message that begins in it begins as one does.

@@ -268,14 +268,12 @@ class Reading(_Driven):
     async def _take_another(self) -> None:
         """Begin on another connection; whatever cut this one has cut those that are kept, too."""
         drivers = self._database.drivers
+        # Until there is another one, there is nothing to give back.
+        self._over = True
         await drivers.release(self._held)
         await drivers.rest()
-        try:
-            self._held = await drivers.take()
-        except BaseException:
-            # There is nothing left to give back.
-            self._over = True
-            raise
+        self._held = await drivers.take()
+        self._over = False
         self._database.begin_ahead(self._held, self._user_id)
 
     async def end(self) -> None:

@@ -145,6 +145,13 @@ async def test_a_connection_that_was_cut_is_noticed_at_the_first_statement_and_r
         [(pid, seen)] = await reading.rows(who)
         assert (pid != cut, seen) == (True, str(me))
         await reading.end()
+    # It may be known by then, too.
+    cut = await kept()
+    reading = await database.open_read(me)
+    reading._held.driver.terminate()
+    [(pid, seen)] = await reading.rows(who)
+    assert (pid != cut, seen) == (True, str(me))
+    await reading.end()
     # In the middle of a moment nothing takes its place.
     cut = await kept()
     reading = await database.open_read(me)

@@ -174,3 +174,26 @@ def test_everything_else_of_the_line_stays_as_it_is() -> None:
     Frames(ear)
     ear.connection_made(ear)
     assert (ear.mouth.get_extra_info("socket"), ear.mouth.is_closing()) == ("socket", False)
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    before=st.sampled_from([_NOTICE, _message(b"S", b"a" * 300), _message(b"A", bytes(40))]),
+    cut=st.integers(1, 400),
+    cuts=_CUTS,
+)
+def test_a_message_that_had_begun_before_is_heard_to_its_end(
+    before: bytes, cut: int, cuts: list[int]
+) -> None:
+    cut = min(cut, len(before) - 1)
+    ear = Ear()
+    frames = Frames(ear)
+    ear.connection_made(ear)
+    ear.data_received(before[:cut])
+    frames.ahead = words_ahead("SELECT 1")
+    ear.mouth.write(b"first")
+    said = before[cut:] + _PARSED + _BOUND + _ROW + _DONE + _BOUND + _READY
+    places = sorted({one % (len(said) + 1) for one in cuts} | {0, len(said)})
+    for begin, end in pairwise(places):
+        ear.data_received(said[begin:end])
+    assert (ear.heard, ear.aborted) == (before + _BOUND + _READY, 0)
